@@ -1,0 +1,71 @@
+// session.hpp: one call, from the webhook to the last journal entry.
+//
+// The thin shell round call::Conversation: feeds it events and the time, carries out its commands on the
+// three ports, arms its alarm, and writes its journal. What to do next is decided in Conversation.
+//
+// Owner:  shared by the channel's coroutine and the Switchboard until finished.
+// Thread: one io thread; only the Switchboard may speak to it from elsewhere, by posting.
+// End:    after the Finish command the ports are destroyed and `finished` is called, once.
+#pragma once
+
+#include <parley/call/conversation.hpp>
+#include <parley/call/journal.hpp>
+#include <parley/call/ports.hpp>
+
+#include <functional>
+#include <memory>
+
+namespace parley::call {
+
+class Session final : public EventSink, public std::enable_shared_from_this<Session> {
+ public:
+    struct Parts {
+        std::unique_ptr<Timekeeper> time;
+        // Made with the session as their sink.
+        std::function<std::unique_ptr<Agent>(EventSink&, const CallInfo&)> make_agent;
+        std::function<std::unique_ptr<Engine>(EventSink&, const CallInfo&)> make_engine;
+        std::vector<journal::Subscriber*> journal;  // outlive every session
+        std::shared_ptr<const Phrases> phrases;
+        Policy policy;
+    };
+    // What others may know of a running call.
+    struct Snapshot {
+        CallInfo info;
+        std::string state;  // connecting, listening, speaking, running_tool, ending
+    };
+
+    static std::shared_ptr<Session> create(CallInfo info, Parts parts, std::function<void()> finished);
+    ~Session() override;
+
+    // Prepares the agent and connects the engine while the phone is still being answered.
+    void start();
+    // The caller's side has arrived. A second one is refused (false).
+    bool attach(std::unique_ptr<Channel> channel);
+
+    void on(const Event& event) override;
+
+    const CallInfo& info() const { return info_; }
+    Snapshot snapshot() const;
+    bool is_finished() const { return is_finished_; }
+
+ private:
+    Session(CallInfo info, Parts parts, std::function<void()> finished);
+    void carry_out(const Command& command);
+    void write(journal::Event event, WallTime at);
+
+    CallInfo info_;
+    Parts parts_;
+    std::function<void()> finished_;
+    Conversation conversation_;
+    std::unique_ptr<Agent> agent_;
+    std::unique_ptr<Engine> engine_;
+    std::unique_ptr<Channel> channel_;
+    std::unique_ptr<Alarm> alarm_;
+    std::optional<AgentProfile> profile_;
+    TimePoint armed_for_ = TimePoint::max();
+    std::vector<Event> waiting_;  // events that arrived while one was being handled
+    bool is_handling_ = false;
+    bool is_finished_ = false;
+};
+
+}  // namespace parley::call

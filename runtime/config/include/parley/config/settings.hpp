@@ -1,0 +1,134 @@
+// settings.hpp: config/parley.yaml, the environment and the command line, as typed values.
+//
+// Order, later wins: schemas' defaults < parley.yaml < overlay files < environment (and .env) < command-line flags.
+// `${NAME}` and `${NAME:-default}` in YAML values are filled from the environment before validation.
+// Unknown keys are errors with a "did you mean". Every Fault reads "file:line: path: what; what to do".
+// schemas/parley.schema.json describes the file for the runtime and for editors alike.
+#pragma once
+
+#include <parley/core/json.hpp>
+#include <parley/core/result.hpp>
+#include <parley/core/text.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace parley::config {
+
+struct ServerSettings {
+    std::string host = "0.0.0.0";
+    std::uint16_t port = 3000;
+    std::string public_url;                 // "https://voice.example.com", no trailing slash; what Twilio calls and signs
+    std::size_t io_threads = 0;             // 0: one per core
+    std::size_t calls_max = 2000;
+    std::chrono::seconds drain_limit{30};
+};
+
+struct TwilioSettings {
+    std::string account_sid;
+    Secret auth_token;
+    std::string phone_number;
+    std::string base_url = "https://api.twilio.com";
+    bool validate_signatures = true;        // ENABLE_WEBHOOK_VALIDATION
+};
+
+// One price list, USD per million tokens.
+struct Price {
+    double text_in = 0, text_cached = 0, text_out = 0;
+    double audio_in = 0, audio_cached = 0, audio_out = 0;
+};
+
+struct TurnDetection {
+    std::string type = "server_vad";        // or semantic_vad
+    double threshold = 0.5;
+    int prefix_padding_ms = 300;
+    int silence_duration_ms = 500;
+    std::string eagerness = "auto";         // semantic_vad: low, medium, high, auto
+};
+
+struct OpenAiSettings {
+    Secret api_key;
+    std::string base_url = "https://api.openai.com/v1";
+    std::string model = "gpt-realtime-2.1"; // retired ids are already mapped to their successor
+    std::string voice = "marin";
+    std::string audio = "pcmu";             // pcmu: passed through; pcm16_24k: resampled
+    std::string transcription_model = "gpt-transcribe";  // empty: none
+    TurnDetection turn_detection = {};
+    std::map<std::string, Price> prices;    // by model
+};
+
+struct CallSettings {
+    std::chrono::minutes duration_max{5};   // MAX_CALL_DURATION_MINUTES
+    std::chrono::milliseconds silence_before_prompt{10'000};
+    int silence_prompts_max = 2;
+    std::map<std::string, std::string> phrases;  // one_moment, apology, goodbye: spoken without a model
+};
+
+struct ScriptSettings {
+    std::string dir = "scripts";            // holds agents/, tools/, migrations/
+    std::size_t memory_bytes_max = 8 * 1024 * 1024;   // per call
+    std::chrono::milliseconds cpu_max{50};            // per invocation
+    std::chrono::milliseconds tool_timeout{10'000};   // wall clock, where the tool names none
+    std::size_t output_bytes_max = 64 * 1024;
+};
+
+struct AgentSettings {
+    std::string name;
+    std::string script;                     // path under scripts/agents, without .lua; default: the agent's name
+    std::string voice, model, language;     // empty: the general setting
+    std::string greeting;                   // empty: the script's
+    json::object vars;                      // override the script's vars; scalars, lists and objects
+    std::string where;                      // "config/parley.yaml:40", for messages
+};
+
+struct StoreSettings {
+    std::string path = "data/parley.db";    // DATABASE_PATH
+};
+
+struct LogSettings {
+    std::string level = "info";
+};
+
+// One effective value and where it came from; secrets are masked.
+struct Explained {
+    std::string path;     // "server.port"
+    std::string value;
+    std::string source;   // "default", "config/parley.yaml:4", "environment PORT", ".env PORT", "flag --port"
+};
+
+struct Settings {
+    ServerSettings server;
+    TwilioSettings twilio;
+    OpenAiSettings openai;
+    CallSettings calls;
+    ScriptSettings scripts;
+    StoreSettings store;
+    LogSettings log;
+    std::map<std::string, AgentSettings> agents;
+    std::map<std::string, std::string> numbers;   // E.164 or "default" -> agent name
+    std::vector<std::string> warnings;            // "model gpt-4o-realtime-preview is retired; using gpt-realtime-2.1"
+    std::vector<Explained> explained;
+
+    // The agent for a called number: its own entry, else `default`; null when there is neither.
+    const AgentSettings* agent_for(std::string_view called_number) const;
+};
+
+struct LoadOptions {
+    std::string file = "config/parley.yaml";
+    std::vector<std::string> overlays;            // merged on top, in order
+    std::string schema_dir = "schemas";
+    std::string env_file = ".env";                // read if present
+    std::map<std::string, std::string> environment;  // usually the process's own
+    std::map<std::string, std::string> flags;     // "server.port" -> "4000"
+};
+
+// All faults found, not only the first.
+boost::system::result<Settings, std::vector<Fault>> load(const LoadOptions& options);
+std::map<std::string, std::string> process_environment();
+
+[[noreturn]] void throw_exception_from_error(const std::vector<Fault>& faults, const boost::source_location&);
+
+}  // namespace parley::config

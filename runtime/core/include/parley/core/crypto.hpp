@@ -1,0 +1,17 @@
+// crypto.hpp: the digests and tokens that webhooks need, by OpenSSL.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace parley::crypto {
+
+std::array<std::uint8_t, 20> hmac_sha1(std::string_view key, std::string_view message);
+std::string sha256_hex(std::string_view message);  // lower case
+std::string random_hex(std::size_t bytes);         // from the system's generator; 16 bytes = 128 bits
+// Takes as long for a wrong string as for a right one; lengths may be public.
+bool equal_in_constant_time(std::string_view a, std::string_view b);
+
+}  // namespace parley::crypto

@@ -1,0 +1,45 @@
+// log.hpp: a log line is an event with fields: `call.ended call=CA1 outcome=no_booking turns=14`.
+//
+// Lines go to stderr through a bounded queue and their own thread, so that a slow terminal never
+// holds up an io thread; when the queue is full the oldest line is dropped.
+// Values that hold spaces, quotes or control characters are quoted and escaped. Secrets have no formatter.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+namespace parley::log {
+
+enum class Level { debug, info, warn, error };
+
+struct Field {
+    template <class T>
+    Field(std::string_view field_name, const T& field_value)
+        : name(field_name), value(fmt::format("{}", field_value)) {}
+    std::string_view name;
+    std::string value;
+};
+
+using Fields = std::initializer_list<Field>;
+
+// Call once from main. Before that, and in tests, lines of warn and above go to stderr directly.
+void start(Level threshold);
+// Flushes what is queued and joins the thread.
+void stop();
+bool enabled(Level level);
+void write(Level level, std::string_view event, Fields fields);
+
+inline void debug(std::string_view event, Fields fields = {}) {
+    if (enabled(Level::debug)) write(Level::debug, event, fields);
+}
+inline void info(std::string_view event, Fields fields = {}) { write(Level::info, event, fields); }
+inline void warn(std::string_view event, Fields fields = {}) { write(Level::warn, event, fields); }
+inline void error(std::string_view event, Fields fields = {}) { write(Level::error, event, fields); }
+
+// "debug", "info", "warn"/"warning", "error"; anything else is info.
+Level level_named(std::string_view name);
+
+}  // namespace parley::log

@@ -1,0 +1,52 @@
+#include <parley/core/clock.hpp>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+namespace parley {
+namespace {
+
+class IoAlarm final : public Alarm {
+ public:
+    IoAlarm(const boost::asio::any_io_executor& home, std::function<void()> ring)
+        : state_(std::make_shared<State>(State{boost::asio::steady_timer(home), std::move(ring)})) {}
+    IoAlarm(const IoAlarm&) = delete;
+    IoAlarm& operator=(const IoAlarm&) = delete;
+    ~IoAlarm() override {
+        state_->ring = nullptr;
+        state_->timer.cancel();
+    }
+
+    void arm(TimePoint deadline) override {
+        const auto turn = ++state_->turn;  // an expiry already queued must not ring for a replaced deadline
+        state_->timer.expires_at(deadline);
+        state_->timer.async_wait([state = state_, turn](const boost::system::error_code& error) {
+            if (!error && state->ring && turn == state->turn) state->ring();
+        });
+    }
+    void cancel() override {
+        ++state_->turn;
+        state_->timer.cancel();
+    }
+
+ private:
+    struct State {
+        boost::asio::steady_timer timer;
+        std::function<void()> ring;
+        std::uint64_t turn = 0;
+    };
+    std::shared_ptr<State> state_;  // outlives the alarm while an expiry is queued
+};
+
+}  // namespace
+
+std::unique_ptr<Alarm> IoTimekeeper::make_alarm(std::function<void()> ring) {
+    return std::make_unique<IoAlarm>(home_, std::move(ring));
+}
+
+std::string iso8601(WallTime when) {
+    const auto ms = unix_ms(when);
+    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(static_cast<std::time_t>(ms / 1000)), ms % 1000);
+}
+
+}  // namespace parley

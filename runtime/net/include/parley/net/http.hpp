@@ -1,0 +1,77 @@
+// http.hpp: HTTP as plain values, and a client for single requests.
+#pragma once
+
+#include <parley/core/result.hpp>
+#include <parley/core/task.hpp>
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace parley::net {
+
+// Header names compare without case; order is kept; a name may repeat.
+class Headers {
+ public:
+    void set(std::string name, std::string value);  // replaces all of that name
+    void add(std::string name, std::string value);
+    // The first value, or nothing.
+    std::optional<std::string_view> get(std::string_view name) const;
+    const std::vector<std::pair<std::string, std::string>>& all() const { return fields_; }
+
+ private:
+    std::vector<std::pair<std::string, std::string>> fields_;
+};
+
+struct Request {
+    std::string method;  // "GET", upper case
+    std::string target;  // as on the wire, undecoded: "/voice?x=1"
+    Headers headers;
+    std::string body;
+    std::string peer;    // "127.0.0.1:53122"; only of received requests
+
+    std::string_view path() const;   // the target before '?'
+    std::string_view query() const;  // what follows the first '?', or ""
+};
+
+struct Response {
+    int status = 200;
+    std::string content_type = "text/plain; charset=utf-8";
+    std::string body = {};
+    Headers headers = {};
+};
+
+// "https://host:8443/path?x" taken apart. `port` is filled in from the scheme (80, 443; ws, wss likewise).
+struct Url {
+    std::string scheme;  // lower case: http, https, ws, wss
+    std::string host;    // without brackets for IPv6
+    std::string port;
+    std::string target;  // path and query; "/" when empty
+
+    bool is_secure() const { return scheme == "https" || scheme == "wss"; }
+    // "host", or "host:port" where the port is not the scheme's own.
+    std::string authority() const;
+    static Checked<Url> parse(std::string_view text);
+};
+
+// Per cent decoding of a form or query: '+' is a space, bad escapes stay as they are.
+// Pairs in the order of the text; empty values kept.
+std::vector<std::pair<std::string, std::string>> parse_form(std::string_view text);
+std::string encode_form(const std::vector<std::pair<std::string, std::string>>& fields);
+// RFC 3986: everything but A-Z a-z 0-9 - . _ ~ is escaped.
+std::string percent_encode(std::string_view text);
+
+struct RequestLimits {
+    std::chrono::milliseconds timeout{10'000};       // connect, send and receive together
+    std::size_t response_bytes_max = 4 * 1024 * 1024;
+};
+
+// One request on its own connection; certificates are checked against the system's store; redirects are
+// not followed. Errors: resolve, connect, TLS, timeout (asio::error::timed_out), a response over the limit.
+// Runs on the caller's executor.
+Task<Result<Response>> fetch(Url url, Request request, RequestLimits limits = {});
+
+}  // namespace parley::net
