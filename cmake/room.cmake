@@ -24,6 +24,7 @@ endfunction()
 add_library(parley_build INTERFACE)
 target_compile_options(parley_build INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Werror
+  -Wno-missing-field-initializers  # every field of an options struct has its default
   # GCC 12 reports these wrongly inside inlined standard and Boost code at -O2.
   $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow
                            -Wno-array-bounds -Wno-stringop-overread -Wno-dangling-pointer>

@@ -18,6 +18,8 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace parley::call {
@@ -41,7 +43,162 @@ struct Policy {
     int response_retries_max = 2;                             // of failed responses in a row
     std::chrono::milliseconds rotate_before_expiry{5 * 60'000};
     bool engine_interrupts_itself = true;                     // the provider cancels its response when it hears the caller
+    milliseconds dtmf_pause{2'000};                           // digits pressed within it are told to the model together
+    milliseconds tools_after_hang_up{5'000};                  // a booking under way when the caller hangs up may finish
     Playout::Options playout = {};
+};
+
+
+// What the caller heard of `text`, of which `heard_ms` of `received_ms` were played: whole words, never more
+// than was played; the second part is the rest.
+std::pair<std::string, std::string> split_heard(std::string_view text, std::int64_t heard_ms, std::int64_t received_ms);
+
+class Conversation {
+ public:
+    enum class State { connecting, listening, speaking, running_tool, ending, finished };
+    struct Note {
+        TimePoint at;
+        journal::Event event;
+    };
+
+    Conversation(Policy policy, std::shared_ptr<const Phrases> phrases, TimePoint now);
+
+    // The commands to carry out, in order; valid until the next call.
+    const std::vector<Command>& handle(const Event& event, TimePoint now);
+    // What became noteworthy since the last call, in order.
+    std::vector<Note> take_notes() { return std::exchange(notes_, {}); }
+    // When to send AlarmRang, if nothing else happens before; TimePoint::max() for never.
+    TimePoint next_alarm() const;
+
+    State state() const;
+    // The conversation as text, for a new engine connection: what was said and heard, in order.
+    std::vector<Turn> history() const;
+
+ private:
+    // How the call is being ended: last words are spoken, then the line is dropped.
+    struct Ending {
+        std::string reason;
+        std::string default_outcome;     // unless the script set one
+        TimePoint deadline;              // no waiting for the model's last words beyond this
+        TimePoint hard_deadline;         // the line is dropped, whatever is still playing
+        bool may_be_interrupted = false; // a caller who speaks again keeps the call
+    };
+    struct Tool {
+        std::string name;
+        std::string response_id;
+        TimePoint started;
+        int connection = 0;
+    };
+    struct Said {                        // one utterance, in the order they began
+        std::string item_id;
+        Turn turn;
+        bool is_closed = false;          // of the agent: heard to the end, or cut off
+        TimePoint began;
+    };
+
+    void on(const CallerAttached&);
+    void on(const CallerAudio& event);
+    void on(const DtmfPressed& event);
+    void on(const MarkPlayed& event);
+    void on(const CallerGone& event);
+    void on(const EngineReady& event);
+    void on(const CallerSpeechStarted& event);
+    void on(const CallerSpeechStopped&);
+    void on(const CallerTranscribed& event);
+    void on(const ResponseStarted& event);
+    void on(const AgentAudio& event);
+    void on(const AgentText& event);
+    void on(const AgentItemDone& event);
+    void on(const ToolCalled& event);
+    void on(const ResponseDone& event);
+    void on(const EngineProblem& event);
+    void on(const EngineLost& event);
+    void on(const AgentPrepared& event);
+    void on(const AgentUnavailable& event);
+    void on(const ToolFinished& event);
+    void on(const OutcomeSet& event);
+    void on(const HangUpAsked&);
+    void on(const TextInjected& event);
+    void on(const AlarmRang&) {}
+    void on(const DrainAsked&);
+
+    void settle();                               // whatever is due now: audio, timers, the end
+    void settle_timers();
+    void settle_silence();
+    void settle_ending();
+    void wrap_up(std::string reason, std::string default_outcome);
+    void greet();
+    void respond(std::string_view instructions);
+    void answer_tools();
+    void interrupt();
+    void lose_engine(const std::string& reason, bool may_retry);
+    void open_engine();
+    void give_up(std::string reason);
+    void begin_ending(Ending ending);
+    void finish(std::string_view reason, std::string_view default_outcome);
+    void play_phrase(std::string_view name, const std::vector<std::uint8_t>& audio);
+    void close_item(const Playout::Heard& heard);
+    Said& said(std::string_view item_id, Turn::Speaker speaker);
+    void tell(Turn turn);                        // to the model, now or with the next connection
+    bool is_answer_due() const { return active_response_ || respond_requested_ || answer_expected_; }
+    bool is_quiet() const;                       // nobody speaks and nothing is under way
+    bool waits_in_vain() const { return link_ != Link::live || retry_respond_at_ != TimePoint::max(); }
+    template <class T>
+    void note(T event) { notes_.push_back({now_, std::move(event)}); }
+
+    const Policy policy_;
+    const std::shared_ptr<const Phrases> phrases_;
+    Playout playout_;
+    TimePoint now_;
+    std::vector<Command> commands_;
+    std::vector<Note> notes_;
+
+    // the caller
+    const TimePoint created_;
+    std::optional<TimePoint> attached_;
+    bool is_caller_gone_ = false;
+    bool is_caller_speaking_ = false;
+    TimePoint caller_stopped_ = TimePoint::max();     // end of the caller's last speech, until its answer is heard
+    bool is_latency_noted_ = true;
+    milliseconds model_latency_{0};
+    std::string digits_;                              // pressed, not yet told to the model
+    TimePoint last_digit_ = TimePoint::max();
+
+    // the engine
+    enum class Link { none, opening, live, waiting, dead } link_ = Link::none;
+    int connection_ = 0;
+    int reconnects_ = 0;
+    TimePoint lost_at_ = TimePoint::max();
+    TimePoint retry_open_at_ = TimePoint::max();
+    TimePoint rotate_at_ = TimePoint::max();
+    bool is_rotating_ = false;
+    bool is_answer_owed_ = false;                     // the loss left the caller without an answer
+    std::optional<std::string> prepared_greeting_;
+    bool is_greeted_ = false;
+
+    // the answer
+    std::optional<std::string> active_response_;
+    bool respond_requested_ = false;                  // asked for, not yet started
+    bool answer_expected_ = false;                    // the caller has spoken; the provider answers by itself
+    TimePoint waiting_since_ = TimePoint::max();      // the caller waits for an answer since
+    TimePoint progress_at_ = TimePoint::max();        // the engine's last sign of life while an answer is due
+    int failed_in_row_ = 0;
+    TimePoint retry_respond_at_ = TimePoint::max();
+    std::set<std::string, std::less<>> discarded_;    // responses cut off; their late audio is dropped
+    bool has_response_spoken_ = false;                // the active or last response had audio
+
+    // tools
+    std::map<std::string, Tool> tools_;               // running
+    std::set<std::string> tools_seen_;                // every id once
+    bool are_results_unanswered_ = false;
+
+    // silence and the end
+    TimePoint quiet_since_ = TimePoint::max();
+    int silence_prompts_ = 0;
+    std::string outcome_;
+    std::optional<Ending> ending_;
+    bool is_finished_ = false;
+    std::vector<Said> said_;
 };
 
 }  // namespace parley::call

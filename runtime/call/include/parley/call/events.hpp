@@ -78,6 +78,9 @@ struct EngineLost { std::string reason; bool may_retry = true; };
 
 // ---- from the script and the tools ----------------------------------------------------------
 
+struct AgentPrepared { std::string greeting; };       // the script is ready; an empty greeting: the caller speaks first
+struct AgentUnavailable { std::string what; };        // the script failed before the call began
+
 struct ToolFinished {
     std::string tool_call_id;
     bool ok = true;
@@ -94,7 +97,7 @@ struct DrainAsked {};                                 // the process wants to st
 
 using Event = std::variant<CallerAttached, CallerAudio, DtmfPressed, MarkPlayed, CallerGone, EngineReady, CallerSpeechStarted,
                            CallerSpeechStopped, CallerTranscribed, ResponseStarted, AgentAudio, AgentText, AgentItemDone, ToolCalled,
-                           ResponseDone, EngineProblem, EngineLost, ToolFinished, OutcomeSet, HangUpAsked, TextInjected, AlarmRang,
+                           ResponseDone, EngineProblem, EngineLost, AgentPrepared, AgentUnavailable, ToolFinished, OutcomeSet, HangUpAsked, TextInjected, AlarmRang,
                            DrainAsked>;
 
 // Whoever takes events in: the Session. Called on the call's io thread.

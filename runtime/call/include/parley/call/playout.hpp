@@ -27,6 +27,7 @@ class Playout {
         milliseconds refill{40};                 // what one steady message carries
         milliseconds message_max{100};           // what one message may carry at most
         milliseconds mark_every{240};
+        milliseconds mark_grace{2'000};          // an echo this late will not come: what was sent counts as heard
         milliseconds queued_max{5 * 60'000};     // beyond it what arrives is dropped and counted
     };
     // How one item of the agent's speech fared.
@@ -79,8 +80,16 @@ class Playout {
         std::uint64_t position;
     };
 
+    void append(Bytes audio);
+    void begin_item(Item item);
+    Heard heard_of(const Item& item, std::uint64_t heard) const;
     std::uint64_t heard_position(TimePoint now) const;
-    void append(Item*, Bytes audio);
+    bool is_confirmed(std::uint64_t position, TimePoint now) const;
+    bool owes_last_mark() const;
+    std::size_t waiting() const { return queue_.size() - queue_head_; }
+    std::size_t whole_frames() const { return waiting() / frame_bytes() * frame_bytes(); }
+    std::size_t frame_bytes() const { return to_bytes(options_.frame); }
+    std::size_t to_bytes(milliseconds span) const { return static_cast<std::size_t>(span.count()) * options_.bytes_per_ms; }
     std::int64_t to_ms(std::uint64_t bytes) const { return static_cast<std::int64_t>(bytes / options_.bytes_per_ms); }
 
     Options options_;
@@ -93,7 +102,9 @@ class Playout {
     std::uint64_t confirmed_ = 0;
     std::uint64_t marked_ = 0;
     std::uint64_t dropped_ = 0;
-    TimePoint playback_end_ = TimePoint::min();  // when the caller will have heard all that was sent
+    // Two clocks: pacing must not slow down because echoes are late, the ledger must follow the echoes.
+    TimePoint paced_until_ = TimePoint::min();   // when the far end runs dry, by our own pacing
+    TimePoint heard_until_ = TimePoint::min();   // when all that was sent has been heard, as the echoes tell
     std::uint32_t next_mark_ = 1;
 };
 

@@ -12,8 +12,10 @@
 #include <parley/call/journal.hpp>
 #include <parley/call/ports.hpp>
 
+#include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 
 namespace parley::call {
 
@@ -47,11 +49,14 @@ class Session final : public EventSink, public std::enable_shared_from_this<Sess
     const CallInfo& info() const { return info_; }
     Snapshot snapshot() const;
     bool is_finished() const { return is_finished_; }
+    // How it ended; meaningful once finished.
+    const Finish& ending() const { return ending_; }
 
  private:
     Session(CallInfo info, Parts parts, std::function<void()> finished);
     void carry_out(const Command& command);
     void write(journal::Event event, WallTime at);
+    void log_entry(const journal::Event& event) const;
 
     CallInfo info_;
     Parts parts_;
@@ -63,9 +68,10 @@ class Session final : public EventSink, public std::enable_shared_from_this<Sess
     std::unique_ptr<Alarm> alarm_;
     std::optional<AgentProfile> profile_;
     TimePoint armed_for_ = TimePoint::max();
-    std::vector<Event> waiting_;  // events that arrived while one was being handled
+    std::deque<Event> waiting_;  // events that arrived while one was being handled
     bool is_handling_ = false;
     bool is_finished_ = false;
+    Finish ending_;
 };
 
 }  // namespace parley::call

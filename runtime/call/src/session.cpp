@@ -1,0 +1,181 @@
+#include <parley/call/session.hpp>
+
+#include <parley/core/log.hpp>
+#include <parley/core/text.hpp>
+
+namespace parley::call {
+namespace {
+
+std::string_view state_name(Conversation::State state) {
+    switch (state) {
+        case Conversation::State::connecting: return "connecting";
+        case Conversation::State::listening: return "listening";
+        case Conversation::State::speaking: return "speaking";
+        case Conversation::State::running_tool: return "running_tool";
+        case Conversation::State::ending: return "ending";
+        case Conversation::State::finished: return "finished";
+    }
+    return "";
+}
+
+// An event kept for a moment must own what it shows: only audio and text deltas are views, and those never wait.
+bool is_view(const Event& event) {
+    return std::holds_alternative<CallerAudio>(event) || std::holds_alternative<AgentAudio>(event) ||
+           std::holds_alternative<AgentText>(event);
+}
+
+template <class... Cases>
+struct Match : Cases... {
+    using Cases::operator()...;
+};
+
+}  // namespace
+
+std::shared_ptr<Session> Session::create(CallInfo info, Parts parts, std::function<void()> finished) {
+    return std::shared_ptr<Session>(new Session(std::move(info), std::move(parts), std::move(finished)));
+}
+
+Session::Session(CallInfo info, Parts parts, std::function<void()> finished)
+    : info_(std::move(info)),
+      parts_(std::move(parts)),
+      finished_(std::move(finished)),
+      conversation_(parts_.policy, parts_.phrases, parts_.time->now()) {
+    info_.started_at = parts_.time->wall_now();
+}
+
+Session::~Session() = default;
+
+void Session::start() {
+    write(journal::CallStarted{info_.from, info_.to, info_.agent, info_.channel}, info_.started_at);
+    alarm_ = parts_.time->make_alarm([this] {
+        armed_for_ = TimePoint::max();
+        on(AlarmRang{});
+    });
+    agent_ = parts_.make_agent(*this, info_);
+    engine_ = parts_.make_engine(*this, info_);
+    agent_->prepare([self = weak_from_this()](Checked<AgentProfile> prepared) {
+        const auto session = self.lock();
+        if (!session || session->is_finished_) return;
+        if (!prepared) return session->on(AgentUnavailable{prepared.error().text()});
+        session->profile_ = std::move(*prepared);
+        session->on(AgentPrepared{session->profile_->greeting});
+    });
+}
+
+bool Session::attach(std::unique_ptr<Channel> channel) {
+    if (channel_ || is_finished_) return false;
+    channel_ = std::move(channel);
+    on(CallerAttached{});
+    return true;
+}
+
+void Session::on(const Event& event) {
+    if (is_finished_) return;
+    if (is_handling_) {
+        // A port answered while its command was being carried out: its turn comes next.
+        ensure(!is_view(event), "a port must not send audio or text from inside a command");
+        waiting_.push_back(event);
+        return;
+    }
+    const auto keep_alive = shared_from_this();
+    is_handling_ = true;
+    const Event* next = &event;
+    Event current = AlarmRang{};
+    while (true) {
+        for (const Command& command : conversation_.handle(*next, parts_.time->now())) carry_out(command);
+        if (waiting_.empty()) break;
+        current = std::move(waiting_.front());
+        waiting_.pop_front();
+        next = &current;
+    }
+    is_handling_ = false;
+    if (std::holds_alternative<CallerAudio>(event)) return;  // nothing noteworthy, no new deadline
+
+    const auto now = parts_.time->now();
+    const auto wall_now = parts_.time->wall_now();
+    for (auto& entry : conversation_.take_notes()) {
+        write(std::move(entry.event), wall_now - std::chrono::duration_cast<WallTime::duration>(now - entry.at));
+    }
+    if (is_finished_) {
+        alarm_.reset();
+        agent_.reset();
+        engine_.reset();
+        channel_.reset();
+        if (auto finished = std::exchange(finished_, nullptr)) finished();
+        return;
+    }
+    const auto next_alarm = conversation_.next_alarm();
+    if (next_alarm == armed_for_) return;
+    armed_for_ = next_alarm;
+    if (next_alarm == TimePoint::max()) {
+        alarm_->cancel();
+    } else {
+        alarm_->arm(next_alarm);
+    }
+}
+
+void Session::carry_out(const Command& command) {
+    std::visit(Match{
+                   [this](const Play& each) { if (channel_) channel_->play(each.audio); },
+                   [this](const SendMark& each) { if (channel_) channel_->mark(each.mark); },
+                   [this](const ClearPlayback&) { if (channel_) channel_->clear(); },
+                   [this](const HangUp&) { if (channel_) channel_->hang_up(); },
+                   [this](const OpenEngine& each) { engine_->open(*profile_, each.history); },
+                   [this](const AppendAudio& each) { engine_->append(each.audio); },
+                   [this](const Respond& each) { engine_->respond(each.instructions); },
+                   [this](const CancelResponse&) { engine_->cancel(); },
+                   [this](const Truncate& each) { engine_->truncate(each.item_id, each.content_index, each.audio_end_ms); },
+                   [this](const SendToolOutput& each) { engine_->tool_output(each.tool_call_id, each.output); },
+                   [this](const InjectText& each) { engine_->inject(each.turn); },
+                   [this](const RunTool& each) {
+                       agent_->run_tool(each, [self = weak_from_this()](ToolFinished result) {
+                           if (const auto session = self.lock()) session->on(result);
+                       });
+                   },
+                   [this](const Finish& each) {
+                       is_finished_ = true;
+                       ending_ = each;
+                       agent_->ended(each.outcome, each.reason);
+                   },
+               },
+               command);
+}
+
+void Session::write(journal::Event event, WallTime at) {
+    log_entry(event);
+    const journal::Entry entry{info_.call_sid, at, std::move(event)};
+    for (auto* subscriber : parts_.journal) subscriber->on_entry(entry);
+}
+
+// The journal in the log: what an operator looks for at night. What was said stays out of it.
+void Session::log_entry(const journal::Event& event) const {
+    std::visit(Match{
+                   [&](const journal::CallStarted& each) {
+                       log::info("call.started", {{"call", info_.call_sid}, {"from", masked_number(each.from)}, {"to", each.to}, {"agent", each.agent}});
+                   },
+                   [&](const journal::ToolReturned& each) {
+                       log::info("tool.returned", {{"call", info_.call_sid}, {"tool", each.name}, {"ok", each.ok}, {"ms", each.duration_ms}});
+                   },
+                   [&](const journal::Interrupted& each) {
+                       log::debug("call.interrupted", {{"call", info_.call_sid}, {"heard_ms", each.heard_ms}, {"received_ms", each.received_ms}});
+                   },
+                   [&](const journal::ProviderLost& each) {
+                       log::warn("provider.lost", {{"call", info_.call_sid}, {"reason", each.reason}});
+                   },
+                   [&](const journal::ProviderRestored& each) {
+                       log::info("provider.restored", {{"call", info_.call_sid}, {"gap_ms", each.gap_ms}, {"planned", each.planned}});
+                   },
+                   [&](const journal::Problem& each) {
+                       log::warn("call.problem", {{"call", info_.call_sid}, {"what", each.what}, {"detail", each.detail}});
+                   },
+                   [&](const journal::CallEnded& each) {
+                       log::info("call.ended", {{"call", info_.call_sid}, {"outcome", each.outcome}, {"reason", each.reason}, {"ms", each.duration_ms}});
+                   },
+                   [](const auto&) {},
+               },
+               event);
+}
+
+Session::Snapshot Session::snapshot() const { return {info_, std::string(state_name(conversation_.state()))}; }
+
+}  // namespace parley::call
