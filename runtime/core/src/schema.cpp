@@ -1,5 +1,6 @@
 #include <parley/core/schema.hpp>
 
+#define VALIJSON_USE_EXCEPTIONS 1  // otherwise a wrong schema ends the process
 // valijson is included here and nowhere else: it costs seconds to compile.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow"

@@ -1,0 +1,227 @@
+#include <parley/call/switchboard.hpp>
+
+#include <boost/asio/io_context.hpp>
+#include <gtest/gtest.h>
+
+namespace parley::call {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Counts what sessions ask of their sides; answers nothing by itself.
+struct Seen {
+    int opened = 0;
+    int hung_up = 0;
+    std::vector<journal::Entry> entries;
+};
+
+class SilentAgent final : public Agent {
+ public:
+    SilentAgent(boost::asio::any_io_executor home) : home_(std::move(home)) {}
+    void prepare(std::function<void(Checked<AgentProfile>)> done) override {
+        boost::asio::post(home_, [done] { done(AgentProfile{"test", "", "Hello.", "", "", "", {}}); });
+    }
+    void run_tool(const RunTool&, std::function<void(ToolFinished)>) override {}
+    void ended(std::string_view, std::string_view) override {}
+
+ private:
+    boost::asio::any_io_executor home_;
+};
+
+class CountingEngine final : public Engine {
+ public:
+    explicit CountingEngine(Seen& seen) : seen_(seen) {}
+    void open(const AgentProfile&, const std::vector<Turn>&) override { ++seen_.opened; }
+    void append(Bytes) override {}
+    void respond(std::string_view) override {}
+    void cancel() override {}
+    void truncate(std::string_view, int, std::int64_t) override {}
+    void tool_output(std::string_view, std::string_view) override {}
+    void inject(const Turn&) override {}
+
+ private:
+    Seen& seen_;
+};
+
+class CountingChannel final : public Channel {
+ public:
+    explicit CountingChannel(Seen& seen) : seen_(seen) {}
+    void play(Bytes) override {}
+    void mark(std::uint32_t) override {}
+    void clear() override {}
+    void hang_up() override { ++seen_.hung_up; }
+
+ private:
+    Seen& seen_;
+};
+
+class Recorder final : public journal::Subscriber {
+ public:
+    explicit Recorder(Seen& seen) : seen_(seen) {}
+    void on_entry(const journal::Entry& entry) override { seen_.entries.push_back(entry); }
+
+ private:
+    Seen& seen_;
+};
+
+class SwitchboardTest : public testing::Test {
+ protected:
+    void make(Switchboard::Options options = {}) {
+        board = std::make_unique<Switchboard>(
+            options, std::vector<boost::asio::any_io_executor>{io[0].get_executor(), io[1].get_executor()},
+            [this](const CallInfo&, std::size_t home) -> Checked<Session::Parts> {
+                if (!fault.empty()) return Fault{"", fault};
+                const auto executor = io[home].get_executor();
+                return Session::Parts{.time = std::make_unique<IoTimekeeper>(executor),
+                                      .make_agent = [executor](EventSink&, const CallInfo&) { return std::make_unique<SilentAgent>(executor); },
+                                      .make_engine = [this](EventSink&, const CallInfo&) { return std::make_unique<CountingEngine>(seen); },
+                                      .journal = {&recorder},
+                                      .phrases = std::make_shared<Phrases>(),
+                                      .policy = {}};
+            },
+            [this] { return next_home; }, [this](std::size_t home, int change) { load[home] += change; });
+    }
+    void run() {
+        for (int round = 0; round < 4; ++round) {
+            for (auto& context : io) {
+                context.restart();
+                context.poll();
+            }
+        }
+    }
+    CallInfo call(std::string sid) { return {.call_sid = std::move(sid), .from = "+15550100001", .to = "+15550100002", .agent = "sarah"}; }
+
+    boost::asio::io_context io[2];
+    Seen seen;
+    Recorder recorder{seen};
+    std::string fault;
+    std::size_t next_home = 0;
+    int load[2] = {0, 0};
+    std::unique_ptr<Switchboard> board;
+};
+
+TEST_F(SwitchboardTest, ConnectsTheEngineBeforeTheStreamIsThere) {
+    make();
+    ASSERT_TRUE(board->announce(call("CA1")));
+    run();
+    EXPECT_EQ(seen.opened, 1);
+    EXPECT_EQ(load[0], 1);
+}
+
+TEST_F(SwitchboardTest, GivesASessionForItsTokenOnce) {
+    make();
+    const auto announced = board->announce(call("CA1"));
+    run();
+    EXPECT_EQ(announced->token.size(), 32u);
+    EXPECT_NE(board->claim(announced->token, "CA1", 0), nullptr);
+    EXPECT_EQ(board->claim(announced->token, "CA1", 0), nullptr);
+}
+
+TEST_F(SwitchboardTest, RefusesAStrangersToken) {
+    make();
+    const auto announced = board->announce(call("CA1"));
+    run();
+    EXPECT_EQ(board->claim("", "CA1", 0), nullptr);
+    EXPECT_EQ(board->claim(std::string(32, '0'), "CA1", 0), nullptr);
+    EXPECT_EQ(board->claim(announced->token, "CA2", 0), nullptr);
+    EXPECT_EQ(seen.opened, 1);
+}
+
+TEST_F(SwitchboardTest, MovesACallWhoseStreamCameToAnotherThread) {
+    make();
+    const auto announced = board->announce(call("CA1"));
+    run();
+    const auto session = board->claim(announced->token, "CA1", 1);
+    ASSERT_NE(session, nullptr);
+    run();
+    EXPECT_EQ(seen.opened, 2);
+    EXPECT_EQ(load[0], 0);
+    EXPECT_EQ(load[1], 1);
+}
+
+TEST_F(SwitchboardTest, AnswersARetriedWebhookWithANewToken) {
+    make();
+    const auto first = board->announce(call("CA1"));
+    const auto second = board->announce(call("CA1"));
+    run();
+    EXPECT_EQ(seen.opened, 1);
+    EXPECT_EQ(board->claim(first->token, "CA1", 0), nullptr);
+    EXPECT_NE(board->claim(second->token, "CA1", 0), nullptr);
+    EXPECT_EQ(board->announce(call("CA1")).error(), Switchboard::Refusal::duplicate);
+}
+
+TEST_F(SwitchboardTest, SaysBusyWhenFull) {
+    make({.calls_max = 1});
+    ASSERT_TRUE(board->announce(call("CA1")));
+    EXPECT_EQ(board->announce(call("CA2")).error(), Switchboard::Refusal::busy);
+}
+
+TEST_F(SwitchboardTest, ForgetsACallWhoseStreamNeverCame) {
+    make({.claim_within = std::chrono::seconds(0)});
+    ASSERT_TRUE(board->announce(call("CA1")));
+    run();
+    EXPECT_EQ(board->live_count(), 0u);
+    EXPECT_EQ(load[0], 0);
+    EXPECT_EQ(board->ending_of("CA1")->reason, "channel_lost");
+}
+
+TEST_F(SwitchboardTest, RemembersHowACallEnded) {
+    make();
+    const auto announced = board->announce(call("CA1"));
+    run();
+    const auto session = board->claim(announced->token, "CA1", 0);
+    ASSERT_TRUE(session->attach(std::make_unique<CountingChannel>(seen)));
+    EXPECT_FALSE(session->attach(std::make_unique<CountingChannel>(seen)));
+    session->on(CallerGone{});
+    EXPECT_TRUE(session->is_finished());
+    ASSERT_TRUE(board->ending_of("CA1"));
+    EXPECT_EQ(board->ending_of("CA1")->outcome, "caller_hung_up");
+    EXPECT_EQ(board->live_count(), 0u);
+    EXPECT_FALSE(board->ending_of("CA9"));
+}
+
+TEST_F(SwitchboardTest, DrainsByRefusingNewCallsAndWaitingForTheOldOnes) {
+    make();
+    const auto announced = board->announce(call("CA1"));
+    run();
+    const auto session = board->claim(announced->token, "CA1", 0);
+    session->attach(std::make_unique<CountingChannel>(seen));
+    bool is_drained = false;
+    board->drain([&] { is_drained = true; });
+    EXPECT_EQ(board->announce(call("CA2")).error(), Switchboard::Refusal::draining);
+    EXPECT_FALSE(is_drained);
+    session->on(CallerGone{});
+    EXPECT_TRUE(is_drained);
+}
+
+TEST_F(SwitchboardTest, DrainsAtOnceWhenThereIsNoCall) {
+    make();
+    bool is_drained = false;
+    board->drain([&] { is_drained = true; });
+    EXPECT_TRUE(is_drained);
+}
+
+TEST_F(SwitchboardTest, EndsACallWhoseAgentCannotBeMade) {
+    make();
+    fault = "scripts/agents/sarah.lua:3: unexpected symbol";
+    const auto announced = board->announce(call("CA1"));
+    run();
+    EXPECT_EQ(board->claim(announced->token, "CA1", 0), nullptr);
+    EXPECT_EQ(board->ending_of("CA1")->reason, "agent_unavailable_unspoken");
+}
+
+TEST_F(SwitchboardTest, ShowsWhatIsGoingOn) {
+    make();
+    ASSERT_TRUE(board->announce(call("CA1")));
+    next_home = 1;
+    ASSERT_TRUE(board->announce(call("CA2")));
+    run();
+    std::vector<Session::Snapshot> all;
+    board->snapshots([&](auto taken) { all = std::move(taken); });
+    run();
+    ASSERT_EQ(all.size(), 2u);
+    EXPECT_EQ(all[0].state, "connecting");
+}
+
+}  // namespace
+}  // namespace parley::call
