@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace parley::config {
@@ -64,7 +65,11 @@ struct CallSettings {
     std::chrono::minutes duration_max{5};   // MAX_CALL_DURATION_MINUTES
     std::chrono::milliseconds silence_before_prompt{10'000};
     int silence_prompts_max = 2;
-    std::map<std::string, std::string> phrases;  // one_moment, apology, goodbye: spoken without a model
+    std::map<std::string, std::string> phrases = {  // spoken without a model
+        {"one_moment", "One moment, please."},
+        {"apology", "I am sorry, we have a technical problem. Please call again later."},
+        {"goodbye", "Goodbye."},
+    };
 };
 
 struct ScriptSettings {
@@ -120,15 +125,23 @@ struct LoadOptions {
     std::string file = "config/parley.yaml";
     std::vector<std::string> overlays;            // merged on top, in order
     std::string schema_dir = "schemas";
-    std::string env_file = ".env";                // read if present
+    std::string env_file = ".env";                // read if present; empty: none
     std::map<std::string, std::string> environment;  // usually the process's own
     std::map<std::string, std::string> flags;     // "server.port" -> "4000"
 };
 
 // All faults found, not only the first.
 boost::system::result<Settings, std::vector<Fault>> load(const LoadOptions& options);
+// The same for a document in memory, in place of options.file; `name` stands for the file in messages.
+boost::system::result<Settings, std::vector<Fault>> load_text(std::string_view yaml, const std::string& name,
+                                                              const LoadOptions& options);
 std::map<std::string, std::string> process_environment();
 
+}  // namespace parley::config
+
+namespace parley {
+
+// Found by result<…, std::vector<Fault>>::value() through Fault, hence in Fault's namespace.
 [[noreturn]] void throw_exception_from_error(const std::vector<Fault>& faults, const boost::source_location&);
 
-}  // namespace parley::config
+}  // namespace parley

@@ -70,8 +70,11 @@ struct RequestLimits {
 };
 
 // One request on its own connection; certificates are checked against the system's store; redirects are
-// not followed. Errors: resolve, connect, TLS, timeout (asio::error::timed_out), a response over the limit.
-// Runs on the caller's executor.
+// not followed. An empty method is GET, an empty target the URL's. Host, Content-Length and Connection are
+// filled in. The response's headers hold its Content-Type too.
+// Errors: resolve, connect, TLS, timeout (asio::error::timed_out), a response over the limit, characters
+// that HTTP does not allow (asio::error::invalid_argument).
+// Runs on the caller's executor, which must be an io_context's.
 Task<Result<Response>> fetch(Url url, Request request, RequestLimits limits = {});
 
 }  // namespace parley::net

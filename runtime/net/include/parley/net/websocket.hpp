@@ -1,8 +1,10 @@
 // websocket.hpp: one open WebSocket, either side.
 //
-// Owner:  whoever holds the shared_ptr. The coroutine in run() keeps it alive until it ends.
-// Thread: everything on the socket's io thread.
-// End:    run() returns once, with how the connection ended; after that send() does nothing.
+// Owner:  whoever holds the shared_ptr. The coroutine in run() keeps it alive until it ends; dropped
+//         without a run(), the connection is aborted.
+// Thread: everything on the socket's io thread, dropping the last shared_ptr too.
+// End:    run() returns once, with how the connection ended; after that send() does nothing. Cancelling
+//         the coroutine in run() aborts the connection.
 //
 // Sending never waits: a message is copied into a bounded queue with recycled buffers and one write is
 // under way at a time. A queue over its limit means a peer that does not read: the socket is closed
@@ -31,7 +33,7 @@ struct Message {
 struct CloseReason {
     enum class How {
         closed_by_peer,  // a close frame came; `code` and `reason` are its own
-        closed_by_us,    // close() was called
+        closed_by_us,    // close() or abort() was called; after abort() `code` is 1006
         lost,            // the connection broke, or a ping stayed unanswered
         slow_peer,       // the send queue went over its limit
         bad_message,     // over message_bytes_max, invalid UTF-8 or a broken frame
@@ -52,7 +54,8 @@ class WebSocket {
  public:
     virtual ~WebSocket() = default;
 
-    // Reads until the connection ends. Call once. `on_message` must not throw.
+    // Reads until the connection ends. Call once. `on_message` must not throw: if it does, the socket is
+    // closed with 1011 and run() throws the same when that is done.
     virtual Task<CloseReason> run(std::function<void(Message)> on_message) = 0;
 
     // Queues one text message. False once the socket is closing.
@@ -60,6 +63,7 @@ class WebSocket {
     virtual std::size_t queued_bytes() const = 0;
 
     // Sends what is queued, then a close frame; run() ends when the peer answers, or after two seconds.
+    // No message is delivered any more. `reason` is cut at 120 bytes.
     virtual void close(std::uint16_t code, std::string_view reason) = 0;
     // Drops the connection at once, without a close frame.
     virtual void abort() = 0;

@@ -1,0 +1,47 @@
+#include "paths.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <filesystem>
+
+namespace parley::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path shipped_folder() {
+    std::error_code ignored;
+    const fs::path binary = fs::read_symlink("/proc/self/exe", ignored);
+    for (const fs::path& candidate : {fs::path("."), binary.parent_path() / ".." / "..", fs::path("/usr/share/parley")}) {
+        if (fs::exists(candidate / "schemas" / "parley.schema.json", ignored)) return candidate.lexically_normal();
+    }
+    return ".";
+}
+
+}  // namespace
+
+std::optional<config::Settings> load_settings(const SettingsChoice& choice) {
+    const fs::path shipped = shipped_folder();
+    config::LoadOptions options;
+    options.file = choice.file.empty() ? (shipped / "config" / "parley.yaml").lexically_normal().string() : choice.file;
+    options.overlays = choice.overlays;
+    options.schema_dir = (shipped / "schemas").lexically_normal().string();
+    options.environment = config::process_environment();
+    options.flags = choice.flags;
+    auto settings = config::load(options);
+    if (!settings) {
+        for (const auto& fault : settings.error()) fmt::print(stderr, "parley: {}\n", fault.text());
+        fmt::print(stderr, "parley: nothing was started; {} to mend\n",
+                   settings.error().size() == 1 ? "there is one fault" : fmt::format("there are {} faults", settings.error().size()));
+        return std::nullopt;
+    }
+    for (const auto& warning : settings->warnings) fmt::print(stderr, "parley: warning: {}\n", warning);
+    std::error_code ignored;
+    if (!fs::exists(settings->scripts.dir, ignored) && fs::path(settings->scripts.dir).is_relative()) {
+        settings->scripts.dir = (shipped / settings->scripts.dir).lexically_normal().string();
+    }
+    return std::move(*settings);
+}
+
+}  // namespace parley::app

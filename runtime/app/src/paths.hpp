@@ -1,0 +1,22 @@
+// paths.hpp: where the shipped files are.
+#pragma once
+
+#include <parley/config/settings.hpp>
+
+#include <string>
+
+namespace parley::app {
+
+// What the command line says of settings; empty fields were not given.
+struct SettingsChoice {
+    std::string file;
+    std::vector<std::string> overlays;
+    std::map<std::string, std::string> flags;  // "server.port" -> "4000"
+};
+
+// Reads the settings. The shipped config/, schemas/ and scripts/ are looked for in the working folder, then
+// beside the folder of a build (build/bin/parley -> the tree it was built from), then in /usr/share/parley.
+// Faults and warnings go to stderr; nothing when there was a fault.
+std::optional<config::Settings> load_settings(const SettingsChoice& choice);
+
+}  // namespace parley::app

@@ -1,0 +1,232 @@
+#include "fill.hpp"
+
+#include "models.hpp"
+
+#include <algorithm>
+
+namespace parley::config {
+namespace {
+
+// Reads members of one group; a member that is not there leaves its target alone.
+class Group {
+ public:
+    explicit Group(const json::object* values) : values_(values) {}
+
+    Group in(std::string_view key) const {
+        return Group(values_ == nullptr ? nullptr : json_read::object(*values_, key));
+    }
+    void to(std::string_view key, std::string& target) const {
+        if (const auto* value = find(key); value != nullptr && value->is_string()) {
+            target = std::string(value->get_string());
+        }
+    }
+    void to(std::string_view key, Secret& target) const {
+        std::string text;
+        to(key, text);
+        if (!text.empty()) target = Secret(std::move(text));
+    }
+    void to(std::string_view key, bool& target) const {
+        if (const auto* value = find(key); value != nullptr && value->is_bool()) target = value->get_bool();
+    }
+    void to(std::string_view key, double& target) const {
+        if (const auto* value = find(key); value != nullptr && value->is_number()) target = value->to_number<double>();
+    }
+    // The schema's bounds keep every whole number within its target's range.
+    template <std::integral Whole>
+    void to(std::string_view key, Whole& target) const {
+        if (const auto* value = find(key); value != nullptr && value->is_int64()) {
+            target = static_cast<Whole>(value->get_int64());
+        }
+    }
+    template <class Rep, class Period>
+    void to(std::string_view key, std::chrono::duration<Rep, Period>& target) const {
+        std::int64_t count = target.count();
+        to(key, count);
+        target = std::chrono::duration<Rep, Period>(count);
+    }
+    const json::object* values() const { return values_; }
+
+ private:
+    const json::value* find(std::string_view key) const {
+        return values_ == nullptr ? nullptr : values_->if_contains(key);
+    }
+    const json::object* values_;
+};
+
+Price to_price(const Group& from) {
+    Price price;
+    from.to("text_in", price.text_in);
+    from.to("text_cached", price.text_cached);
+    from.to("text_out", price.text_out);
+    from.to("audio_in", price.audio_in);
+    from.to("audio_cached", price.audio_cached);
+    from.to("audio_out", price.audio_out);
+    return price;
+}
+
+AgentSettings to_agent(std::string name, const Group& from, std::string where) {
+    AgentSettings agent;
+    agent.name = std::move(name);
+    agent.where = std::move(where);
+    from.to("script", agent.script);
+    if (agent.script.empty()) agent.script = agent.name;
+    from.to("voice", agent.voice);
+    from.to("model", agent.model);
+    from.to("language", agent.language);
+    from.to("greeting", agent.greeting);
+    if (const auto* vars = from.in("vars").values()) agent.vars = *vars;
+    return agent;
+}
+
+// Changes the text at `pointer` in place, keeping its origin.
+template <class Change>
+void change_text(Document& document, const std::string& pointer, Change change) {
+    const auto* value = document.find(pointer);
+    if (value == nullptr || !value->is_string()) return;
+    std::string text = change(std::string(value->get_string()));
+    if (text == std::string_view(value->get_string())) return;
+    const auto origin = document.origins.find(pointer);
+    document.set(pointer, json::value(text), origin == document.origins.end() ? Origin{"default"} : origin->second);
+}
+
+std::string without_trailing_slash(std::string url) {
+    while (url.ends_with('/')) url.pop_back();
+    return url;
+}
+
+}  // namespace
+
+std::vector<Fault> check_routes(const Document& document) {
+    std::vector<Fault> faults;
+    const auto* agents = json_read::object(document.root, "agents");
+    const auto* numbers = json_read::object(document.root, "numbers");
+    if (agents == nullptr || numbers == nullptr || agents->empty()) return faults;
+    std::vector<std::string> names;
+    for (const auto& agent : *agents) names.emplace_back(agent.key());
+    std::sort(names.begin(), names.end());
+    for (const auto& number : *numbers) {
+        const auto* wanted = number.value().if_string();
+        if (wanted == nullptr || wanted->empty() || agents->contains(*wanted)) continue;
+        const auto meant = did_you_mean(*wanted, names);
+        faults.push_back({document.where(pointer_to("/numbers", number.key())),
+                          "there is no agent named " + shown(number.value()),
+                          meant ? "did you mean \"" + *meant + "\"?" : "add it under agents"});
+        if (faults.size() >= faults_max) break;
+    }
+    return faults;
+}
+
+std::vector<std::string> settle(Document& document) {
+    change_text(document, "/server/public_url", [](std::string url) {
+        if (!url.empty() && url.find("://") == std::string::npos) url = "https://" + url;
+        return without_trailing_slash(std::move(url));
+    });
+    change_text(document, "/openai/base_url", without_trailing_slash);
+    change_text(document, "/twilio/base_url", without_trailing_slash);
+
+    std::vector<std::string> warnings;
+    const auto settle_model = [&](const std::string& pointer) {
+        change_text(document, pointer, [&](std::string model) {
+            const auto advice = advise_on_model(model);
+            if (!advice) return model;
+            warnings.push_back(document.where(pointer) + ": " + advice->warning);
+            return advice->use;
+        });
+    };
+    settle_model("/openai/model");
+    settle_model("/openai/transcription_model");
+    if (const auto* agents = json_read::object(document.root, "agents")) {
+        std::vector<std::string> names;
+        for (const auto& agent : *agents) names.emplace_back(agent.key());
+        for (const auto& name : names) settle_model(pointer_to(pointer_to("/agents", name), "model"));
+    }
+    const auto* validate = document.find("/twilio/validate_signatures");
+    if (validate != nullptr && validate->is_bool() && !validate->get_bool()) {
+        warnings.push_back(document.where("/twilio/validate_signatures") +
+                           ": signatures are not checked; whoever reaches this server can start calls");
+    }
+    return warnings;
+}
+
+Settings fill(const Document& document) {
+    Settings settings;
+    const Group root(&document.root);
+
+    const auto server = root.in("server");
+    server.to("host", settings.server.host);
+    server.to("port", settings.server.port);
+    server.to("public_url", settings.server.public_url);
+    server.to("io_threads", settings.server.io_threads);
+    server.to("calls_max", settings.server.calls_max);
+    server.to("drain_limit_seconds", settings.server.drain_limit);
+
+    const auto twilio = root.in("twilio");
+    twilio.to("account_sid", settings.twilio.account_sid);
+    twilio.to("auth_token", settings.twilio.auth_token);
+    twilio.to("phone_number", settings.twilio.phone_number);
+    twilio.to("base_url", settings.twilio.base_url);
+    twilio.to("validate_signatures", settings.twilio.validate_signatures);
+
+    const auto openai = root.in("openai");
+    openai.to("api_key", settings.openai.api_key);
+    openai.to("base_url", settings.openai.base_url);
+    openai.to("model", settings.openai.model);
+    openai.to("voice", settings.openai.voice);
+    openai.to("audio", settings.openai.audio);
+    openai.to("transcription_model", settings.openai.transcription_model);
+    const auto turns = openai.in("turn_detection");
+    turns.to("type", settings.openai.turn_detection.type);
+    turns.to("threshold", settings.openai.turn_detection.threshold);
+    turns.to("prefix_padding_ms", settings.openai.turn_detection.prefix_padding_ms);
+    turns.to("silence_duration_ms", settings.openai.turn_detection.silence_duration_ms);
+    turns.to("eagerness", settings.openai.turn_detection.eagerness);
+    const auto prices = openai.in("prices");
+    if (prices.values() != nullptr) {
+        for (const auto& price : *prices.values()) {
+            settings.openai.prices.emplace(price.key(), to_price(prices.in(price.key())));
+        }
+    }
+
+    const auto calls = root.in("calls");
+    calls.to("duration_max_minutes", settings.calls.duration_max);
+    calls.to("silence_before_prompt_ms", settings.calls.silence_before_prompt);
+    calls.to("silence_prompts_max", settings.calls.silence_prompts_max);
+    for (auto& [name, words] : settings.calls.phrases) calls.in("phrases").to(name, words);
+
+    const auto scripts = root.in("scripts");
+    scripts.to("dir", settings.scripts.dir);
+    scripts.to("memory_bytes_max", settings.scripts.memory_bytes_max);
+    scripts.to("cpu_max_ms", settings.scripts.cpu_max);
+    scripts.to("tool_timeout_ms", settings.scripts.tool_timeout);
+    scripts.to("output_bytes_max", settings.scripts.output_bytes_max);
+
+    root.in("store").to("path", settings.store.path);
+    root.in("log").to("level", settings.log.level);
+
+    const auto agents = root.in("agents");
+    if (agents.values() != nullptr) {
+        for (const auto& agent : *agents.values()) {
+            const std::string name(agent.key());
+            settings.agents.emplace(name, to_agent(name, agents.in(name), document.source(pointer_to("/agents", name))));
+        }
+    }
+    const auto numbers = root.in("numbers");
+    if (numbers.values() != nullptr) {
+        for (const auto& number : *numbers.values()) numbers.to(number.key(), settings.numbers[number.key()]);
+    }
+    return settings;
+}
+
+void resolve_agents(Document& document, const Settings& settings) {
+    for (const auto& [name, agent] : settings.agents) {
+        const auto at = pointer_to("/agents", name);
+        const auto* script = document.find(at + "/script");
+        if (script == nullptr || script->get_string().empty()) {
+            document.set(at + "/script", json::value(agent.script), {"the agent's name"});
+        }
+        if (agent.voice.empty()) document.set(at + "/voice", json::value(settings.openai.voice), {"openai.voice"});
+        if (agent.model.empty()) document.set(at + "/model", json::value(settings.openai.model), {"openai.model"});
+    }
+}
+
+}  // namespace parley::config

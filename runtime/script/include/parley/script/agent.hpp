@@ -1,0 +1,62 @@
+// agent.hpp: one call's agent: its script and its tools, behind the port call::Agent.
+//
+// Each call has a sandboxed LuaJIT VM of its own (about 100 KB). A handler (on_start, a tool's run, on_end)
+// is a coroutine with limits. It sleeps while it waits for the database; a long computation is cut into
+// slices, so audio never waits for a script. A script that breaks its limits is abandoned, and no pcall can
+// prevent that; the next tool call then gets a fresh VM with the call's vars as they were after the last
+// finished handler.
+//
+// What the model gets from run_tool:
+//   a result                      {...}                                                     ok
+//   bad arguments, unknown tool   {"error":"bad_arguments","message":"date: expected ..."}  not ok
+//   fail("sentence", problem)     {"failed":"sentence"}                                     not ok
+//   an error, a limit, a timeout  {"error":"tool_failed","message":"I'm having trouble ..."}  not ok; the truth is in the log
+// An error in on_start is logged and the call goes on with the vars as they stand: a caller is waiting.
+//
+// Owner:  the call's Session. Thread: the executor given, one thread.
+// End:    ended() runs on_end at once, with a small budget; what it asks of the database is sent but not waited for.
+//         After ended() or destruction no callback and no event fires.
+#pragma once
+
+#include <parley/call/ports.hpp>
+#include <parley/config/settings.hpp>
+#include <parley/script/database.hpp>
+#include <parley/script/library.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+
+namespace parley::script {
+
+// What one handler may use. The defaults are measured: a slice is far below an audio frame of 20 ms, and a
+// usual tool run takes 10 µs.
+struct Budgets {
+    std::chrono::microseconds slice{1'000};            // then the event loop gets its turn
+    int instructions_per_check = 1'000;                // fewer costs more, more gains nothing
+    std::chrono::microseconds unyielding_max{5'000};   // inside a sort or gsub function, which cannot pause
+    std::chrono::milliseconds on_end_cpu_max{5};
+    int queries_max = 20;                              // per run
+    int log_lines_max = 50;                            // per run
+    std::size_t runs_max = 16;                         // tools of one call at the same time
+};
+
+struct AgentParts {
+    std::shared_ptr<const Bundle> bundle;
+    config::AgentSettings settings;
+    config::ScriptSettings limits;
+    call::CallInfo info;
+    call::EventSink* events = nullptr;                 // outlives the agent
+    boost::asio::any_io_executor home;
+    std::function<WallTime()> wall_now;                // empty: the system's clock
+    Database* database = nullptr;                      // outlives the agent; null: db calls give nil, problem
+    Budgets budgets = {};
+    std::optional<std::uint64_t> random_seed = {};     // of math.random; empty: a new one for each VM
+};
+
+std::unique_ptr<call::Agent> make_agent(AgentParts parts);
+
+}  // namespace parley::script

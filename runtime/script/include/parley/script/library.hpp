@@ -1,0 +1,70 @@
+// library.hpp: the scripts folder as one immutable, checked whole.
+//
+// A Bundle is everything a call needs of agents/*.lua, tools/*.lua and lib/*.lua: bytecode with debug info,
+// agent tables as data, tool declarations as JSON Schema. It is built aside, in a sandbox without I/O, and
+// exists only when every file is right: a bad folder gives all its faults ("tools/x.lua:17: what; remedy").
+// The Library holds the bundle that new calls use. Calls in progress keep the one they started with.
+//
+// Owner:  app. Building is slow (milliseconds) and reads files: not on an io thread once calls are running.
+// Thread: current() and reload() from any thread; a Bundle is const and may be shared freely.
+#pragma once
+
+#include <parley/config/settings.hpp>
+#include <parley/core/json.hpp>
+#include <parley/core/result.hpp>
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace parley::script {
+
+class Bundle {
+ public:
+    struct Content;
+    explicit Bundle(std::unique_ptr<const Content> content);
+    ~Bundle();
+    Bundle(const Bundle&) = delete;
+    Bundle& operator=(const Bundle&) = delete;
+
+    const std::string& version() const;             // first 12 hexadecimal digits of the hash of all files
+    std::vector<std::string> agents() const;        // names of agents/*.lua
+    std::vector<std::string> tools() const;         // names of tools/*.lua
+    const json::object* tool(std::string_view name) const;  // {"type":"function","name","description","parameters"}
+
+    // What is wrong with these settings for the agent's script: no such script, a var the script does not have,
+    // an unknown time zone, an unknown {var} in the greeting, and whatever the script's check_vars() objects to.
+    std::vector<Fault> check(const config::AgentSettings& settings) const;
+
+    const Content& content() const { return *content_; }  // private to this room
+
+ private:
+    std::unique_ptr<const Content> content_;
+};
+
+class Library {
+ public:
+    using Agents = std::map<std::string, config::AgentSettings>;
+    template <class T>
+    using Loaded = boost::system::result<T, std::vector<Fault>>;  // every fault found, not only the first
+
+    // `agents`: the configured ones; a folder that does not suit them is not good either.
+    static Loaded<std::unique_ptr<Library>> load(std::string dir, Agents agents = {});
+    static Loaded<std::shared_ptr<const Bundle>> build(const std::string& dir, const Agents& agents = {});
+
+    std::shared_ptr<const Bundle> current() const;
+    // Builds the folder anew and publishes it for new calls when it is good; otherwise the old one stays.
+    Loaded<std::shared_ptr<const Bundle>> reload();
+
+ private:
+    Library(std::string dir, Agents agents, std::shared_ptr<const Bundle> bundle);
+
+    const std::string dir_;
+    const Agents agents_;
+    mutable std::mutex mutex_;  // guards the pointer only, for the length of a copy
+    std::shared_ptr<const Bundle> bundle_;
+};
+
+}  // namespace parley::script

@@ -1,0 +1,179 @@
+// The part of the scripts' world that is written in Lua, so that it can be paused like a script.
+// It runs once in each new VM, with the host functions as its argument, and returns the entries the runtime starts.
+#include "vm.hpp"
+
+namespace parley::script {
+namespace {
+
+constexpr std::string_view prelude = R"lua(
+local host = ...
+local type, pairs, ipairs, setmetatable, select = type, pairs, ipairs, setmetatable, select
+local raw_pcall, raw_error, tostring = pcall, error, tostring
+local raise, check_kill, list = host.raise, host.check_kill, json.list
+
+-- A broken limit goes through every pcall.
+local function after(ok, ...)
+  if not ok then check_kill() end
+  return ok, ...
+end
+function pcall(f, ...) return after(raw_pcall(f, ...)) end
+
+-- The handler runs when the stack is unwound: inside LuaJIT's own xpcall it would run with the limits off.
+local function handled(handler, ok, ...)
+  if ok then return true, ... end
+  check_kill()
+  return false, select(2, pcall(handler, (...)))
+end
+function xpcall(f, handler, ...) return handled(handler, raw_pcall(f, ...)) end
+
+-- ---- declarations ------------------------------------------------------------------------------
+local declared = { __metatable = false }
+local function declaration(kind)
+  return function(spec)
+    if type(spec) ~= "table" then raise(kind .. ": expected " .. kind .. " { ... }") end
+    return setmetatable({ kind = kind, spec = spec, line = host.current_line() }, declared)
+  end
+end
+agent = declaration("agent")
+tool = declaration("tool")
+param = {}
+for _, kind in ipairs { "text", "integer", "number", "yes_no", "date", "time", "phone", "choice", "list", "object" } do
+  param[kind] = declaration("param." .. kind)
+end
+
+-- ---- files -------------------------------------------------------------------------------------
+local opened = {}
+local function closing(path, ok, value)
+  host.close_file()
+  if not ok then raw_error(value, 0) end
+  if value == nil then raw_error(path .. ": the file returns nothing; end it with: return ...", 0) end
+  opened[path] = value
+  return value
+end
+local function open(path)
+  local value = opened[path]
+  if value == nil then value = closing(path, after(raw_pcall(host.open_file(path)))) end
+  return value
+end
+function require(name) return open(host.module_path(name)) end
+
+-- ---- lists -------------------------------------------------------------------------------------
+local function check_list(name, items, f)
+  if type(items) ~= "table" then raise(name .. ": expected a list, found " .. type(items)) end
+  if type(f) ~= "function" then raise(name .. ": expected a function, found " .. type(f)) end
+end
+function pick(items, wanted)
+  check_list("pick", items, wanted)
+  local kept = {}
+  for _, item in ipairs(items) do
+    if wanted(item) then kept[#kept + 1] = item end
+  end
+  return list(kept)
+end
+function map(items, change)
+  check_list("map", items, change)
+  local changed = {}
+  for _, item in ipairs(items) do changed[#changed + 1] = change(item) end
+  return list(changed)
+end
+function find(items, wanted)
+  check_list("find", items, wanted)
+  for _, item in ipairs(items) do
+    if wanted(item) then return item end
+  end
+  return nil
+end
+
+-- ---- the database ------------------------------------------------------------------------------
+db = {}
+function db.query(sql, ...)
+  host.query("rows", sql, ...)
+  return host.take_answer("rows")
+end
+function db.exec(sql, ...)
+  host.query("counts", sql, ...)
+  return host.take_answer("counts")
+end
+function db.transaction(statements)
+  host.transaction(statements)
+  return host.take_answer("transaction")
+end
+
+-- ---- the log -----------------------------------------------------------------------------------
+log = {
+  info = function(text, fields) host.write_log("info", text, fields) end,
+  warn = function(text, fields) host.write_log("warn", text, fields) end,
+  error = function(text, fields) host.write_log("error", text, fields) end,
+}
+
+local failure = {}
+function fail(sentence, problem)
+  host.give_up(sentence, problem)
+  return failure
+end
+
+-- ---- the call ----------------------------------------------------------------------------------
+-- call.hang_up() and call:hang_up() both work.
+local vars = host.vars
+local call
+local function without_self(f)
+  return function(first, ...)
+    if first == call then return f(...) end
+    return f(first, ...)
+  end
+end
+local fields = {
+  from = host.from, to = host.to, sid = host.call_sid, vars = vars,
+  set_outcome = without_self(host.set_outcome),
+  hang_up = without_self(host.hang_up),
+  inject = without_self(host.inject),
+}
+call = setmetatable({}, {
+  __index = function(_, name)
+    local value = fields[name]
+    if value == nil then raise("call has no `" .. tostring(name) .. "`; facts of your own go into call.vars") end
+    return value
+  end,
+  __newindex = function(_, name)
+    raise("call." .. tostring(name) .. " cannot be set; facts of your own go into call.vars")
+  end,
+  __metatable = false,
+})
+
+-- Every name is checked: a forgotten `local` and a misspelt function are found at once.
+host.guard_globals(
+  function(_, name) host.unknown_name(name) end,
+  function(_, name)
+    raise("`" .. tostring(name) .. "` would be a global variable; write: local " .. tostring(name) .. " = ...")
+  end
+)
+
+-- ---- entries -----------------------------------------------------------------------------------
+local entries = {}
+function entries.run_tool(path)
+  local result = open(path).spec.run(host.take_arguments(), call)
+  if result == failure then
+    host.keep_vars(vars)
+    return
+  end
+  host.give_result(result)
+  host.keep_vars(vars)
+end
+function entries.run_handler(path, name, ...)
+  open(path).spec[name](call, ...)
+  host.keep_vars(vars)
+end
+function entries.inspect(path)
+  host.inspect(open(path))
+end
+function entries.check_vars(path)
+  host.inspect(open(path).spec.check_vars(vars))
+end
+return entries
+)lua";
+
+}  // namespace
+
+Checked<std::string> compile_prelude() { return compile(std::string(prelude_path), prelude); }
+
+}  // namespace parley::script

@@ -1,0 +1,50 @@
+// script_sql.hpp: the statements of scripts, checked, timed and answered as JSON.
+//
+// Thread: the store's. No transaction is left open after a member returns.
+#pragma once
+
+#include "database.hpp"
+#include "gate.hpp"
+
+#include <parley/store/store.hpp>
+
+#include <optional>
+#include <utility>
+
+namespace parley::store {
+
+class ScriptSql {
+ public:
+    struct Limits {
+        std::chrono::milliseconds time_max;
+        std::chrono::milliseconds busy_timeout;
+        std::size_t rows_max;
+        std::size_t result_bytes_max = 16 * 1024 * 1024;
+        std::size_t statements_kept = 64;
+    };
+
+    ScriptSql(Database& database, Gate& gate, Limits limits)
+        : database_(database), gate_(gate), limits_(limits), cache_(limits.statements_kept) {}
+
+    QueryResult query(const Statement& statement);
+    TransactionResult transaction(const std::vector<Statement>& statements);
+
+    void close() { cache_.clear(); }  // before the connection
+
+    // The last failure that is the database's and not the script's, once: an operator should see it.
+    SqlFailure take_broken() { return std::exchange(broken_, {}); }
+
+ private:
+    boost::system::result<Prepared*, QueryProblem> prepared(const std::string& sql);
+    QueryResult run(Prepared& prepared, const json::array& parameters);
+    std::optional<QueryProblem> control(const char* sql);  // BEGIN and COMMIT
+    QueryProblem problem();
+
+    Database& database_;
+    Gate& gate_;
+    Limits limits_;
+    StatementCache cache_;
+    SqlFailure broken_;
+};
+
+}  // namespace parley::store

@@ -1,0 +1,132 @@
+#include "tables.hpp"
+
+#include <parley/core/text.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+namespace parley::store {
+namespace {
+
+constexpr std::array<std::string_view, 7> runtime_tables{"calls", "journal", "transcript", "tool_calls",
+                                                         "usage", "script_migrations", "unsaved_imports"};
+
+constexpr std::array versions{
+    R"sql(
+CREATE TABLE calls (
+    call_sid      TEXT PRIMARY KEY NOT NULL,
+    from_number   TEXT NOT NULL DEFAULT '',
+    to_number     TEXT NOT NULL DEFAULT '',
+    agent         TEXT NOT NULL DEFAULT '',
+    channel       TEXT NOT NULL DEFAULT '',
+    started_at_ms INTEGER NOT NULL,
+    ended_at_ms   INTEGER,                      -- NULL while the call runs
+    outcome       TEXT NOT NULL DEFAULT '',
+    reason        TEXT NOT NULL DEFAULT '',
+    duration_ms   INTEGER,
+    cost_usd      REAL NOT NULL DEFAULT 0,
+    turns         INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX calls_by_start ON calls(started_at_ms);
+CREATE INDEX calls_running ON calls(call_sid) WHERE ended_at_ms IS NULL;
+
+CREATE TABLE journal (
+    id       INTEGER PRIMARY KEY,               -- grows with each entry: a live view asks for what is after it
+    call_sid TEXT NOT NULL,
+    at_ms    INTEGER NOT NULL,
+    type     TEXT NOT NULL,
+    data     TEXT NOT NULL                      -- JSON: the fields of that type
+);
+CREATE INDEX journal_by_call ON journal(call_sid, at_ms);
+
+CREATE TABLE transcript (
+    id          INTEGER PRIMARY KEY,
+    call_sid    TEXT NOT NULL,
+    at_ms       INTEGER NOT NULL,               -- when the speech began
+    speaker     TEXT NOT NULL CHECK (speaker IN ('caller', 'agent')),
+    text        TEXT NOT NULL,                  -- of the agent: what the caller heard
+    unheard     TEXT NOT NULL DEFAULT '',
+    item_id     TEXT NOT NULL DEFAULT '',
+    heard_ms    INTEGER,
+    received_ms INTEGER,
+    interrupted INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX transcript_by_call ON transcript(call_sid, at_ms);
+
+CREATE TABLE tool_calls (
+    call_sid     TEXT NOT NULL,
+    tool_call_id TEXT NOT NULL,
+    name         TEXT NOT NULL,
+    arguments    TEXT NOT NULL DEFAULT '',
+    output       TEXT,                          -- NULL until it returned
+    ok           INTEGER,
+    at_ms        INTEGER NOT NULL,
+    duration_ms  INTEGER,
+    PRIMARY KEY (call_sid, tool_call_id)
+);
+
+CREATE TABLE usage (
+    id                  INTEGER PRIMARY KEY,
+    call_sid            TEXT NOT NULL,
+    response_id         TEXT NOT NULL,
+    input_text_tokens   INTEGER NOT NULL,
+    input_audio_tokens  INTEGER NOT NULL,
+    cached_text_tokens  INTEGER NOT NULL,
+    cached_audio_tokens INTEGER NOT NULL,
+    output_text_tokens  INTEGER NOT NULL,
+    output_audio_tokens INTEGER NOT NULL,
+    cost_usd            REAL NOT NULL,
+    at_ms               INTEGER NOT NULL
+);
+CREATE INDEX usage_by_call ON usage(call_sid, at_ms);
+
+CREATE TABLE script_migrations (
+    name          TEXT PRIMARY KEY NOT NULL,
+    sha256        TEXT NOT NULL,
+    applied_at_ms INTEGER NOT NULL
+);
+
+-- Files of unsaved entries that were taken in: a file left behind by a crash after the commit is not taken in twice.
+CREATE TABLE unsaved_imports (
+    sha256 TEXT PRIMARY KEY NOT NULL,
+    at_ms  INTEGER NOT NULL
+);
+)sql",
+};
+
+}  // namespace
+
+bool is_runtime_table(std::string_view name) {
+    return std::find(runtime_tables.begin(), runtime_tables.end(), lower(name)) != runtime_tables.end();
+}
+
+int newest_version() { return static_cast<int>(versions.size()); }
+
+Checked<void> make_tables(Database& database, const std::string& path) {
+    const auto fault = [&](const SqlFailure& why) { return Fault{path, "cannot prepare the tables: " + why.message, remedy_for(why.code, path)}; };
+    if (const auto why = database.run("BEGIN IMMEDIATE")) return fault(why);
+    const int version = std::atoi(database.value("PRAGMA user_version").c_str());
+    if (version > newest_version()) {
+        database.roll_back();
+        return Fault{path, fmt::format("was written by a newer Parley (tables version {}, this one knows {})", version, newest_version()),
+                     "run that version, or name another database (DATABASE_PATH)"};
+    }
+    for (int next = version; next < newest_version(); ++next) {
+        auto why = database.run(versions[static_cast<std::size_t>(next)]);
+        if (!why) why = database.run(fmt::format("PRAGMA user_version = {}", next + 1).c_str());
+        if (why) {
+            database.roll_back();
+            return fault(why);
+        }
+    }
+    if (const auto why = database.run("COMMIT")) {
+        database.roll_back();
+        return fault(why);
+    }
+    return {};
+}
+
+}  // namespace parley::store

@@ -1,0 +1,105 @@
+// twilio.hpp: phone calls by Twilio: its webhooks answered, its media streams served.
+//
+//   POST /voice           a call comes in: the signature is checked, the agent found, the call announced, and the
+//                         document tells Twilio to open the stream, with a one-time token
+//   GET /media-stream     the stream: signature, then token, then the call's audio; nothing upstream is paid for
+//                         before the token is right
+//   POST /voice/ended     the stream is over: hang up, or apologise where no one else could
+//
+// Owner:  the app; must outlive the server's requests. Streams hold what they need and may outlive it.
+// Thread: answer() and admit() from any thread; each stream lives on its home.
+// End:    streams end with their calls.
+#pragma once
+
+#include <parley/call/switchboard.hpp>
+#include <parley/core/text.hpp>
+#include <parley/net/server.hpp>
+#include <parley/telephony/rest.hpp>
+#include <parley/telephony/stream_state.hpp>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace parley::telephony {
+
+class TwilioService {
+ public:
+    // The calls of this process, as far as this room needs to know; SwitchboardCalls in production.
+    struct Claimed {
+        std::shared_ptr<call::EventSink> events;
+        // False when the call has a caller already.
+        std::function<bool(std::unique_ptr<call::Channel>)> attach;
+    };
+    class Calls {
+     public:
+        virtual ~Calls() = default;
+        virtual boost::system::result<call::Switchboard::Announced, call::Switchboard::Refusal> announce(call::CallInfo info) = 0;
+        // On io thread `home`.
+        virtual std::optional<Claimed> claim(std::string_view token, std::string_view call_sid, std::size_t home) = 0;
+        virtual std::optional<call::Finish> ending_of(std::string_view call_sid) const = 0;
+    };
+
+    enum class Signatures { required, ignored };
+    // What Twilio itself says where no agent can.
+    struct Sentences {
+        std::string draining = "We are sorry, our line is being restarted. Please call again in a few minutes.";
+        std::string no_agent = "We are sorry, this number is not in service.";
+        std::string apology = "We are sorry, we have a technical problem. Please call again later.";
+    };
+    struct Options {
+        std::string public_url;                       // "https://voice.example.com"; empty: the Host header, with https
+        Signatures signatures = Signatures::required;
+        std::vector<Secret> auth_tokens;              // any of them may have signed
+        std::string account_sid;                      // if set, other accounts' requests are refused
+        std::optional<std::uint16_t> listening_port;
+        std::size_t io_threads = 1;
+        std::shared_ptr<const TwilioRest> rest;       // if set, hanging up ends the call at Twilio too
+        Sentences sentences = {};
+        StreamLimits limits = {};
+    };
+    // The agent for a called number.
+    using Resolve = std::function<std::optional<std::string>(std::string_view to)>;
+
+    TwilioService(Options options, std::shared_ptr<Calls> calls, Resolve resolve);
+    ~TwilioService();
+
+    // Whether a path (without query) is one of ours.
+    static bool is_ours(std::string_view path);
+
+    net::Response answer(const net::Request& request);
+    net::UpgradeAnswer admit(const net::Request& request);
+
+    // The same as handlers of net::Server.
+    Task<net::Response> on_request(net::Request request);
+    Task<net::UpgradeAnswer> on_upgrade(net::Request request);
+
+ private:
+    struct Webhook;
+    // A finished answer when the request is refused.
+    std::optional<net::Response> refuse(const net::Request& request, Webhook& webhook);
+    net::Response answer_call(const Webhook& webhook);
+    net::Response answer_ended(const Webhook& webhook);
+
+    struct Shared;  // what streams need as well
+    std::shared_ptr<Shared> shared_;
+    Resolve resolve_;
+
+    friend class TwilioStream;
+};
+
+class SwitchboardCalls final : public TwilioService::Calls {
+ public:
+    explicit SwitchboardCalls(call::Switchboard& switchboard) : switchboard_(switchboard) {}
+    boost::system::result<call::Switchboard::Announced, call::Switchboard::Refusal> announce(call::CallInfo info) override;
+    std::optional<TwilioService::Claimed> claim(std::string_view token, std::string_view call_sid, std::size_t home) override;
+    std::optional<call::Finish> ending_of(std::string_view call_sid) const override;
+
+ private:
+    call::Switchboard& switchboard_;  // outlives the server
+};
+
+}  // namespace parley::telephony

@@ -1,0 +1,282 @@
+#include <parley/telephony/twilio.hpp>
+
+#include "twilio_shared.hpp"
+#include "twilio_stream.hpp"
+
+#include <parley/core/log.hpp>
+#include <parley/telephony/twiml.hpp>
+
+#include <algorithm>
+#include <charconv>
+
+namespace parley::telephony {
+namespace {
+
+constexpr std::string_view voice_path = "/voice";
+constexpr std::string_view ended_path = "/voice/ended";
+constexpr std::string_view stream_path = "/media-stream";
+constexpr std::size_t sid_bytes_max = 64;
+
+std::string_view without_slash(std::string_view path) {
+    if (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
+    return path;
+}
+
+// "/media-stream" -> "", "/media-stream/3" -> "3"; nothing for other paths.
+std::optional<std::string_view> stream_suffix(std::string_view path) {
+    path = without_slash(path);
+    if (path == stream_path) return "";
+    if (!path.starts_with(stream_path) || path[stream_path.size()] != '/') return std::nullopt;
+    path.remove_prefix(stream_path.size() + 1);
+    const bool is_number = !path.empty() && path.size() <= 4 && std::all_of(path.begin(), path.end(), [](char c) { return c >= '0' && c <= '9'; });
+    return is_number ? std::optional(path) : std::nullopt;
+}
+
+net::Response plain(int status, std::string text) {
+    net::Response response;
+    response.status = status;
+    response.body = std::move(text);
+    return response;
+}
+
+net::Response document(std::string twiml) {
+    net::Response response;
+    response.content_type = "text/xml; charset=utf-8";
+    response.body = std::move(twiml);
+    response.headers.set("Cache-Control", "no-store");  // Twilio caches answers to GET; a token is for one call
+    return response;
+}
+
+// A SID goes into log lines and URLs. Twilio's are two letters and 32 hexadecimal digits; simulators' are shorter.
+bool is_sid(std::string_view text) {
+    return !text.empty() && text.size() <= sid_bytes_max && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
+    });
+}
+
+bool is_host_header(std::string_view host) {
+    return !host.empty() && host.size() <= 255 && std::all_of(host.begin(), host.end(), [](unsigned char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '-' || c == '_' || c == ':' ||
+               c == '[' || c == ']';
+    });
+}
+
+bool is_form(const net::Request& request) {
+    const auto type = request.headers.get("Content-Type");
+    if (!type) return true;
+    return lower(trim(type->substr(0, type->find(';')))) == "application/x-www-form-urlencoded";
+}
+
+std::string without_trailing_slash(std::string url) {
+    while (!url.empty() && url.back() == '/') url.pop_back();
+    return url;
+}
+
+// https -> wss, http -> ws (tests and the demo).
+std::string as_websocket(const std::string& public_url) {
+    const std::size_t colon = public_url.find(':');
+    const std::string scheme = lower(public_url.substr(0, colon));
+    return (scheme == "http" ? "ws" : "wss") + public_url.substr(colon);
+}
+
+// Nothing when there is neither a public URL in the settings nor a usable Host header.
+std::optional<std::string> public_url_of(const net::Request& request, const std::string& configured, std::atomic<bool>& has_told) {
+    if (!configured.empty()) return configured;
+    if (!has_told.exchange(true)) {
+        log::warn("twilio.no_public_url", {{"what", "server.public_url is not set: the Host header is believed"},
+                                           {"remedy", "set PUBLIC_URL to the https address Twilio calls"}});
+    }
+    const auto host = request.headers.get("Host");
+    if (!host || !is_host_header(*host)) return std::nullopt;
+    return "https://" + std::string(*host);
+}
+
+}  // namespace
+
+struct TwilioService::Webhook {
+    std::string public_url;
+    FormFields form;  // of the body, or of a GET's query
+
+    std::string_view field(std::string_view name) const {
+        for (const auto& [known, value] : form) {
+            if (known == name) return value;
+        }
+        return "";
+    }
+};
+
+TwilioService::TwilioService(Options options, std::shared_ptr<Calls> calls, Resolve resolve) : resolve_(std::move(resolve)) {
+    options.public_url = without_trailing_slash(std::move(options.public_url));
+    if (!options.public_url.empty() && options.public_url.find("://") == std::string::npos) options.public_url = "https://" + options.public_url;
+    if (options.io_threads == 0) options.io_threads = 1;
+    shared_ = std::make_shared<Shared>(std::move(options), std::move(calls));
+}
+
+TwilioService::~TwilioService() = default;
+
+bool TwilioService::is_ours(std::string_view path) {
+    path = without_slash(path);
+    return path == voice_path || path == ended_path || stream_suffix(path).has_value();
+}
+
+// ---- webhooks -------------------------------------------------------------------------------
+
+net::Response TwilioService::answer(const net::Request& request) {
+    const std::string_view path = without_slash(request.path());
+    if (stream_suffix(path)) {
+        net::Response response = plain(426, "This address speaks WebSocket.\n");
+        response.headers.set("Upgrade", "websocket");
+        return response;
+    }
+    if (path != voice_path && path != ended_path) return plain(404, "Not found.\n");
+    if (request.method != "POST" && request.method != "GET") {
+        net::Response response = plain(405, "Use POST.\n");
+        response.headers.set("Allow", "GET, POST");
+        return response;
+    }
+    Webhook webhook;
+    if (auto refusal = refuse(request, webhook)) return std::move(*refusal);
+    return path == voice_path ? answer_call(webhook) : answer_ended(webhook);
+}
+
+std::optional<net::Response> TwilioService::refuse(const net::Request& request, Webhook& webhook) {
+    const Options& options = shared_->options;
+    auto public_url = public_url_of(request, options.public_url, shared_->has_told_no_public_url);
+    if (!public_url) return plain(400, "The Host header is missing.\n");
+    webhook.public_url = std::move(*public_url);
+    const bool has_form = request.method == "POST" && is_form(request);
+    webhook.form = net::parse_form(has_form ? std::string_view(request.body) : request.query());
+
+    const std::string_view call_sid = webhook.field("CallSid");
+    const std::string_view shown_sid = is_sid(call_sid) ? call_sid : std::string_view("-");
+    if (options.signatures == Signatures::required) {
+        const Verdict verdict = shared_->check.check_http({.address = {webhook.public_url, options.listening_port},
+                                                           .target = request.target,
+                                                           .signature = request.headers.get("X-Twilio-Signature").value_or(""),
+                                                           .body = request.body,
+                                                           .is_form = has_form,
+                                                           .form = &webhook.form});
+        if (verdict != Verdict::genuine) {
+            // Not a word to the sender; to the operator the usual cause.
+            log::warn("twilio.forged_request",
+                      {{"call", shown_sid}, {"path", shortened(request.path(), 80)}, {"from", request.peer}, {"what", to_string(verdict)},
+                       {"remedy", verdict == Verdict::no_token ? "set TWILIO_AUTH_TOKEN" : "check TWILIO_AUTH_TOKEN, and that PUBLIC_URL is the address Twilio calls"}});
+            return plain(403, "Forbidden.\n");
+        }
+    }
+    if (!options.account_sid.empty() && webhook.field("AccountSid") != options.account_sid) {
+        log::warn("twilio.foreign_account", {{"call", shown_sid}, {"remedy", "check TWILIO_ACCOUNT_SID"}});
+        return plain(403, "Forbidden.\n");
+    }
+    if (!is_sid(call_sid)) return plain(400, "CallSid is missing.\n");
+    return std::nullopt;
+}
+
+net::Response TwilioService::answer_call(const Webhook& webhook) {
+    const std::string call_sid(webhook.field("CallSid"));
+    const std::string_view to = webhook.field("To");
+    const Sentences& sentences = shared_->options.sentences;
+    if (shared_->calls->ending_of(call_sid)) {
+        // A signature has no date: an old request, sent again, must not start a call.
+        log::warn("twilio.repeated_request", {{"call", call_sid}, {"what", "the call is over"}});
+        return document(twiml::hang_up());
+    }
+    const auto no_agent = [&] {
+        log::warn("twilio.no_agent", {{"call", call_sid}, {"to", masked_number(shortened(to, 64))},
+                                      {"remedy", "add the number, or \"default\", under numbers: in config/parley.yaml"}});
+        return document(twiml::say_and_hang_up(sentences.no_agent));
+    };
+    auto agent = resolve_(to);
+    if (!agent) return no_agent();
+
+    call::CallInfo info;
+    info.call_sid = call_sid;
+    info.from = to_valid_utf8(webhook.field("From"));
+    info.to = to_valid_utf8(to);
+    info.agent = std::move(*agent);
+    info.started_at = std::chrono::system_clock::now();
+    std::string caller = info.from;
+    const auto announced = shared_->calls->announce(std::move(info));
+    if (!announced) {
+        switch (announced.error()) {
+            case call::Switchboard::Refusal::busy:
+                log::warn("twilio.busy", {{"call", call_sid}, {"remedy", "raise server.calls_max if the machine can bear it"}});
+                return document(twiml::reject_busy());
+            case call::Switchboard::Refusal::draining: return document(twiml::say_and_hang_up(sentences.draining));
+            case call::Switchboard::Refusal::unknown_agent: return no_agent();
+            case call::Switchboard::Refusal::duplicate:
+                log::warn("twilio.repeated_request", {{"call", call_sid}, {"what", "the call is in progress"}});
+                return document(twiml::hang_up());
+        }
+    }
+    twiml::Stream stream;
+    stream.action = webhook.public_url + std::string(ended_path);
+    stream.url = as_websocket(webhook.public_url) + std::string(stream_path);
+    // Lets the connection move to the call's own thread before a byte of audio has come.
+    if (shared_->options.io_threads > 1) stream.url += "/" + std::to_string(announced->home);
+    stream.parameters = {{"callSid", call_sid}, {"callerNumber", std::move(caller)}, {"token", announced->token}};
+    return document(twiml::connect(stream));
+}
+
+net::Response TwilioService::answer_ended(const Webhook& webhook) {
+    const auto ending = shared_->calls->ending_of(webhook.field("CallSid"));
+    if (!is_apology_due(ending)) return document(twiml::hang_up());
+    log::warn("twilio.apologised", {{"call", webhook.field("CallSid")}, {"reason", ending ? ending->reason : "unknown call"}});
+    return document(twiml::say_and_hang_up(shared_->options.sentences.apology));
+}
+
+// ---- media streams --------------------------------------------------------------------------
+
+net::UpgradeAnswer TwilioService::admit(const net::Request& request) {
+    net::UpgradeAnswer answer;
+    const auto suffix = stream_suffix(request.path());
+    if (!suffix) {
+        answer.refusal = plain(404, "Not found.\n");
+        return answer;
+    }
+    const Options& options = shared_->options;
+    if (options.signatures == Signatures::required) {
+        const auto public_url = public_url_of(request, options.public_url, shared_->has_told_no_public_url);
+        const Verdict verdict = !public_url ? Verdict::forged
+                                            : shared_->check.check_websocket({*public_url, options.listening_port}, request.target,
+                                                                             request.headers.get("X-Twilio-Signature").value_or(""));
+        if (verdict != Verdict::genuine) {
+            log::warn("twilio.forged_stream", {{"from", request.peer}, {"what", to_string(verdict)},
+                                               {"remedy", "check TWILIO_AUTH_TOKEN, and that PUBLIC_URL is the address Twilio calls"}});
+            answer.refusal = plain(403, "Forbidden.\n");
+            return answer;
+        }
+    }
+    std::size_t home = options.io_threads;
+    if (!suffix->empty()) std::from_chars(suffix->data(), suffix->data() + suffix->size(), home);
+    // A bare address, or one written when there were more threads: the call comes to the stream.
+    if (home >= options.io_threads) home = shared_->next_home.fetch_add(1) % options.io_threads;
+    answer.home = home;
+    answer.serve = [shared = shared_, home](std::shared_ptr<net::WebSocket> socket) {
+        return TwilioStream::serve(shared, home, std::move(socket));
+    };
+    return answer;
+}
+
+Task<net::Response> TwilioService::on_request(net::Request request) { co_return answer(request); }
+
+Task<net::UpgradeAnswer> TwilioService::on_upgrade(net::Request request) { co_return admit(request); }
+
+// ---- the switchboard ------------------------------------------------------------------------
+
+boost::system::result<call::Switchboard::Announced, call::Switchboard::Refusal> SwitchboardCalls::announce(call::CallInfo info) {
+    return switchboard_.announce(std::move(info));
+}
+
+std::optional<TwilioService::Claimed> SwitchboardCalls::claim(std::string_view token, std::string_view call_sid, std::size_t home) {
+    auto session = switchboard_.claim(token, call_sid, home);
+    if (!session) return std::nullopt;
+    TwilioService::Claimed claimed;
+    claimed.attach = [session](std::unique_ptr<call::Channel> channel) { return session->attach(std::move(channel)); };
+    claimed.events = std::move(session);
+    return claimed;
+}
+
+std::optional<call::Finish> SwitchboardCalls::ending_of(std::string_view call_sid) const { return switchboard_.ending_of(call_sid); }
+
+}  // namespace parley::telephony

@@ -1,0 +1,34 @@
+// process.hpp: a measured child process: started on one core, looked at through /proc.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace parley::bench {
+
+class Process {
+ public:
+    // `environment` is all the child gets besides PATH. Output goes to `log_file`.
+    Process(std::vector<std::string> command, std::vector<std::string> environment, int core, const std::string& log_file);
+    ~Process();  // SIGKILL if it still runs
+    Process(const Process&) = delete;
+    Process& operator=(const Process&) = delete;
+
+    std::uint64_t cpu_ns() const;  // of all its threads, by the scheduler's own count
+    double resident_mb() const;
+    bool is_running() const;
+    void stop();                   // SIGTERM, and waits
+
+ private:
+    pid_t pid_ = -1;
+};
+
+void pin_this_process(int core);
+// Until something listens there; the milliseconds it took, or -1 after ten seconds.
+double wait_for_port(std::uint16_t port);
+std::uint16_t free_port();
+
+}  // namespace parley::bench

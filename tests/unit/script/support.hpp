@@ -1,0 +1,214 @@
+// What the script tests share: a scripts folder on disk, a call with one agent, and a database that obeys.
+#pragma once
+
+#include <parley/core/json.hpp>
+#include <parley/script/agent.hpp>
+#include <parley/script/calendar.hpp>
+#include <parley/script/library.hpp>
+
+#include <boost/asio/io_context.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+namespace parley::script {
+
+using Files = std::map<std::string, std::string>;
+
+class Folder {
+ public:
+    explicit Folder(const Files& files) {
+        static int count = 0;
+        dir_ = std::filesystem::temp_directory_path() / fmt::format("parley-script-{}-{}", ::getpid(), ++count);
+        for (const auto& [path, text] : files) write(path, text);
+        std::filesystem::create_directories(dir_);
+    }
+    ~Folder() {
+        std::error_code ignored;
+        std::filesystem::remove_all(dir_, ignored);
+    }
+    Folder(const Folder&) = delete;
+    Folder& operator=(const Folder&) = delete;
+
+    void write(const std::string& path, const std::string& text) const {
+        std::filesystem::create_directories((dir_ / path).parent_path());
+        std::ofstream(dir_ / path, std::ios::binary) << text;
+    }
+    std::string path() const { return dir_.string(); }
+
+ private:
+    std::filesystem::path dir_;
+};
+
+inline std::string shipped_scripts() { return std::string(PARLEY_SOURCE_DIR) + "/scripts"; }
+
+inline std::vector<std::string> texts(const std::vector<Fault>& faults) {
+    std::vector<std::string> lines;
+    for (const auto& fault : faults) lines.push_back(fault.text());
+    return lines;
+}
+
+inline std::vector<std::string> faults_of(const Files& files) {
+    const Folder folder(files);
+    const auto built = Library::build(folder.path());
+    return built.has_error() ? texts(built.error()) : std::vector<std::string>{};
+}
+
+inline WallTime utc(int year, unsigned month, unsigned day, int hour, int minute) {
+    using namespace std::chrono;
+    return sys_days(std::chrono::year(year) / std::chrono::month(month) / std::chrono::day(day)) + hours(hour) + minutes(minute);
+}
+
+// Answers when the test says so.
+class FakeDatabase final : public Database {
+ public:
+    void query(store::Statement statement, std::function<void(store::QueryResult)> done) override {
+        statements.push_back(statement);
+        if (answers.empty()) {
+            waiting.push_back(std::move(done));
+            return;
+        }
+        auto answer = answers.front();
+        answers.pop_front();
+        done(std::move(answer));
+    }
+    void transaction(std::vector<store::Statement> all, std::function<void(TransactionResult)> done) override {
+        for (auto& one : all) statements.push_back(std::move(one));
+        done(transaction_answer);
+    }
+
+    std::deque<store::QueryResult> answers;
+    TransactionResult transaction_answer = std::vector<store::QueryAnswer>{};
+    std::vector<store::Statement> statements;
+    std::vector<std::function<void(store::QueryResult)>> waiting;
+};
+
+struct EventLog final : call::EventSink {
+    void on(const call::Event& event) override {
+        if (const auto* outcome = std::get_if<call::OutcomeSet>(&event)) lines.push_back("outcome " + outcome->outcome);
+        if (std::get_if<call::HangUpAsked>(&event) != nullptr) lines.emplace_back("hang_up");
+        if (const auto* text = std::get_if<call::TextInjected>(&event)) lines.push_back("inject " + text->text);
+    }
+    std::vector<std::string> lines;
+};
+
+struct Output {
+    bool ok = false;
+    std::string text;                                  // as the model gets it
+    json::value value;
+    std::string at(const char* name) const {           // a member, as text
+        const auto* object = value.if_object();
+        const auto* member = object == nullptr ? nullptr : object->if_contains(name);
+        if (member == nullptr) return "(absent)";
+        return member->is_string() ? std::string(member->get_string()) : json::serialize(*member);
+    }
+};
+
+// One call: an agent of a bundle, its executor and its clock.
+class TestCall {
+ public:
+    explicit TestCall(std::shared_ptr<const Bundle> bundle, config::AgentSettings settings = {}) {
+        if (settings.name.empty()) settings.name = "tester";
+        parts.bundle = std::move(bundle);
+        parts.settings = std::move(settings);
+        parts.info = {"CA1", "+15550001111", "+15550002222", "tester", "twilio", {}};
+        parts.events = &events;
+        parts.home = io.get_executor();
+        parts.wall_now = [this] { return now; };
+        parts.limits.cpu_max = std::chrono::milliseconds(50);
+    }
+
+    // Handles what is posted until `done()`; a test that never gets there fails.
+    template <class Condition>
+    void run_until(Condition done) {
+        const auto deadline = Clock::now() + std::chrono::seconds(30);
+        while (!done() && Clock::now() < deadline) {
+            io.restart();
+            io.run_one_for(std::chrono::milliseconds(10));
+        }
+        ASSERT_TRUE(done()) << "nothing happened for 30 seconds";
+    }
+    void settle() {
+        io.restart();
+        io.poll();
+    }
+
+    Checked<call::AgentProfile> prepare() {
+        agent = make_agent(parts);
+        std::optional<Checked<call::AgentProfile>> result;
+        agent->prepare([&](Checked<call::AgentProfile> profile) { result.emplace(std::move(profile)); });
+        EXPECT_FALSE(result.has_value()) << "called inside prepare()";
+        run_until([&] { return result.has_value(); });
+        return std::move(*result);
+    }
+    void start_tool(const std::string& name, const std::string& arguments, Output& output, bool& is_done) {
+        agent->run_tool({"tool_1", name, arguments}, [&](call::ToolFinished finished) {
+            EXPECT_EQ(finished.tool_call_id, "tool_1");
+            output.ok = finished.ok;
+            output.text = finished.output;
+            if (auto value = json_read::parse(finished.output)) output.value = std::move(*value);
+            is_done = true;
+        });
+    }
+    Output run_tool(const std::string& name, const std::string& arguments = "{}") {
+        Output output;
+        bool is_done = false;
+        start_tool(name, arguments, output, is_done);
+        EXPECT_FALSE(is_done) << "called inside run_tool()";
+        run_until([&] { return is_done; });
+        return output;
+    }
+
+    boost::asio::io_context io;
+    EventLog events;
+    FakeDatabase database;
+    WallTime now = utc(2026, 11, 20, 15, 0);  // a Friday, 10 in the morning in New York
+    AgentParts parts;
+    std::unique_ptr<call::Agent> agent;
+};
+
+inline std::string agent_file(const std::string& extra = "", const std::string& tools = "\"probe\"") {
+    return "return agent { api = 1, prompt = \"You help.\", tools = { " + tools + " }, " + extra + " }";
+}
+inline std::string tool_file(const std::string& body, const std::string& extra = "") {
+    return "return tool { api = 1, about = \"A probe.\", " + extra + "\n run = function(args, call)\n" + body + "\nend }";
+}
+
+inline std::shared_ptr<const Bundle> bundle_of(const Files& files) {
+    const Folder folder(files);
+    auto built = Library::build(folder.path());
+    if (built.has_error()) {
+        for (const auto& line : texts(built.error())) ADD_FAILURE() << line;
+        return nullptr;
+    }
+    return *built;
+}
+
+// A call whose one tool, `probe`, has this body. Line 1 of the body is line 2 of tools/probe.lua.
+class Probe : public TestCall {
+ public:
+    explicit Probe(const std::string& body, const std::string& agent_extra = "", const std::string& tool_extra = "")
+        : TestCall(bundle_of({{"agents/tester.lua", agent_file(agent_extra)}, {"tools/probe.lua", tool_file(body, tool_extra)}})) {
+        parts.database = &database;
+    }
+    Output run(const std::string& arguments = "{}") {
+        if (!agent) {
+            const auto profile = prepare();
+            EXPECT_TRUE(profile.has_value());
+        }
+        return run_tool("probe", arguments);
+    }
+};
+
+inline Output result_of(const std::string& body) {
+    Probe probe(body);
+    return probe.run();
+}
+
+constexpr const char* failed_text = R"({"error":"tool_failed","message":"I'm having trouble with our system right now."})";
+
+}  // namespace parley::script

@@ -1,0 +1,317 @@
+#include "twilio_test_support.hpp"
+
+namespace parley::telephony {
+namespace {
+
+// A service behind a real server on loopback, and a phone on a thread of its own.
+class TwilioStreamTest : public ::testing::Test {
+ protected:
+    void SetUp() override { serve({}); }
+    void TearDown() override {
+        on_home([&] { calls->session->channel.reset(); });
+        phone.reset();
+        server->close();
+        threads.stop();
+        client_threads.stop();
+    }
+
+    struct Wishes {
+        StreamLimits limits = {};
+        std::shared_ptr<const TwilioRest> rest = {};
+    };
+    void serve(Wishes wishes) {
+        if (server) server->close();
+        threads.start();
+        client_threads.start();
+        TwilioService::Options options = options_for("");
+        options.io_threads = threads.count();
+        options.limits = wishes.limits;
+        options.rest = std::move(wishes.rest);
+        // The port is known only after listening; the public URL is made of it.
+        auto listening = net::Server::listen(threads, {.host = "127.0.0.1"},
+                                             {.on_request = [this](net::Request request) { return service->on_request(std::move(request)); },
+                                              .on_upgrade = [this](net::Request request) { return service->on_upgrade(std::move(request)); }});
+        ASSERT_TRUE(listening);
+        server = std::move(*listening);
+        options.public_url = "http://127.0.0.1:" + std::to_string(server->port());
+        service = std::make_unique<TwilioService>(std::move(options), calls, [](std::string_view) { return std::optional<std::string>("sarah"); });
+        phone = std::make_unique<Phone>(client_threads, server->port());
+    }
+    // Opened, started, attached.
+    void call() {
+        ASSERT_EQ(phone->open("/media-stream"), 101);
+        phone->start("CA1", "token-of-CA1");
+        ASSERT_TRUE(session().events.wait_for("attached"));
+    }
+    FakeSession& session() { return *calls->session; }
+    void on_home(std::function<void()> action) {
+        const auto done = std::make_shared<std::promise<void>>();
+        asio::post(threads.context(session().home), [action = std::move(action), done] {
+            action();
+            done->set_value();
+        });
+        ASSERT_EQ(done->get_future().wait_for(patience), std::future_status::ready);
+    }
+
+    net::IoThreads threads{2};
+    net::IoThreads client_threads{1};
+    std::shared_ptr<FakeCalls> calls = std::make_shared<FakeCalls>();
+    std::unique_ptr<TwilioService> service;
+    std::unique_ptr<net::Server> server;
+    std::unique_ptr<Phone> phone;
+};
+
+TEST_F(TwilioStreamTest, AForgedUpgradeIsRefused) {
+    EXPECT_EQ(phone->open("/media-stream", ""), 403);
+    EXPECT_EQ(phone->open("/media-stream", "AAAAAAAAAAAAAAAAAAAAAAAAAAA="), 403);
+    EXPECT_EQ(calls->claims, 0);
+}
+
+TEST_F(TwilioStreamTest, AnUnknownTokenIsShownTheDoor) {
+    ASSERT_EQ(phone->open("/media-stream"), 101);
+    phone->start("CA1", "guessed");
+    EXPECT_EQ(phone->closed_with(), 1008);
+    EXPECT_TRUE(session().events.lines().empty());
+}
+
+TEST_F(TwilioStreamTest, ATokenOfAnotherAccountsStreamIsNotEvenTried) {
+    ASSERT_EQ(phone->open("/media-stream"), 101);
+    phone->start("CA1", "token-of-CA1", "AC00000000000000000000000000000009");
+    EXPECT_EQ(phone->closed_with(), 1008);
+    EXPECT_EQ(calls->claims, 0);
+}
+
+TEST_F(TwilioStreamTest, ACallThatHasACallerAlreadyRefusesASecond) {
+    calls->refuses_attach = true;
+    ASSERT_EQ(phone->open("/media-stream"), 101);
+    phone->start("CA1", "token-of-CA1");
+    EXPECT_EQ(phone->closed_with(), 1008);
+}
+
+TEST_F(TwilioStreamTest, WhoeverDoesNotStartIsShownTheDoor) {
+    serve({.limits = {.start_within = 0s}});
+    ASSERT_EQ(phone->open("/media-stream"), 101);
+    EXPECT_EQ(phone->closed_with(), 1008);
+}
+
+TEST_F(TwilioStreamTest, MediaBeforeStartEndsTheStream) {
+    ASSERT_EQ(phone->open("/media-stream"), 101);
+    phone->media(1);
+    EXPECT_EQ(phone->closed_with(), 1008);
+    EXPECT_EQ(calls->claims, 0);
+}
+
+TEST_F(TwilioStreamTest, ASecondStartEndsTheCallAsLost) {
+    call();
+    phone->start("CA1", "token-of-CA1");
+    EXPECT_EQ(phone->closed_with(), 1008);
+    EXPECT_TRUE(session().events.wait_for("gone lost"));
+    EXPECT_EQ(calls->claims, 1);
+}
+
+TEST_F(TwilioStreamTest, TheCallHearsAudioDigitsMarksAndTheHole) {
+    call();
+    phone->media(1);
+    phone->media(1);  // repeated
+    phone->media(6);  // four are missing
+    phone->send(R"({"event":"dtmf","streamSid":"MZ1","dtmf":{"track":"inbound_track","digit":"7"}})");
+    phone->send(R"({"event":"mark","streamSid":"MZ1","mark":{"name":"m5"}})");
+    ASSERT_TRUE(session().events.wait_for("mark 5"));
+    EXPECT_EQ(session().events.lines(), (std::vector<std::string>{"attached", "audio 160", "silence 640", "audio 160", "dtmf 7", "mark 5"}));
+}
+
+TEST_F(TwilioStreamTest, AStalledCallerIsHeardAsSilence) {
+    call();
+    phone->media(1);
+    EXPECT_TRUE(session().events.wait_for("silence 8000")) << "after 750 ms without a message";
+    phone->media(100);
+    EXPECT_TRUE(session().events.wait_for("audio 160", 2));
+    EXPECT_TRUE(session().events.wait_for("silence 8000", 2)) << "it is watched again";
+}
+
+TEST_F(TwilioStreamTest, TheCallersPhonePlaysWhatTheCallSends) {
+    call();
+    on_home([&] {
+        session().channel->play(std::vector<std::uint8_t>{0, 1, 2, 3});
+        session().channel->mark(1);
+        session().channel->clear();
+    });
+    ASSERT_TRUE(phone->messages->wait_for(R"({"event":"clear")"));
+    EXPECT_EQ(phone->messages->lines(), (std::vector<std::string>{R"({"event":"media","streamSid":"MZ1","media":{"payload":"AAECAw=="}})",
+                                                                  R"({"event":"mark","streamSid":"MZ1","mark":{"name":"m1"}})",
+                                                                  R"({"event":"clear","streamSid":"MZ1"})"}));
+}
+
+TEST_F(TwilioStreamTest, StopMeansThatTheCallerHungUp) {
+    call();
+    phone->send(R"({"event":"stop","streamSid":"MZ1","stop":{"callSid":"CA1"}})");
+    EXPECT_TRUE(session().events.wait_for("gone hung_up"));
+    EXPECT_EQ(phone->closed_with(), 1000);
+    EXPECT_EQ(session().events.lines().size(), 2u) << "told once";
+}
+
+TEST_F(TwilioStreamTest, ACloseWithoutStopMeansTheSame) {
+    call();
+    phone->close(1000);
+    EXPECT_TRUE(session().events.wait_for("gone hung_up"));
+}
+
+TEST_F(TwilioStreamTest, AnyOtherCloseMeansThatTheLineWasLost) {
+    call();
+    phone->close(1011);
+    EXPECT_TRUE(session().events.wait_for("gone lost"));
+}
+
+TEST_F(TwilioStreamTest, ABrokenConnectionMeansThatTheLineWasLost) {
+    call();
+    phone->drop();
+    EXPECT_TRUE(session().events.wait_for("gone lost"));
+    on_home([&] {  // the channel outlives its socket
+        session().channel->play(std::vector<std::uint8_t>(160));
+        session().channel->hang_up();
+    });
+}
+
+TEST_F(TwilioStreamTest, HangingUpClosesOrderlyAndSendsNothingMore) {
+    call();
+    on_home([&] {
+        session().channel->play(std::vector<std::uint8_t>{1});
+        session().channel->hang_up();
+        session().channel->play(std::vector<std::uint8_t>{2});
+        session().channel->mark(9);
+    });
+    EXPECT_EQ(phone->closed_with(), 1000);
+    EXPECT_EQ(phone->messages->lines().size(), 1u);
+}
+
+TEST_F(TwilioStreamTest, ACallThatGoesAwayClosesTheStream) {
+    call();
+    on_home([&] { session().channel.reset(); });
+    EXPECT_EQ(phone->closed_with(), 1000);
+}
+
+TEST_F(TwilioStreamTest, AStreamThatNamesItsThreadLandsThere) {
+    ASSERT_EQ(phone->open("/media-stream/1"), 101);
+    phone->start("CA1", "token-of-CA1");
+    ASSERT_TRUE(session().events.wait_for("attached"));
+    EXPECT_EQ(session().home, 1u);
+}
+
+TEST_F(TwilioStreamTest, AWebhookIsAnsweredOverTheWire) {
+    const std::string public_url = "http://127.0.0.1:" + std::to_string(server->port());
+    const auto response = asio::co_spawn(client_threads.context(0),
+                                         net::fetch(*net::Url::parse(public_url + "/voice"), signed_post(public_url, "/voice", incoming("CA7"))),
+                                         asio::use_future)
+                              .get();
+    ASSERT_TRUE(response);
+    EXPECT_EQ(response->status, 200);
+    EXPECT_NE(response->body.find("token-of-CA7"), std::string::npos) << response->body;
+}
+
+// ---- ending calls at Twilio -----------------------------------------------------------------
+
+class TwilioRestTest : public TwilioStreamTest {
+ protected:
+    void SetUp() override {
+        api_threads.start();
+        auto listening = net::Server::listen(api_threads, {.host = "127.0.0.1"},
+                                             {.on_request = [this](net::Request request) { return on_request(std::move(request)); }, .on_upgrade = {}});
+        ASSERT_TRUE(listening);
+        api = std::move(*listening);
+        auto made = TwilioRest::make({.base_url = "http://127.0.0.1:" + std::to_string(api->port()) + "/", .account_sid = account_sid, .auth_token = Secret(auth_token)});
+        ASSERT_TRUE(made) << made.error().text();
+        rest = *made;
+        serve({.rest = rest});
+    }
+    void TearDown() override {
+        TwilioStreamTest::TearDown();
+        api->close();
+        api_threads.stop();
+    }
+    Task<net::Response> on_request(net::Request request) {
+        requests.add(request.method + " " + request.target + " " + std::string(request.headers.get("authorization").value_or("")) + " " + request.body);
+        net::Response response;
+        const std::lock_guard lock(mutex);
+        if (!answers.empty()) {
+            response = answers.front();
+            answers.erase(answers.begin());
+        }
+        co_return response;
+    }
+    TwilioRest::Ended end_call() { return asio::co_spawn(client_threads.context(0), TwilioRest::end_call(rest, "CA1"), asio::use_future).get(); }
+
+    net::IoThreads api_threads{1};
+    std::unique_ptr<net::Server> api;
+    Inbox requests;
+    std::mutex mutex;
+    std::vector<net::Response> answers;
+    std::shared_ptr<const TwilioRest> rest;
+};
+
+net::Response answer_of(int status, std::string body) {
+    net::Response response;
+    response.status = status;
+    response.body = std::move(body);
+    return response;
+}
+
+TEST_F(TwilioRestTest, KnowsACallThatIsOverFromAFailure) {
+    answers = {answer_of(404, R"({"code":20404,"status":404})")};
+    EXPECT_EQ(end_call(), TwilioRest::Ended::before);
+    answers = {answer_of(400, R"({"code":21220,"message":"Call is not in-progress"})")};
+    EXPECT_EQ(end_call(), TwilioRest::Ended::before);
+    for (const auto& failure : {answer_of(401, R"({"code":20003})"), answer_of(500, "<html>"), answer_of(400, R"({"code":null})"), answer_of(302, "")}) {
+        answers = {failure};
+        EXPECT_EQ(end_call(), TwilioRest::Ended::failed) << failure.status;
+    }
+}
+
+TEST_F(TwilioRestTest, TriesAgainOnlyWhenTwilioHasNotLooked) {
+    answers = {answer_of(429, R"({"code":20429})"), answer_of(429, ""), answer_of(200, "{}")};
+    EXPECT_EQ(end_call(), TwilioRest::Ended::now);
+    EXPECT_EQ(requests.lines().size(), 3u);
+    answers = {answer_of(429, ""), answer_of(429, ""), answer_of(429, "")};
+    EXPECT_EQ(end_call(), TwilioRest::Ended::failed);
+    EXPECT_EQ(requests.lines().size(), 6u);
+    answers = {answer_of(503, "")};
+    EXPECT_EQ(end_call(), TwilioRest::Ended::failed);
+    EXPECT_EQ(requests.lines().size(), 7u);
+}
+
+TEST_F(TwilioRestTest, HangingUpEndsTheCallAtTwilioBeforeTheSocketCloses) {
+    calls->endings["CA1"] = {"appointment_booked", "agent_hung_up"};
+    call();
+    on_home([&] { session().channel->hang_up(); });
+    EXPECT_EQ(phone->closed_with(), 1000);
+    ASSERT_EQ(requests.lines().size(), 1u) << "asked before the socket was closed";
+    EXPECT_EQ(requests.lines()[0], "POST /2010-04-01/Accounts/" + account_sid + "/Calls/CA1.json Basic "
+                                   "QUMwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMToxMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMg== Status=completed");
+}
+
+TEST_F(TwilioRestTest, ACallThatOwesAnApologyIsLeftToTwiliosDocument) {
+    calls->endings["CA1"] = {"error", "provider_lost_unspoken"};
+    call();
+    on_home([&] { session().channel->hang_up(); });
+    EXPECT_EQ(phone->closed_with(), 1000);
+    EXPECT_TRUE(requests.lines().empty());
+}
+
+TEST_F(TwilioRestTest, AnApiThatCannotBeReachedDoesNotHoldTheLine) {
+    api->close();
+    api_threads.stop();
+    calls->endings["CA1"] = {"appointment_booked", "agent_hung_up"};
+    call();
+    on_home([&] { session().channel->hang_up(); });
+    EXPECT_EQ(phone->closed_with(), 1000);
+}
+
+TEST(TwilioRestOptions, AreCheckedOnce) {
+    EXPECT_FALSE(TwilioRest::make({.base_url = "not a url", .account_sid = "AC1", .auth_token = Secret("x")}));
+    EXPECT_FALSE(TwilioRest::make({.base_url = "ws://x", .account_sid = "AC1", .auth_token = Secret("x")}));
+    EXPECT_FALSE(TwilioRest::make({.account_sid = "", .auth_token = Secret("x")}));
+    EXPECT_FALSE(TwilioRest::make({.account_sid = "AC1"}));
+    EXPECT_TRUE(TwilioRest::make({.account_sid = "AC1", .auth_token = Secret("x")}));
+}
+
+}  // namespace
+}  // namespace parley::telephony
