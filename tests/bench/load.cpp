@@ -140,7 +140,7 @@ struct Load::Impl {
     }
     // Takes the delays of all frames in a received payload.
     void take(std::string_view base64, Delays& delays, std::uint64_t& count) {
-        if (!base64::decode(base64, scratch)) return;
+        if (plan.sound != Sound::pcmu || !base64::decode(base64, scratch)) return;  // a stamp does not survive resampling
         const auto now = now_ns();
         for (std::size_t at = 0; at + frame_bytes <= scratch.size(); at += frame_bytes) {
             const auto then = read_stamp(scratch.data() + at);

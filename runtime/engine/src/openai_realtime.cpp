@@ -82,14 +82,16 @@ class Core : public std::enable_shared_from_this<Core> {
 void Core::open(const call::AgentProfile& profile, const std::vector<call::Turn>& history) {
     if (next_) retire(next_);
     next_ = std::make_shared<Connection>(options_, profile, history, call_sid_, time_);
-    boost::asio::co_spawn(home_, serve(shared_from_this(), next_), [call = call_sid_](const std::exception_ptr& failure) {
+    const auto on_end = [core = shared_from_this(), connection = next_](const std::exception_ptr& failure) {
         if (!failure) return;
         try {
             std::rethrow_exception(failure);
         } catch (const std::exception& error) {
-            log::error("openai.connection_failed", {{"call", call}, {"what", error.what()}});
+            log::error("openai.connection_failed", {{"call", core->call_sid_}, {"what", error.what()}});
+            core->lost(connection, {"internal error", true});
         }
-    });
+    };
+    boost::asio::co_spawn(home_, serve(shared_from_this(), next_), on_end);
 }
 
 Task<> Core::serve(std::shared_ptr<Core> core, ConnectionPtr connection) {

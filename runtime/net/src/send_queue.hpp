@@ -39,6 +39,7 @@ class SendQueue {
         if (front_.capacity() > buffer_bytes_kept) std::string().swap(front_);
         if (count_ == 0) {
             has_front_ = false;
+            first_ = 0;
             if (waiting_.size() > buffers_kept) std::vector<std::string>(buffers_kept).swap(waiting_);
             return;
         }

@@ -13,7 +13,9 @@ void push_where(lua_State* L) {
             return;
         }
     }
-    lua_pushliteral(L, "");
+    // `return f(x)` leaves no frame behind: the file is all that is known.
+    const Run* run = Vm::of(L).running();
+    lua_pushfstring(L, run == nullptr ? "%s" : "%s: ", run == nullptr ? "" : run->what.c_str());
 }
 
 int raise(lua_State* L, const char* text) {

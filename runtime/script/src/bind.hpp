@@ -20,7 +20,7 @@ constexpr int refused = -2;      // `problem` holds why
 constexpr int raised = -3;       // the error lies on top of the stack
 constexpr int waits = -1;        // what lua_yield returns
 
-// "tools/x.lua:17: " of the innermost frame that people wrote; pushes it.
+// "tools/x.lua:17: " of the innermost frame that people wrote, or "tools/x.lua: "; pushes it.
 void push_where(lua_State* L);
 // Raises `text` with the place in the script.
 int raise(lua_State* L, const char* text);

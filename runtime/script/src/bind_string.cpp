@@ -269,9 +269,9 @@ int rep(lua_State* L, Vm& vm, std::string& problem) {
     }
     std::string out;
     out.reserve(static_cast<std::size_t>(size));
-    if (!text->empty()) {
-        for (double i = 0; i < times; ++i) out += *text;
-    }
+    const auto wanted = static_cast<std::size_t>(size);
+    out.append(text->substr(0, wanted));
+    while (out.size() < wanted) out.append(out, 0, wanted - out.size());  // doubles
     if (!vm.charge(L, out.size())) {
         problem = "stopped: making long texts, again and again";
         return refused;
@@ -299,7 +299,10 @@ int format(lua_State* L, Vm& vm, std::string& problem) {
     }
     const int status = lua_pcall(L, arguments, 1, 0);
     vm.leave_callback();
-    if (status != 0) return raised;
+    if (status != 0) {
+        if (lua_type(L, -1) == LUA_TSTRING) luaL_gsub(L, lua_tostring(L, -1), "'?'", "string.format");
+        return raised;
+    }
     if (!vm.charge(L, bytes)) {
         problem = "stopped: making long texts, again and again";
         return refused;

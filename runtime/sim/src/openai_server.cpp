@@ -127,9 +127,10 @@ struct OpenAiServer::Impl {
     // Runs `work` on the io thread and waits for it.
     template <class Work>
     auto on_io(Work work) {
-        std::packaged_task<decltype(work())()> task(std::move(work));
-        auto result = task.get_future();
-        asio::post(home(), [&task] { task(); });
+        // Shared: the io thread is still inside the task when the result is there already.
+        auto task = std::make_shared<std::packaged_task<decltype(work())()>>(std::move(work));
+        auto result = task->get_future();
+        asio::post(home(), [task] { (*task)(); });
         return result.get();
     }
 };

@@ -85,7 +85,9 @@ Task<> TwilioStream::serve(std::shared_ptr<TwilioService::Shared> shared, std::s
     const auto stream = std::make_shared<TwilioStream>(std::move(shared), home, std::move(socket));
     stream->alarm_ = stream->time_.make_alarm([raw = stream.get()] { raw->on_alarm(); });
     stream->alarm_->arm(stream->state_.deadline());
-    const net::CloseReason reason = co_await stream->socket_->run([raw = stream.get()](net::Message message) { raw->on_message(message); });
+    // Built first: GCC 12 mishandles temporaries of an awaited expression.
+    std::function<void(net::Message)> hear = [raw = stream.get()](net::Message message) { raw->on_message(message); };
+    const net::CloseReason reason = co_await stream->socket_->run(hear);
     stream->alarm_.reset();
     stream->on_end(reason);
 }

@@ -64,5 +64,20 @@ TEST(SendQueue, GivesBackTheMemoryOfALargeText) {
     EXPECT_LT(queue.front().capacity(), 10'000u);
 }
 
+TEST(SendQueue, KeepsOrderAfterABurstGaveItsBuffersBack) {
+    SendQueue queue;
+    int pushed = 0;
+    int popped = 0;
+    for (int round = 0; round < 5; ++round) {
+        for (int i = 0; i < 37; ++i) queue.push(std::to_string(pushed++));
+        while (!queue.is_empty()) {
+            ASSERT_EQ(queue.front(), std::to_string(popped++));
+            queue.pop();
+        }
+        for (int i = 0; i < 3; ++i) queue.push(std::to_string(pushed++));
+    }
+    EXPECT_EQ(queue.bytes(), std::to_string(pushed - 1).size() * 3);
+}
+
 }  // namespace
 }  // namespace parley::net

@@ -158,7 +158,7 @@ TEST(Sandbox, DrawsOtherRandomNumbersInEachCall) {
 }
 
 TEST(Sandbox, LetsTheEventLoopRunBetweenSlices) {
-    Probe probe("local x = 0 for i = 1, 3e5 do x = x + i % 7 end return x");
+    Probe probe("local x = 0 for i = 1, 3e6 do x = x + i % 7 end return x");
     probe.parts.limits.cpu_max = std::chrono::seconds(20);
     ASSERT_TRUE(probe.prepare());
     Output output;
@@ -172,7 +172,7 @@ TEST(Sandbox, LetsTheEventLoopRunBetweenSlices) {
     probe.start_tool("probe", "{}", output, is_done);
     probe.run_until([&] { return is_done; });
     EXPECT_GT(turns, 3);
-    EXPECT_EQ(output.text, "899998");
+    EXPECT_EQ(output.text, "8999997");
 }
 
 constexpr const char* mixed_program = R"(

@@ -175,7 +175,7 @@ inline std::string agent_file(const std::string& extra = "", const std::string& 
     return "return agent { api = 1, prompt = \"You help.\", tools = { " + tools + " }, " + extra + " }";
 }
 inline std::string tool_file(const std::string& body, const std::string& extra = "") {
-    return "return tool { api = 1, about = \"A probe.\", " + extra + "\n run = function(args, call)\n" + body + "\nend }";
+    return "return tool { api = 1, about = \"A probe.\", " + extra + " run = function(args, call)\n" + body + "\nend }";
 }
 
 inline std::shared_ptr<const Bundle> bundle_of(const Files& files) {

@@ -86,9 +86,9 @@ TEST(CallerPlayer, AnEndInTheMiddleIsAFailure) {
 }
 
 TEST(CallerScript, SaysWhatIsWrong) {
-    const auto wrong = CallerScript::parse("steps:\n  - sya: hello\n", "c.yaml");
+    const auto wrong = CallerScript::parse("steps:\n  - prss: 1\n", "c.yaml");
     ASSERT_FALSE(wrong.has_value());
-    EXPECT_EQ(wrong.error().text(), "c.yaml:2: step: unknown key \"sya\"; did you mean \"say\"?");
+    EXPECT_EQ(wrong.error().text(), "c.yaml:2: step: unknown key \"prss\"; did you mean \"press\"?");
     for (const char* text : {"{}", "steps: x", "steps: [dance]", "steps: [say]", "steps: [{press: 1x}]", "steps: [{within_s: 3}]",
                              "steps: []\nexpect: {ended_by: aliens}", "steps: [{say: '{nothing}'}]"}) {
         EXPECT_FALSE(CallerScript::parse(text, "c.yaml").has_value()) << text;

@@ -32,9 +32,10 @@ TEST(StoreOpening, NamesAFolderThatCannotBeWritten) {
 TEST(StoreOpening, NamesAPathThatIsAFolder) {
     Folder folder;
     Options options;
-    options.path = folder.path();
+    options.path = folder / "parley.db";
+    std::filesystem::create_directory(options.path);
 
-    EXPECT_EQ(open_fault(options).where, folder.path());
+    EXPECT_EQ(open_fault(options).where, options.path);
 }
 
 TEST(StoreOpening, RefusesAFileThatIsNoDatabase) {

@@ -186,7 +186,9 @@ class Phone {
 
  private:
     static Task<> run(std::shared_ptr<net::WebSocket> socket, std::shared_ptr<Inbox> inbox, std::shared_ptr<std::promise<net::CloseReason>> ended) {
-        auto reason = co_await socket->run([inbox](net::Message message) { inbox->add(std::string(message.data)); });
+        // Built first: GCC 12 destroys a capturing lambda twice when it is a temporary of the awaited expression.
+        std::function<void(net::Message)> keep = [inbox](net::Message message) { inbox->add(std::string(message.data)); };
+        auto reason = co_await socket->run(keep);
         ended->set_value(std::move(reason));
     }
 

@@ -27,8 +27,8 @@ class RealtimeSession {
  public:
     enum class State { connecting, configuring, ready, over };
 
-    // What to do, in order: send the messages, then deliver the events. Views in the events are valid
-    // until the session's next receive().
+    // What to do, in order: send the messages, then deliver the events. Views in the events point into the
+    // received text and into the session: valid as long as that text and until the next receive().
     struct Output {
         std::vector<std::string> messages;
         std::vector<call::Event> events;
