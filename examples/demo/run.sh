@@ -4,6 +4,7 @@
 # has heard its confirmation number.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+bin=${PARLEY_BIN:-build/bin}
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 die() { printf '\ndemo: %s\n' "$*" >&2; exit 1; }
@@ -33,7 +34,7 @@ parley_port=$(free_port)
 database=$folder/parley.db
 
 say "Starting a simulated model, Parley, and a caller"
-build/bin/parley-sim --speech-cache build/demo/speech openai --port "$model_port" --script examples/demo/model.yaml \
+"$bin"/parley-sim --speech-cache build/demo/speech openai --port "$model_port" --script examples/demo/model.yaml \
   > "$folder/model.log" 2>&1 &
 wait_for_port "$model_port" "the simulated model" "$folder/model.log"
 
@@ -41,21 +42,21 @@ wait_for_port "$model_port" "the simulated model" "$folder/model.log"
 env PORT="$parley_port" HOST=127.0.0.1 PUBLIC_URL="http://127.0.0.1:$parley_port" \
   OPENAI_API_KEY=sk-demo OPENAI_BASE_URL="http://127.0.0.1:$model_port/v1" OPENAI_REALTIME_MODEL=gpt-realtime-2.1 \
   TWILIO_AUTH_TOKEN=demo-token-demo-token-demo-token- TWILIO_ACCOUNT_SID= ENABLE_WEBHOOK_VALIDATION=true \
-  DATABASE_PATH="$database" LOG_LEVEL=debug build/bin/parley serve > "$folder/parley.log" 2>&1 &
+  DATABASE_PATH="$database" LOG_LEVEL=debug "$bin"/parley serve > "$folder/parley.log" 2>&1 &
 wait_for_port "$parley_port" "parley" "$folder/parley.log"
 
-build/bin/parley watch --database "$database" --until-ended &
+"$bin"/parley watch --database "$database" --until-ended &
 watcher=$!
 
 caller=0
-build/bin/parley-sim --speech-cache build/demo/speech call --webhook "http://127.0.0.1:$parley_port/voice" \
+"$bin"/parley-sim --speech-cache build/demo/speech call --webhook "http://127.0.0.1:$parley_port/voice" \
   --auth-token demo-token-demo-token-demo-token- --from +15550100001 --to +15550100002 \
   --script examples/demo/caller.yaml --record "$folder/call.wav" --strict-frames > "$folder/caller.log" 2>&1 || caller=$?
 for _ in $(seq 40); do kill -0 "$watcher" 2> /dev/null || break; sleep 0.05; done
 
 query() { sqlite3 -readonly "$database" "$1"; }
 call_sid=$(query "select call_sid from calls limit 1")
-build/bin/parley transcript --database "$database" "$call_sid" > "$folder/transcript.txt" || die "no transcript; see $folder/parley.log"
+"$bin"/parley transcript --database "$database" "$call_sid" > "$folder/transcript.txt" || die "no transcript; see $folder/parley.log"
 
 say "The appointment in the database"
 sqlite3 -readonly -header -column "$database" \

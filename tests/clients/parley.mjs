@@ -1,6 +1,6 @@
-// A `parley serve` of its own for a test: free port, own folder, stopped with the test.
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+// A `parley serve` or `parley-sim openai` of its own for a test: free port, own folder, ended with the test.
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -8,6 +8,11 @@ import { fileURLToPath } from 'node:url';
 
 export const tree = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 export const bin = process.env.PARLEY_BIN ?? join(tree, 'build/bin');
+export const authToken = '12345678901234567890123456789012';
+export const publicUrl = 'https://voice.example.com';
+
+const children = new Set();
+process.on('exit', () => children.forEach((child) => child.kill('SIGKILL')));
 
 export async function freePort() {
   return new Promise((done, fail) => {
@@ -20,46 +25,73 @@ export async function freePort() {
   });
 }
 
+// What `condition` returns once that is not falsy. The limit is generous: it only ends a test that has failed.
 export async function until(condition, what, limitMs = 20_000) {
   const end = Date.now() + limitMs;
-  while (Date.now() < end) {
+  while (true) {
     const found = await condition();
     if (found) return found;
-    await new Promise((wake) => setTimeout(wake, 20));
+    if (Date.now() > end) throw new Error(`never happened: ${typeof what === 'function' ? what() : what}`);
+    await new Promise((wake) => setTimeout(wake, 5));
   }
-  throw new Error(`never happened: ${what}`);
 }
 
-function start(program, args, env) {
+// Only what is given is in the environment: the one of whoever runs the tests must not matter.
+function start(t, program, args, env, folder) {
   const child = spawn(join(bin, program), args, { cwd: tree, env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env } });
+  children.add(child);
   child.log = '';
   child.stdout.on('data', (text) => (child.log += text));
   child.stderr.on('data', (text) => (child.log += text));
+  child.ended = new Promise((done) => child.once('exit', done).once('error', (error) => { child.log += error; done(); }));
+  t.after(async () => {
+    child.kill('SIGKILL');
+    await child.ended;
+    children.delete(child);
+    rmSync(folder, { recursive: true, force: true });
+  });
   return child;
 }
 
-export async function startParley(t, env) {
-  const folder = mkdtempSync(join(tmpdir(), 'parley-test-'));
-  const port = await freePort();
-  const child = start('parley', ['serve'], { PORT: String(port), HOST: '127.0.0.1', DATABASE_PATH: join(folder, 'parley.db'), ...env });
-  t.after(async () => {
-    child.kill('SIGKILL');
-    rmSync(folder, { recursive: true, force: true });
-  });
+async function answers(child, url) {
   await until(() => {
-    if (child.exitCode !== null) throw new Error(`parley ended:\n${child.log}`);
-    return fetch(`http://127.0.0.1:${port}/health`).then((r) => r.ok, () => false);
-  }, 'parley listens');
-  return { port, child, folder, url: `http://127.0.0.1:${port}` };
+    if (child.exitCode !== null || child.pid === undefined) throw new Error(`${child.spawnfile} ended:\n${child.log}`);
+    return fetch(url).then(() => true, () => false);
+  }, `${child.spawnfile} listens`);
 }
 
-export async function startModel(t, args) {
+// `overlay`: settings beside the shipped ones, as YAML.
+export async function startParley(t, env, overlay) {
+  const folder = mkdtempSync(join(tmpdir(), 'parley-test-'));
+  const database = join(folder, 'parley.db');
   const port = await freePort();
-  const child = start('parley-sim', ['openai', '--port', String(port), ...args], {});
-  t.after(() => child.kill('SIGKILL'));
-  await until(() => {
-    if (child.exitCode !== null) throw new Error(`parley-sim ended:\n${child.log}`);
-    return fetch(`http://127.0.0.1:${port}/`).then(() => true, () => false);
-  }, 'the model listens');
+  const args = ['serve'];
+  if (overlay) {
+    const file = join(folder, 'overlay.yaml');
+    writeFileSync(file, overlay);
+    args.unshift('--overlay', file);
+  }
+  const child = start(t, 'parley', args, {
+    PORT: String(port), HOST: '127.0.0.1', PUBLIC_URL: publicUrl, TWILIO_AUTH_TOKEN: authToken, OPENAI_API_KEY: 'sk-test',
+    DATABASE_PATH: database, ...env,
+  }, folder);
+  const url = `http://127.0.0.1:${port}`;
+  await answers(child, `${url}/health`);
+  return {
+    port, child, database, url,
+    health: async () => (await fetch(`${url}/health`)).json(),
+    // What the command line tells of the calls: independent of the process that serves them.
+    ask: (...command) => JSON.parse(execFileSync(join(bin, 'parley'), [...command, '--json', '--database', database], { cwd: tree, encoding: 'utf8' })),
+    query: (sql) => JSON.parse(execFileSync('sqlite3', ['-readonly', '-json', database, sql], { encoding: 'utf8' }) || '[]'),
+  };
+}
+
+export async function startSimulatedModel(t, script, args = []) {
+  const folder = mkdtempSync(join(tmpdir(), 'parley-sim-test-'));
+  const file = join(folder, 'model.yaml');
+  writeFileSync(file, script);
+  const port = await freePort();
+  const child = start(t, 'parley-sim', ['openai', '--port', String(port), '--script', file, ...args], {}, folder);
+  await answers(child, `http://127.0.0.1:${port}/`);
   return { port, child, url: `http://127.0.0.1:${port}/v1` };
 }

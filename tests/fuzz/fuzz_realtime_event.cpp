@@ -39,7 +39,8 @@ void play_the_call(RealtimeSession& session, RealtimeSession::Output& output) {
     for (const auto& event : output.events) {
         if (const auto* audio = std::get_if<call::AgentAudio>(&event)) {
             for (const auto byte : audio->audio) read += byte;
-            if (read % 7 == 0) session.truncate(audio->item_id, audio->content_index, static_cast<std::int64_t>(read), answers);
+            if (read % 7 == 0)
+                session.truncate(audio->item_id, audio->content_index, static_cast<std::int64_t>(read), answers);
         } else if (const auto* text = std::get_if<call::AgentText>(&event)) {
             for (const char c : text->delta) read += static_cast<unsigned char>(c);
             if (read % 11 == 0) session.cancel(answers);
@@ -73,8 +74,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     RealtimeSession::Output output;
     if ((choice & 2) == 0) {
         session.receive(R"({"type":"session.created","session":{"expires_at":3600}})", output);
-        const std::string format = (choice & 1) != 0 ? R"({"format":{"type":"audio/pcm","rate":24000}})" : R"({"format":{"type":"audio/pcmu"}})";
-        session.receive(R"({"type":"session.updated","session":{"audio":{"input":)" + format + R"(,"output":)" + format + "}}}", output);
+        const std::string format = (choice & 1) != 0 ? R"({"format":{"type":"audio/pcm","rate":24000}})"
+                                                     : R"({"format":{"type":"audio/pcmu"}})";
+        session.receive(
+            R"({"type":"session.updated","session":{"audio":{"input":)" + format + R"(,"output":)" + format + "}}}",
+            output);
         if (session.state() != RealtimeSession::State::ready) fail("not ready", format);
         play_the_call(session, output);
     }
@@ -90,7 +94,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         input.remove_prefix(end + 1);
     }
     compare_with_full_parser(std::string_view(reinterpret_cast<const char*>(data), size));
-    session.closed(static_cast<std::uint16_t>(size), std::string_view(reinterpret_cast<const char*>(data), size), output);
+    session.closed(static_cast<std::uint16_t>(size), std::string_view(reinterpret_cast<const char*>(data), size),
+                   output);
     play_the_call(session, output);
     return 0;
 }

@@ -27,8 +27,8 @@ Checked<net::Url> realtime_url(std::string_view base_url, std::string_view model
 
 // One connection, from dialling to the end of its socket.
 struct Connection {
-    Connection(const OpenAiOptions& options, const call::AgentProfile& profile, std::vector<call::Turn> history, std::string call_sid,
-               const Timekeeper& time)
+    Connection(const OpenAiOptions& options, const call::AgentProfile& profile, std::vector<call::Turn> history,
+               std::string call_sid, const Timekeeper& time)
         : model(profile.model.empty() ? options.model : profile.model),
           session(options, profile, std::move(history), std::move(call_sid), time.now(), time.wall_now()) {}
 
@@ -37,14 +37,18 @@ struct Connection {
     RealtimeSession::Output received;        // reused from message to message
     std::shared_ptr<net::WebSocket> socket;  // none while dialling
     std::unique_ptr<Alarm> setup_alarm;
-    bool is_retired = false;                 // what it still says does not count
+    bool is_retired = false;  // what it still says does not count
 };
 
 // What the engine and the coroutines of its connections share. Outlives the engine while a socket closes.
 class Core : public std::enable_shared_from_this<Core> {
  public:
     Core(boost::asio::any_io_executor home, OpenAiOptions options, call::EventSink& sink, std::string call_sid)
-        : home_(std::move(home)), options_(std::move(options)), call_sid_(std::move(call_sid)), time_(home_), sink_(&sink) {}
+        : home_(std::move(home)),
+          options_(std::move(options)),
+          call_sid_(std::move(call_sid)),
+          time_(home_),
+          sink_(&sink) {}
 
     void open(const call::AgentProfile& profile, const std::vector<call::Turn>& history);
     void append(call::Bytes audio);
@@ -71,9 +75,9 @@ class Core : public std::enable_shared_from_this<Core> {
     const OpenAiOptions options_;
     const std::string call_sid_;
     IoTimekeeper time_;
-    call::EventSink* sink_;   // none once the engine is gone
-    ConnectionPtr live_;      // serves
-    ConnectionPtr next_;      // being opened; takes over when ready
+    call::EventSink* sink_;  // none once the engine is gone
+    ConnectionPtr live_;     // serves
+    ConnectionPtr next_;     // being opened; takes over when ready
     RealtimeSession::Output commanded_;
     std::uint64_t dropped_before_ready_ = 0;  // pieces of caller audio
     std::uint64_t dropped_slow_ = 0;
@@ -111,14 +115,17 @@ Task<> Core::serve(std::shared_ptr<Core> core, ConnectionPtr connection) {
     if (!dialled) {
         const auto& error = dialled.error();
         // A certificate or a refusal stays as it is; a network that is down may come back.
-        const bool may_retry = error.http_status == 0 ? !error.is_tls : realtime::may_reconnect_after_status(error.http_status);
+        const bool may_retry =
+            error.http_status == 0 ? !error.is_tls : realtime::may_reconnect_after_status(error.http_status);
         core->lost(connection, {error.what, may_retry});
         co_return;
     }
     const auto socket = *dialled;
     core->connected(connection, socket);
     // Built first: GCC 12 mishandles temporaries inside a co_await expression.
-    std::function<void(net::Message)> on_message = [core, connection](net::Message message) { core->received(connection, message); };
+    std::function<void(net::Message)> on_message = [core, connection](net::Message message) {
+        core->received(connection, message);
+    };
     const auto how = co_await socket->run(std::move(on_message));
     core->ended(connection, how);
 }
@@ -168,7 +175,9 @@ void Core::ended(const ConnectionPtr& connection, const net::CloseReason& how) {
     switch (how.how) {
         case How::closed_by_peer: connection->session.closed(how.code, how.reason, output); break;
         case How::slow_peer: connection->session.lost("the server does not read what is sent to it", output); break;
-        case How::bad_message: connection->session.lost("a broken frame or an oversized message: " + how.reason, output); break;
+        case How::bad_message:
+            connection->session.lost("a broken frame or an oversized message: " + how.reason, output);
+            break;
         case How::closed_by_us:
         case How::lost: connection->session.lost("the connection broke: " + how.reason, output); break;
     }
@@ -243,7 +252,8 @@ void Core::append(call::Bytes audio) {
         return;
     }
     if (live_->socket->queued_bytes() > options_.audio_queue_bytes_max) {
-        if (++dropped_slow_ == 1) log::warn("openai.slow_server", {{"call", call_sid_}, {"queued_bytes", live_->socket->queued_bytes()}});
+        if (++dropped_slow_ == 1)
+            log::warn("openai.slow_server", {{"call", call_sid_}, {"queued_bytes", live_->socket->queued_bytes()}});
         return;
     }
     const auto message = live_->session.append(audio);
@@ -275,7 +285,9 @@ class OpenAiRealtime final : public call::Engine {
     OpenAiRealtime& operator=(const OpenAiRealtime&) = delete;
     ~OpenAiRealtime() override { core_->shut(); }
 
-    void open(const call::AgentProfile& profile, const std::vector<call::Turn>& history) override { core_->open(profile, history); }
+    void open(const call::AgentProfile& profile, const std::vector<call::Turn>& history) override {
+        core_->open(profile, history);
+    }
     void append(call::Bytes audio) override { core_->append(audio); }
     void respond(std::string_view instructions) override {
         core_->command([&](auto& session, auto& output) { session.respond(instructions, output); });
@@ -284,7 +296,8 @@ class OpenAiRealtime final : public call::Engine {
         core_->command([](auto& session, auto& output) { session.cancel(output); });
     }
     void truncate(std::string_view item_id, int content_index, std::int64_t audio_end_ms) override {
-        core_->command([&](auto& session, auto& output) { session.truncate(item_id, content_index, audio_end_ms, output); });
+        core_->command(
+            [&](auto& session, auto& output) { session.truncate(item_id, content_index, audio_end_ms, output); });
     }
     void tool_output(std::string_view tool_call_id, std::string_view output_text) override {
         core_->command([&](auto& session, auto& output) { session.tool_output(tool_call_id, output_text, output); });
@@ -297,9 +310,10 @@ class OpenAiRealtime final : public call::Engine {
 
 }  // namespace
 
-std::unique_ptr<call::Engine> make_openai_realtime(boost::asio::any_io_executor home, OpenAiOptions options, call::EventSink& sink,
-                                                   std::string call_sid) {
-    return std::make_unique<OpenAiRealtime>(std::make_shared<Core>(std::move(home), std::move(options), sink, std::move(call_sid)));
+std::unique_ptr<call::Engine> make_openai_realtime(boost::asio::any_io_executor home, OpenAiOptions options,
+                                                   call::EventSink& sink, std::string call_sid) {
+    return std::make_unique<OpenAiRealtime>(
+        std::make_shared<Core>(std::move(home), std::move(options), sink, std::move(call_sid)));
 }
 
 }  // namespace parley::engine

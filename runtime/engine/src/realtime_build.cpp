@@ -34,9 +34,10 @@ void append_turn_detection(std::string& out, const TurnDetectionOptions& options
         out += R"({"type":"semantic_vad","eagerness":)";
         append_json_string(out, options.eagerness);
     } else {
-        fmt::format_to(std::back_inserter(out),
-                       R"({{"type":"server_vad","threshold":{},"prefix_padding_ms":{},"silence_duration_ms":{},"idle_timeout_ms":null)",
-                       options.threshold, options.prefix_padding_ms, options.silence_duration_ms);
+        fmt::format_to(
+            std::back_inserter(out),
+            R"({{"type":"server_vad","threshold":{},"prefix_padding_ms":{},"silence_duration_ms":{},"idle_timeout_ms":null)",
+            options.threshold, options.prefix_padding_ms, options.silence_duration_ms);
     }
     out += R"(,"create_response":true,"interrupt_response":true})";
 }
@@ -87,7 +88,8 @@ std::string session_update(std::string_view event_id, const SessionSetup& setup)
         out += "{\"model\":";
         append_json_string(out, setup.transcription_model);
         // The transcriber knows ISO 639-1: "en", not "en-US".
-        if (!setup.language.empty()) append_field(out, "language", std::string_view(setup.language).substr(0, setup.language.find('-')));
+        if (!setup.language.empty())
+            append_field(out, "language", std::string_view(setup.language).substr(0, setup.language.find('-')));
         out += '}';
     }
     out += ",\"turn_detection\":";
@@ -104,7 +106,9 @@ std::string session_update(std::string_view event_id, const SessionSetup& setup)
 
 std::string create_text_item(std::string_view event_id, const call::Turn& turn) {
     using Speaker = call::Turn::Speaker;
-    const std::string_view role = turn.speaker == Speaker::agent ? "assistant" : turn.speaker == Speaker::caller ? "user" : "system";
+    const std::string_view role = turn.speaker == Speaker::agent    ? "assistant"
+                                  : turn.speaker == Speaker::caller ? "user"
+                                                                    : "system";
     std::string out = begin_event("conversation.item.create", event_id);
     out += R"(,"item":{"type":"message")";
     append_field(out, "role", role);
@@ -142,7 +146,8 @@ std::string cancel_response(std::string_view event_id, std::string_view response
     return out;
 }
 
-std::string truncate_item(std::string_view event_id, std::string_view item_id, int content_index, std::int64_t audio_end_ms) {
+std::string truncate_item(std::string_view event_id, std::string_view item_id, int content_index,
+                          std::int64_t audio_end_ms) {
     std::string out = begin_event("conversation.item.truncate", event_id);
     append_field(out, "item_id", item_id);
     fmt::format_to(std::back_inserter(out), ",\"content_index\":{},\"audio_end_ms\":{}}}", content_index, audio_end_ms);

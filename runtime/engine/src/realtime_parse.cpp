@@ -182,7 +182,8 @@ ServerEvent response_created(const json::object& event) {
 
 ServerEvent audio_delta(const json::object& event) {
     Fields fields(event);
-    AudioDelta read{fields.id("response_id"), fields.id("item_id"), fields.index("content_index"), fields.text("delta")};
+    AudioDelta read{fields.id("response_id"), fields.id("item_id"), fields.index("content_index"),
+                    fields.text("delta")};
     return fields.finish(std::move(read));
 }
 
@@ -204,8 +205,12 @@ ServerEvent text_done(const json::object& event, Key key) {
     TextDone read{fields.id("response_id"), fields.id("item_id"), fields.text(key)};
     return fields.finish(std::move(read));
 }
-ServerEvent transcript_done(const json::object& event) { return text_done(event, "transcript"); }
-ServerEvent written_done(const json::object& event) { return text_done(event, "text"); }
+ServerEvent transcript_done(const json::object& event) {
+    return text_done(event, "transcript");
+}
+ServerEvent written_done(const json::object& event) {
+    return text_done(event, "text");
+}
 
 ServerEvent output_item_done(const json::object& event) {
     Fields fields(event);
@@ -251,7 +256,8 @@ ServerEvent response_done(const json::object& event) {
         for (const auto& entry : *output) {
             if (const auto* item = entry.if_object()) {
                 auto call = read_item(*item);
-                const bool is_usable = !call.call_id.empty() && call.call_id.size() <= id_bytes_max && !call.name.empty();
+                const bool is_usable =
+                    !call.call_id.empty() && call.call_id.size() <= id_bytes_max && !call.name.empty();
                 if (is_usable) read.function_calls.push_back(std::move(call));
             }
         }
@@ -281,7 +287,9 @@ constexpr auto readers = std::to_array<std::pair<std::string_view, Reader>>({
 
 }  // namespace
 
-std::string AudioFormat::text() const { return rate ? fmt::format("{} at {} Hz", type, *rate) : type; }
+std::string AudioFormat::text() const {
+    return rate ? fmt::format("{} at {} Hz", type, *rate) : type;
+}
 
 ServerEvent parse_event(std::string_view text) {
     // Most events fit in the buffer, so that reading one allocates only what is kept of it.
@@ -316,7 +324,11 @@ std::optional<milliseconds> retry_delay(std::string_view message) {
         if (error != std::errc{}) return std::nullopt;
         const std::string_view unit(rest, static_cast<std::size_t>(end - rest));
         const bool is_ms = unit.starts_with("ms");
-        const double unit_ms = is_ms ? 1 : unit.starts_with('s') ? 1e3 : unit.starts_with('m') ? 60e3 : unit.starts_with('h') ? 3600e3 : 0;
+        const double unit_ms = is_ms                   ? 1
+                               : unit.starts_with('s') ? 1e3
+                               : unit.starts_with('m') ? 60e3
+                               : unit.starts_with('h') ? 3600e3
+                                                       : 0;
         if (unit_ms == 0) return std::nullopt;
         total_ms += value * unit_ms;
         is_known = true;
@@ -328,11 +340,14 @@ std::optional<milliseconds> retry_delay(std::string_view message) {
 }
 
 double cost_usd(const call::Usage& usage, const TokenPrice& price) {
-    const auto dollars = [](std::int64_t tokens, double per_million) { return static_cast<double>(tokens) * per_million / 1e6; };
+    const auto dollars = [](std::int64_t tokens, double per_million) {
+        return static_cast<double>(tokens) * per_million / 1e6;
+    };
     return dollars(usage.input_text_tokens - usage.cached_text_tokens, price.text_in) +
            dollars(usage.input_audio_tokens - usage.cached_audio_tokens, price.audio_in) +
-           dollars(usage.cached_text_tokens, price.text_cached) + dollars(usage.cached_audio_tokens, price.audio_cached) +
-           dollars(usage.output_text_tokens, price.text_out) + dollars(usage.output_audio_tokens, price.audio_out);
+           dollars(usage.cached_text_tokens, price.text_cached) +
+           dollars(usage.cached_audio_tokens, price.audio_cached) + dollars(usage.output_text_tokens, price.text_out) +
+           dollars(usage.output_audio_tokens, price.audio_out);
 }
 
 bool is_accepted(ModelAudio wanted, const AudioFormat& echoed) {
@@ -341,6 +356,8 @@ bool is_accepted(ModelAudio wanted, const AudioFormat& echoed) {
     return echoed.type == "audio/pcm" && echoed.rate.value_or(24'000) == 24'000;
 }
 
-std::size_t bytes_per_ms(ModelAudio audio) { return audio == ModelAudio::pcmu ? 8 : 48; }
+std::size_t bytes_per_ms(ModelAudio audio) {
+    return audio == ModelAudio::pcmu ? 8 : 48;
+}
 
 }  // namespace parley::engine::realtime

@@ -66,7 +66,8 @@ class Walk {
 
     bool word(std::string_view wanted) {
         skip_space();
-        if (static_cast<std::size_t>(end_ - at_) < wanted.size() || std::string_view(at_, wanted.size()) != wanted) return false;
+        if (static_cast<std::size_t>(end_ - at_) < wanted.size() || std::string_view(at_, wanted.size()) != wanted)
+            return false;
         at_ += wanted.size();
         return true;
     }
@@ -118,7 +119,9 @@ std::optional<AudioDeltaView> scan_audio_delta(std::string_view text) {
     } while (walk.take(','));
     if (!walk.take('}') || !walk.is_at_end()) return std::nullopt;
     if (!type || !response_id || !item_id || !base64) return std::nullopt;
-    if (response_id->empty() || response_id->size() > id_bytes_max || item_id->empty() || item_id->size() > id_bytes_max) return std::nullopt;
+    if (response_id->empty() || response_id->size() > id_bytes_max || item_id->empty() ||
+        item_id->size() > id_bytes_max)
+        return std::nullopt;
     return AudioDeltaView{*response_id, *item_id, content_index.value_or(0), *base64};
 }
 

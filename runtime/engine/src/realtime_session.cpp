@@ -39,18 +39,26 @@ std::string said_by(const ServerError& error) {
     return shortened(text, quoted_bytes_max);
 }
 
-const std::string& or_default(const std::string& value, const std::string& fallback) { return value.empty() ? fallback : value; }
+const std::string& or_default(const std::string& value, const std::string& fallback) {
+    return value.empty() ? fallback : value;
+}
 
 }  // namespace
 
-RealtimeSession::RealtimeSession(const OpenAiOptions& options, const call::AgentProfile& profile, std::vector<call::Turn> history,
-                                 std::string call_sid, TimePoint now, WallTime wall_now)
+RealtimeSession::RealtimeSession(const OpenAiOptions& options, const call::AgentProfile& profile,
+                                 std::vector<call::Turn> history, std::string call_sid, TimePoint now,
+                                 WallTime wall_now)
     : call_sid_(std::move(call_sid)),
       model_(or_default(profile.model, options.model)),
       price_(price_of(options, model_)),
       bad_messages_max_(options.bad_messages_max),
-      setup_{or_default(profile.voice, options.voice), options.audio,         options.transcription_model, profile.language,
-             options.turn_detection,                   profile.instructions, profile.tools},
+      setup_{or_default(profile.voice, options.voice),
+             options.audio,
+             options.transcription_model,
+             profile.language,
+             options.turn_detection,
+             profile.instructions,
+             profile.tools},
       opened_at_(now),
       opened_at_wall_(wall_now),
       history_(std::move(history)) {
@@ -86,9 +94,13 @@ void RealtimeSession::closed(std::uint16_t code, std::string_view reason, Output
     end(std::move(text), may_reconnect_after_close(code), out);
 }
 
-void RealtimeSession::lost(std::string_view reason, Output& out) { end(shortened(to_valid_utf8(reason), quoted_bytes_max), true, out); }
+void RealtimeSession::lost(std::string_view reason, Output& out) {
+    end(shortened(to_valid_utf8(reason), quoted_bytes_max), true, out);
+}
 
-void RealtimeSession::settle(Output& out) { create_due(out); }
+void RealtimeSession::settle(Output& out) {
+    create_due(out);
+}
 
 void RealtimeSession::on(const Malformed& event, Output& out) {
     ++bad_messages_;
@@ -110,8 +122,9 @@ void RealtimeSession::on(const SessionUpdated& event, Output& out) {
     for (const auto* format : {&event.input, &event.output}) {
         if (is_accepted(setup_.audio, *format)) continue;
         const char* wanted = setup_.audio == ModelAudio::pcmu ? "audio/pcmu" : "audio/pcm at 24000 Hz";
-        return end(fmt::format("the server set the {} format to {} where {} was asked for", format == &event.input ? "input" : "output",
-                               shortened(format->text(), quoted_bytes_max), wanted),
+        return end(fmt::format("the server set the {} format to {} where {} was asked for",
+                               format == &event.input ? "input" : "output", shortened(format->text(), quoted_bytes_max),
+                               wanted),
                    false, out);
     }
     if (event.input.type.empty() || event.output.type.empty()) {
@@ -136,7 +149,8 @@ void RealtimeSession::on(const ServerError& error, Output& out) {
             return;
         case ResponseGate::Refusal::dropped:
             // Whoever asked for the response waits for it: tell them that it will not come.
-            out.events.push_back(call::ResponseDone{"", call::ResponseDone::Status::failed, last_error_, true, retry_delay(error.message), {}});
+            out.events.push_back(call::ResponseDone{
+                "", call::ResponseDone::Status::failed, last_error_, true, retry_delay(error.message), {}});
             return;
         case ResponseGate::Refusal::not_ours: break;
     }
@@ -145,15 +159,18 @@ void RealtimeSession::on(const ServerError& error, Output& out) {
         return;
     }
     log::debug("openai.error", {{"call", call_sid_}, {"what", last_error_}, {"about", error.event_id}});
-    out.events.push_back(call::EngineProblem{error.code.empty() ? error.type : error.code, shortened(error.message, quoted_bytes_max)});
+    out.events.push_back(
+        call::EngineProblem{error.code.empty() ? error.type : error.code, shortened(error.message, quoted_bytes_max)});
 }
 
 // Nothing but session.update has been sent, so the error is about it or about the connection itself; the
 // server has dropped the update as a whole and no session.updated will come.
 void RealtimeSession::fail_setup(const ServerError& error, Output& out) {
-    const bool is_passing = error.type == "server_error" || error.code == "server_error" || error.code == "rate_limit_exceeded";
-    end((state_ == State::connecting ? "the server refused the session: " : "the server refused the settings: ") + last_error_, is_passing,
-        out);
+    const bool is_passing =
+        error.type == "server_error" || error.code == "server_error" || error.code == "rate_limit_exceeded";
+    end((state_ == State::connecting ? "the server refused the session: " : "the server refused the settings: ") +
+            last_error_,
+        is_passing, out);
 }
 
 void RealtimeSession::on(const SpeechStarted& event, Output& out) {
@@ -165,7 +182,8 @@ void RealtimeSession::on(const SpeechStopped& event, Output& out) {
 }
 
 void RealtimeSession::on(const Transcribed& event, Output& out) {
-    if (state_ == State::ready) out.events.push_back(call::CallerTranscribed{event.item_id, std::string(trim(event.text))});
+    if (state_ == State::ready)
+        out.events.push_back(call::CallerTranscribed{event.item_id, std::string(trim(event.text))});
 }
 
 void RealtimeSession::on(const TranscriptionFailed& event, Output& out) {
@@ -186,7 +204,8 @@ void RealtimeSession::on(const AudioDelta& event, Output& out) {
     audio(event.response_id, event.item_id, event.content_index, event.base64, out);
 }
 
-void RealtimeSession::audio(std::string_view response_id, std::string_view item_id, int content_index, std::string_view base64, Output& out) {
+void RealtimeSession::audio(std::string_view response_id, std::string_view item_id, int content_index,
+                            std::string_view base64, Output& out) {
     if (!base64::decode(base64, decoded_)) return on(Malformed{"audio delta: not base64"}, out);
     bad_messages_ = 0;
     if (state_ != State::ready || decoded_.empty() || is_discarded(response_id)) return;
@@ -206,9 +225,12 @@ void RealtimeSession::audio(std::string_view response_id, std::string_view item_
     out.events.push_back(call::AgentAudio{response_id, item_id, content_index, speech});
 }
 
-void RealtimeSession::on(const AudioDone& event, Output& out) { flush_tail(event.response_id, event.item_id, event.content_index, out); }
+void RealtimeSession::on(const AudioDone& event, Output& out) {
+    flush_tail(event.response_id, event.item_id, event.content_index, out);
+}
 
-void RealtimeSession::flush_tail(std::string_view response_id, std::string_view item_id, int content_index, Output& out) {
+void RealtimeSession::flush_tail(std::string_view response_id, std::string_view item_id, int content_index,
+                                 Output& out) {
     if (!transcoders_ || transcoders_->speaking_item.empty() || transcoders_->speaking_item != item_id) return;
     transcoders_->speaking_item.clear();
     speech_.clear();
@@ -240,7 +262,8 @@ void RealtimeSession::on(const OutputItemDone& event, Output& out) {
     flush_tail(event.response_id, event.item.id, 0, out);
     const auto* known = find_item(event.item.id, 0);
     const bool is_text_missing = event.item.text.empty() && known != nullptr;
-    out.events.push_back(call::AgentItemDone{event.response_id, event.item.id, is_text_missing ? known->text : event.item.text});
+    out.events.push_back(
+        call::AgentItemDone{event.response_id, event.item.id, is_text_missing ? known->text : event.item.text});
 }
 
 // A call made in full is run even if the response was cut off after it: the model believes to have made it.
@@ -249,7 +272,8 @@ void RealtimeSession::tool_called(std::string_view response_id, const OutputItem
     if (std::find(tool_calls_.begin(), tool_calls_.end(), item.call_id) != tool_calls_.end()) return;
     tool_calls_.push_back(item.call_id);
     trim_to(tool_calls_, tool_calls_max);
-    out.events.push_back(call::ToolCalled{std::string(response_id), item.call_id, item.name, item.arguments.empty() ? "{}" : item.arguments});
+    out.events.push_back(call::ToolCalled{std::string(response_id), item.call_id, item.name,
+                                          item.arguments.empty() ? "{}" : item.arguments});
 }
 
 void RealtimeSession::on(const ResponseFinished& event, Output& out) {
@@ -268,7 +292,8 @@ void RealtimeSession::on(const ResponseFinished& event, Output& out) {
         done.detail = said_by({event.error_type, event.error_code, event.error_message, {}, {}});
         done.may_retry = may_retry_response(event.error_type, event.error_code);
         done.retry_after = retry_delay(event.error_message);
-        log::debug("openai.response_failed", {{"call", call_sid_}, {"response", event.response_id}, {"what", done.detail}});
+        log::debug("openai.response_failed",
+                   {{"call", call_sid_}, {"response", event.response_id}, {"what", done.detail}});
     } else if (event.status == Status::cancelled) {
         discard(event.response_id);  // whatever comes after it is late
     }
@@ -326,15 +351,16 @@ void RealtimeSession::truncate(std::string_view item_id, int content_index, std:
         return;
     }
     const auto received_ms = static_cast<std::int64_t>(cut->bytes / bytes_per_ms(setup_.audio));
-    out.messages.push_back(
-        truncate_item(next_event_id("truncate"), item_id, content_index, std::clamp<std::int64_t>(audio_end_ms, 0, received_ms)));
+    out.messages.push_back(truncate_item(next_event_id("truncate"), item_id, content_index,
+                                         std::clamp<std::int64_t>(audio_end_ms, 0, received_ms)));
 }
 
 void RealtimeSession::tool_output(std::string_view tool_call_id, std::string_view output, Output& out) {
     if (state_ != State::ready) return;
     if (std::find(tool_calls_.begin(), tool_calls_.end(), tool_call_id) == tool_calls_.end()) {
         // Asked for by an earlier connection: this one does not know the id and would refuse it.
-        return inject({call::Turn::Speaker::system, fmt::format("A tool called earlier has returned: {}", output)}, out);
+        return inject({call::Turn::Speaker::system, fmt::format("A tool called earlier has returned: {}", output)},
+                      out);
     }
     out.messages.push_back(create_tool_output(next_event_id("tool"), tool_call_id, output));
 }
@@ -397,7 +423,9 @@ RealtimeSession::Item& RealtimeSession::item(std::string_view id, int content_in
     return items_.back();
 }
 
-std::string RealtimeSession::next_event_id(std::string_view what) { return fmt::format("{}-{}", what, ++event_ids_); }
+std::string RealtimeSession::next_event_id(std::string_view what) {
+    return fmt::format("{}-{}", what, ++event_ids_);
+}
 
 void RealtimeSession::note_expiry(std::optional<std::int64_t> expires_at) {
     if (!expires_at || *expires_at <= 0 || *expires_at > 1LL << 40) return;

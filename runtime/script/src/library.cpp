@@ -212,10 +212,11 @@ std::vector<Fault> check_settings(const Bundle::Content& content, const config::
     for (const auto& name : names_in(settings.greeting)) {
         if (!is_always_known(name) && !vars.contains(name)) fault(fmt::format("greeting: unknown var {{{}}}", name));
     }
+    std::set<std::string> seen;
     for (const auto* text : {&agent->prompt, &agent->greeting, &settings.greeting}) {
         for (const auto& name : names_in(*text)) {
             const auto* value = vars.if_contains(name);
-            if (value != nullptr && !shown(*value)) fault(fmt::format("vars.{}: expected text or a number, because it is put into a text", name));
+            if (value != nullptr && !shown(*value) && seen.insert(name).second) fault(fmt::format("vars.{}: expected text or a number, because it is put into a text", name));
         }
     }
     std::string problem;

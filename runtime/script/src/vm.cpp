@@ -138,6 +138,7 @@ bool Vm::build() {
         entries_ = luaL_ref(L, LUA_REGISTRYINDEX);
         lua_sethook(L, &Vm::hook, LUA_MASKCOUNT, limits_.budgets.instructions_per_check);
     });
+    world_.vars = {};  // from now on they live in Lua
     return is_built;
 }
 
@@ -168,8 +169,7 @@ void Vm::hook(lua_State* L, lua_Debug*) {
     Run& run = *vm.running_;
     const bool can_yield = lua_isyieldable(L) != 0;
 
-    char here = 0;
-    const std::ptrdiff_t depth = vm.stack_base_ - &here;
+    const std::ptrdiff_t depth = vm.stack_base_ - static_cast<const char*>(__builtin_frame_address(0));
     if (depth > c_stack_max || depth < -c_stack_max) luaL_error(L, "functions call each other too deeply");
 
     if (run.kill == Kill::none) {
@@ -242,8 +242,7 @@ bool Vm::start(Run& run, const char* entry, const std::vector<std::string>& argu
 }
 
 Vm::Step Vm::resume(Run& run) {
-    const char here = 0;
-    stack_base_ = &here;
+    stack_base_ = static_cast<const char*>(__builtin_frame_address(0));
     running_ = &run;
     run.request = std::monostate{};
     run.kill = Kill::none;

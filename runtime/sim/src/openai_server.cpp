@@ -226,7 +226,8 @@ Task<> OpenAiServer::Impl::refuse(std::shared_ptr<Connection> connection, Refusa
     watch(connection->number, fmt::format("refused: {}", refusal.close_reason()));
     socket->send(refusal.event());
     socket->close(refusal.close_code, refusal.close_reason());
-    co_await socket->run([](net::Message) {});
+    std::function<void(net::Message)> ignore = [](net::Message) {};
+    co_await socket->run(std::move(ignore));
 }
 
 Task<> OpenAiServer::Impl::serve(std::shared_ptr<Connection> connection, std::string model, std::shared_ptr<net::WebSocket> socket) {
@@ -252,14 +253,15 @@ Task<> OpenAiServer::Impl::serve(std::shared_ptr<Connection> connection, std::st
     });
     watch(connection->number, "connected");
     carry_out(connection);
-    const auto reason = co_await socket->run([this, connection](net::Message message) {
+    std::function<void(net::Message)> hear = [this, connection](net::Message message) {
         if (message.is_text) {
             connection->session->receive(message.data, Clock::now());
         } else {
             connection->session->receive_binary(Clock::now());
         }
         carry_out(connection);
-    });
+    };
+    const auto reason = co_await socket->run(std::move(hear));
     connection->is_open = false;
     connection->close_code = reason.code;
     connection->alarm.reset();

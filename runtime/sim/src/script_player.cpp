@@ -18,12 +18,12 @@ bool is_true(const json::value* value) {
     return true;
 }
 
-// The text between the first `open` and the `close` after it.
+// The last text between `open` and `close`: clients put the agent's prompt, which may quote too, before the cue.
 std::string_view quotation(std::string_view text, std::string_view open, std::string_view close) {
-    const auto begin = text.find(open);
+    const auto end = text.rfind(close);
+    if (end == text.npos || end == 0) return {};
+    const auto begin = text.rfind(open, end - 1);
     if (begin == text.npos) return {};
-    const auto end = text.find(close, begin + open.size());
-    if (end == text.npos) return {};
     return trim(text.substr(begin + open.size(), end - begin - open.size()));
 }
 

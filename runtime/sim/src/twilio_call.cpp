@@ -153,7 +153,9 @@ Task<> TwilioCall::run() {
     finish();
     if (!options_.record.empty() && !report_.stream_sid.empty()) {
         auto shared = std::make_shared<const CallReport>(report_);
-        auto written = co_await boost::asio::co_spawn(workers_, write_on_worker(shared, options_.record), boost::asio::use_awaitable);
+        // Values are built outside of co_await expressions: GCC 12 destroys temporaries in them twice.
+        auto writing = write_on_worker(std::move(shared), options_.record);
+        auto written = co_await boost::asio::co_spawn(workers_, std::move(writing), boost::asio::use_awaitable);
         if (!written && report_.failure.empty()) report_.failure = written.error().text();
     }
     watch(report_.failure.empty() ? report_.ending : report_.ending + "; " + report_.failure);
@@ -235,7 +237,8 @@ Task<bool> TwilioCall::prepare_speech() {
         speech_.emplace_back();
         if (step.kind == CallerStep::Kind::say) {
             SpeechCache::Words words{step.text, options_.script.voice, options_.script.words_per_minute, audio::telephone_hz};
-            auto made = co_await boost::asio::co_spawn(workers_, speak_on_worker(std::move(words)), boost::asio::use_awaitable);
+            auto speaking = speak_on_worker(std::move(words));
+            auto made = co_await boost::asio::co_spawn(workers_, std::move(speaking), boost::asio::use_awaitable);
             if (!made) {
                 report_.failure = made.error().text();
                 report_.ending = "the caller has no voice";
@@ -317,7 +320,8 @@ Task<TwilioCall::Answer> TwilioCall::request(std::string url, CallOptions::Metho
     }
     net::RequestLimits limits;
     limits.timeout = webhook_timeout;
-    const auto response = co_await net::fetch(reachable(*parsed, false), std::move(request), limits);
+    net::Url place = reachable(*parsed, false);
+    const auto response = co_await net::fetch(std::move(place), std::move(request), limits);
     const std::string shown = url.substr(0, url.find('?'));
     if (!response) {
         report_.http.emplace_back(shown, 0);
@@ -360,7 +364,8 @@ Task<> TwilioCall::stream(TwimlVerb verb) {
     headers.set("User-Agent", "Twilio.TmeWs/1.0");
     net::WebSocketLimits limits;
     limits.message_bytes_max = message_bytes_max;
-    auto connected = co_await net::connect(reachable(*url, true), std::move(headers), limits);
+    net::Url place = reachable(*url, true);
+    auto connected = co_await net::connect(std::move(place), std::move(headers), limits);
     report_.http.emplace_back(verb.stream_url, connected ? 101 : connected.error().http_status);
     if (!connected) {
         report_.notes.push_back("31920: the stream could not be opened: " + connected.error().what);
@@ -400,7 +405,8 @@ Task<> TwilioCall::stream(TwimlVerb verb) {
 
 Task<> TwilioCall::read_stream() {
     const auto self = shared_from_this();
-    const auto reason = co_await socket_->run([self](net::Message message) { self->on_message(message); });
+    std::function<void(net::Message)> hear = [self](net::Message message) { self->on_message(message); };
+    const auto reason = co_await socket_->run(std::move(hear));
     if (!is_over_) {
         is_over_ = true;
         const bool was_closed = reason.how == net::CloseReason::How::closed_by_peer;

@@ -68,7 +68,8 @@ Task<TwilioRest::Ended> TwilioRest::end_call(std::shared_ptr<const TwilioRest> r
         request.headers.set("Content-Type", "application/x-www-form-urlencoded");
         request.headers.set("Accept", "application/json");
         request.body = "Status=completed";
-        const auto answer = co_await net::fetch(url, std::move(request), rest->options_.limits);
+        auto asking = net::fetch(url, std::move(request), rest->options_.limits);
+        const auto answer = co_await std::move(asking);
         if (!answer) {
             log::warn("twilio.end_call_failed", {{"call", call_sid}, {"what", answer.error().message()}});
             co_return Ended::failed;

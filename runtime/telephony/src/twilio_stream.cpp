@@ -250,7 +250,8 @@ Task<> TwilioStream::end_call(std::shared_ptr<TwilioStream> stream) {
     const auto rest = stream->shared_->options.rest;
     if (rest && !is_apology_due(stream->shared_->calls->ending_of(stream->call_sid_))) {
         // Before the socket closes: once it has, Twilio goes on in its document.
-        co_await TwilioRest::end_call(rest, stream->call_sid_);
+        auto asking = TwilioRest::end_call(rest, stream->call_sid_);
+        co_await std::move(asking);
     }
     stream->close(normal_closure, "");
 }

@@ -24,11 +24,13 @@ struct Peer {
 
     void send(std::string_view text) const { socket->send(text); }
     void send_audio(std::string_view response, std::size_t bytes) const {
-        send(fmt::format(R"({{"type":"response.output_audio.delta","response_id":"{}","item_id":"a","content_index":0,"delta":"{}"}})", response,
-                         base64::encode(std::vector<std::uint8_t>(bytes, 0x55))));
+        send(fmt::format(
+            R"({{"type":"response.output_audio.delta","response_id":"{}","item_id":"a","content_index":0,"delta":"{}"}})",
+            response, base64::encode(std::vector<std::uint8_t>(bytes, 0x55))));
     }
     std::size_t count(std::string_view type) const {
-        return static_cast<std::size_t>(std::count_if(received.begin(), received.end(), [&](const auto& each) { return each.at("type").as_string() == type; }));
+        return static_cast<std::size_t>(std::count_if(
+            received.begin(), received.end(), [&](const auto& each) { return each.at("type").as_string() == type; }));
     }
 };
 using PeerPtr = std::shared_ptr<Peer>;
@@ -55,7 +57,9 @@ struct Server {
         auto peer = std::make_shared<Peer>();
         peer->request = std::move(request);
         self->peers.push_back(peer);
-        answer.serve = [self, peer](std::shared_ptr<net::WebSocket> socket) { return serve(self, peer, std::move(socket)); };
+        answer.serve = [self, peer](std::shared_ptr<net::WebSocket> socket) {
+            return serve(self, peer, std::move(socket));
+        };
         co_return answer;
     }
 
@@ -63,7 +67,8 @@ struct Server {
         peer->socket = socket;
         const Greeting greeting = self->greeting;
         if (greeting == Greeting::bad_key) {
-            peer->send(R"({"type":"error","error":{"type":"invalid_request_error","code":"invalid_api_key","message":"Incorrect API key"}})");
+            peer->send(
+                R"({"type":"error","error":{"type":"invalid_request_error","code":"invalid_api_key","message":"Incorrect API key"}})");
             socket->close(3000, "invalid_request_error.invalid_api_key");
         } else if (greeting != Greeting::silent) {
             peer->send(R"({"type":"session.created","session":{"id":"sess"}})");
@@ -75,14 +80,17 @@ struct Server {
         std::function<void(net::Message)> on_message = [peer, greeting](net::Message message) {
             peer->received.push_back(json_read::parse(message.data).value().as_object());
             if (greeting == Greeting::full && peer->received.back().at("type") == "session.update") {
-                peer->send(R"({"type":"session.updated","session":{"audio":{"input":{"format":{"type":"audio/pcmu"}},"output":{"format":{"type":"audio/pcmu"}}}}})");
+                peer->send(
+                    R"({"type":"session.updated","session":{"audio":{"input":{"format":{"type":"audio/pcmu"}},"output":{"format":{"type":"audio/pcmu"}}}}})");
             }
         };
         auto how = co_await socket->run(std::move(on_message));
         peer->ended = how;
     }
 
-    std::string base_url(std::string_view scheme = "http") const { return fmt::format("{}://127.0.0.1:{}/v1", scheme, listening->port()); }
+    std::string base_url(std::string_view scheme = "http") const {
+        return fmt::format("{}://127.0.0.1:{}/v1", scheme, listening->port());
+    }
 
     std::unique_ptr<net::Server> listening;
     std::vector<PeerPtr> peers;
@@ -102,8 +110,8 @@ struct Sink final : call::EventSink {
     }
     template <class Event>
     std::size_t count() const {
-        return static_cast<std::size_t>(
-            std::count_if(events.begin(), events.end(), [](const auto& event) { return std::holds_alternative<Event>(event); }));
+        return static_cast<std::size_t>(std::count_if(
+            events.begin(), events.end(), [](const auto& event) { return std::holds_alternative<Event>(event); }));
     }
     template <class Event>
     Event last() const {
@@ -134,7 +142,8 @@ class OpenAiRealtime : public testing::Test {
         }
         server.is_deaf = false;
         EXPECT_TRUE(wait_for([&] {
-            return std::all_of(server.peers.begin(), server.peers.end(), [](const auto& each) { return !each->socket || each->ended; });
+            return std::all_of(server.peers.begin(), server.peers.end(),
+                               [](const auto& each) { return !each->socket || each->ended; });
         }));
     }
 

@@ -1,8 +1,8 @@
 #include <parley/core/base64.hpp>
 #include <parley/engine/realtime_protocol.hpp>
 
-#include <gmock/gmock.h>
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace parley::engine::realtime {
@@ -20,7 +20,9 @@ Event parsed(std::string_view text) {
     return std::move(*wanted);
 }
 
-std::string malformed(std::string_view text) { return parsed<Malformed>(text).what; }
+std::string malformed(std::string_view text) {
+    return parsed<Malformed>(text).what;
+}
 
 json::value reparsed(const std::string& text) {
     auto value = json_read::parse(text);
@@ -44,7 +46,8 @@ TEST(ScanAudioDelta, ReadsTheUsualForm) {
 
 TEST(ScanAudioDelta, ReadsAnyOrderSpacesAndUnknownPlainFields) {
     const auto delta = scan_audio_delta(
-        "  { \"delta\" : \"AAEC\" ,\n\t\"obfuscation\":\"x}{,:\",\"item_id\":\"i\", \"flag\":true,\"no\":false,\"none\":null,\"n\":12,"
+        "  { \"delta\" : \"AAEC\" ,\n\t\"obfuscation\":\"x}{,:\",\"item_id\":\"i\", "
+        "\"flag\":true,\"no\":false,\"none\":null,\"n\":12,"
         "\"response_id\":\"r\",\"type\":\"response.output_audio.delta\"}\r\n");
     ASSERT_TRUE(delta);
     EXPECT_EQ(delta->response_id, "r");
@@ -58,12 +61,18 @@ TEST(ScanAudioDelta, IsNotFooledByKeysInsideStrings) {
         R"({"note":"type: response.output_audio.delta, delta","type":"response.output_audio.delta","response_id":"r","item_id":"i","delta":"AAEC"})");
     ASSERT_TRUE(delta);
     EXPECT_EQ(delta->base64, "AAEC");
-    EXPECT_FALSE(scan_audio_delta(R"({"type":"x","note":"response.output_audio.delta","response_id":"r","item_id":"i","delta":"AAEC"})"));
+    EXPECT_FALSE(scan_audio_delta(
+        R"({"type":"x","note":"response.output_audio.delta","response_id":"r","item_id":"i","delta":"AAEC"})"));
 }
 
 TEST(ScanAudioDelta, LeavesEverythingUnusualToTheFullParser) {
     const std::string_view unusual[] = {
-        "", "{", "{}", "[]", "null", "{\"type\":\"response.output_audio.delta\"}",
+        "",
+        "{",
+        "{}",
+        "[]",
+        "null",
+        "{\"type\":\"response.output_audio.delta\"}",
         // escapes, in a value and in a key
         R"({"type":"response.output_audio.delta","response_id":"r","item_id":"i","delta":"AA\/C"})",
         R"({"type":"response.output_audio\u002edelta","response_id":"r","item_id":"i","delta":"AAEC"})",
@@ -120,10 +129,15 @@ TEST(ScanAudioDelta, AgreesWithTheFullParserOnEveryPrefixAndEveryChangedByte) {
 }
 
 TEST(ParseEvent, ReadsTheAudioDeltasTheShortCutLeaves) {
-    const auto escaped = parsed<AudioDelta>(R"({"delta":"AA\/C","type":"response.output_audio\u002edelta","x":{"delta":"no"},"response_id":"r","item_id":"i"})");
+    const auto escaped = parsed<AudioDelta>(
+        R"({"delta":"AA\/C","type":"response.output_audio\u002edelta","x":{"delta":"no"},"response_id":"r","item_id":"i"})");
     EXPECT_EQ(escaped.base64, "AA/C");
     EXPECT_EQ(escaped.response_id, "r");
-    EXPECT_EQ(parsed<AudioDelta>(R"({"type":"response.output_audio.delta","response_id":"r","item_id":"i","delta":"AAEC","content_index":1.0})").content_index, 1);
+    EXPECT_EQ(
+        parsed<AudioDelta>(
+            R"({"type":"response.output_audio.delta","response_id":"r","item_id":"i","delta":"AAEC","content_index":1.0})")
+            .content_index,
+        1);
 }
 
 // ---- server events --------------------------------------------------------------------------------
@@ -184,7 +198,10 @@ TEST(ParseEvent, ReadsUsageOfAResponse) {
 
 TEST(ParseEvent, ReadsUsageThatIsMissingOrOdd) {
     const auto usage_of = [](std::string_view usage) {
-        return parsed<ResponseFinished>(fmt::format(R"({{"type":"response.done","response":{{"id":"r","status":"completed","usage":{}}}}})", usage)).usage;
+        return parsed<ResponseFinished>(
+                   fmt::format(R"({{"type":"response.done","response":{{"id":"r","status":"completed","usage":{}}}}})",
+                               usage))
+            .usage;
     };
     EXPECT_FALSE(usage_of("null"));
     EXPECT_FALSE(usage_of("[1]"));
@@ -203,19 +220,23 @@ TEST(ParseEvent, ReadsHowAResponseEnded) {
     const auto done_as = [](std::string_view rest) {
         return parsed<ResponseFinished>(fmt::format(R"({{"type":"response.done","response":{{"id":"r",{}}}}})", rest));
     };
-    const auto cancelled = done_as(R"("status":"cancelled","status_details":{"type":"cancelled","reason":"turn_detected"})");
+    const auto cancelled =
+        done_as(R"("status":"cancelled","status_details":{"type":"cancelled","reason":"turn_detected"})");
     EXPECT_EQ(cancelled.status, Status::cancelled);
     EXPECT_EQ(cancelled.reason, "turn_detected");
-    EXPECT_EQ(done_as(R"("status":"incomplete","status_details":{"reason":"max_output_tokens"})").status, Status::incomplete);
-    const auto failed = done_as(R"("status":"failed","status_details":{"type":"failed","error":{"type":"tokens","code":"rate_limit_exceeded","message":"Please try again in 6.946s."}})");
+    EXPECT_EQ(done_as(R"("status":"incomplete","status_details":{"reason":"max_output_tokens"})").status,
+              Status::incomplete);
+    const auto failed = done_as(
+        R"("status":"failed","status_details":{"type":"failed","error":{"type":"tokens","code":"rate_limit_exceeded","message":"Please try again in 6.946s."}})");
     EXPECT_EQ(failed.status, Status::failed);
     EXPECT_EQ(failed.error_code, "rate_limit_exceeded");
     EXPECT_EQ(done_as(R"("output":7,"status_details":"odd","status":null)").status, Status::completed);
 }
 
 TEST(ParseEvent, IgnoresWhatItDoesNotKnow) {
-    for (const auto* text : {R"({"type":"rate_limits.updated","rate_limits":[]})", R"({"type":"conversation.item.added","item":{}})",
-                             R"({"type":"some.future.event","x":[{"y":1}]})", R"({"type":""})"}) {
+    for (const auto* text :
+         {R"({"type":"rate_limits.updated","rate_limits":[]})", R"({"type":"conversation.item.added","item":{}})",
+          R"({"type":"some.future.event","x":[{"y":1}]})", R"({"type":""})"}) {
         EXPECT_TRUE(std::holds_alternative<Ignored>(parse_event(text))) << text;
     }
 }
@@ -225,12 +246,22 @@ TEST(ParseEvent, SaysWhatIsWrongWithABadMessage) {
     EXPECT_EQ(malformed("[1,2]"), "not a JSON object");
     EXPECT_EQ(malformed(R"({"type":7})"), "\"type\" is missing or of the wrong kind");
     EXPECT_EQ(malformed(R"({"type":"error","error":"x"})"), "\"error\" is missing or of the wrong kind");
-    EXPECT_EQ(malformed(R"({"type":"response.created","response":{"id":5}})"), "\"response.id\" is missing or of the wrong kind");
-    EXPECT_EQ(malformed(R"({"type":"input_audio_buffer.speech_started"})"), "\"item_id\" is missing or of the wrong kind");
-    EXPECT_EQ(malformed(R"({"type":"response.output_audio.delta","response_id":"r","item_id":"i","delta":5})"), "\"delta\" is missing or of the wrong kind");
-    EXPECT_EQ(malformed(R"({"type":"response.output_audio.delta","response_id":"r","item_id":"i","delta":"AAEC","content_index":-1})"), "\"content_index\" is missing or of the wrong kind");
-    EXPECT_EQ(malformed(R"({"type":"response.output_item.done","response_id":"r","item":{"type":"function_call","name":"x"}})"), "\"item.call_id\" is missing or of the wrong kind");
-    EXPECT_EQ(malformed(fmt::format(R"({{"type":"input_audio_buffer.speech_started","item_id":"{}"}})", std::string(id_bytes_max + 1, 'x'))),
+    EXPECT_EQ(malformed(R"({"type":"response.created","response":{"id":5}})"),
+              "\"response.id\" is missing or of the wrong kind");
+    EXPECT_EQ(malformed(R"({"type":"input_audio_buffer.speech_started"})"),
+              "\"item_id\" is missing or of the wrong kind");
+    EXPECT_EQ(malformed(R"({"type":"response.output_audio.delta","response_id":"r","item_id":"i","delta":5})"),
+              "\"delta\" is missing or of the wrong kind");
+    EXPECT_EQ(
+        malformed(
+            R"({"type":"response.output_audio.delta","response_id":"r","item_id":"i","delta":"AAEC","content_index":-1})"),
+        "\"content_index\" is missing or of the wrong kind");
+    EXPECT_EQ(
+        malformed(
+            R"({"type":"response.output_item.done","response_id":"r","item":{"type":"function_call","name":"x"}})"),
+        "\"item.call_id\" is missing or of the wrong kind");
+    EXPECT_EQ(malformed(fmt::format(R"({{"type":"input_audio_buffer.speech_started","item_id":"{}"}})",
+                                    std::string(id_bytes_max + 1, 'x'))),
               "\"item_id\" is missing or of the wrong kind");
     EXPECT_THAT(malformed("{\"type\":\"error\",\"x\":\"\xFF\"}").substr(0, 8), "not JSON");
     EXPECT_THAT(malformed("{\"type\":" + std::string(100, '[')).substr(0, 8), "not JSON");
@@ -243,34 +274,43 @@ TEST(RetryDelay, IsReadFromTheProvidersWords) {
     EXPECT_EQ(retry_delay("try again in 1m12.5s"), milliseconds(72'500));
     EXPECT_EQ(retry_delay("try again in 7h12m"), milliseconds(3'600'000));  // capped
     EXPECT_EQ(retry_delay("try again in 99999999999999999999999999s"), milliseconds(3'600'000));
-    for (const auto* none : {"", "try again later", "try again in ", "try again in soon", "try again in 5", "try again in 5 apples", "try again in -5s"}) {
+    for (const auto* none : {"", "try again later", "try again in ", "try again in soon", "try again in 5",
+                             "try again in 5 apples", "try again in -5s"}) {
         EXPECT_FALSE(retry_delay(none)) << none;
     }
 }
 
 TEST(Severity, SortsErrorsByWhatToDo) {
-    const auto of = [](std::string code, std::string message = {}) { return severity_of({"invalid_request_error", std::move(code), std::move(message), {}, {}}); };
-    for (const auto* code : {"invalid_api_key", "missing_model", "invalid_model", "model_not_found", "beta_api_shape_disabled", "insufficient_quota",
-                             "billing_hard_limit_reached", "account_deactivated", "inference_not_authorized_error"}) {
+    const auto of = [](std::string code, std::string message = {}) {
+        return severity_of({"invalid_request_error", std::move(code), std::move(message), {}, {}});
+    };
+    for (const auto* code : {"invalid_api_key", "missing_model", "invalid_model", "model_not_found",
+                             "beta_api_shape_disabled", "insufficient_quota", "billing_hard_limit_reached",
+                             "account_deactivated", "inference_not_authorized_error"}) {
         EXPECT_EQ(of(code), Severity::fatal) << code;
     }
     EXPECT_EQ(of("session_expired"), Severity::expired);
-    for (const auto* code : {"conversation_already_has_active_response", "response_cancel_not_active", "input_audio_buffer_commit_empty",
-                             "unsupported_content_type", "item_truncate_invalid_item_id"}) {
+    for (const auto* code :
+         {"conversation_already_has_active_response", "response_cancel_not_active", "input_audio_buffer_commit_empty",
+          "unsupported_content_type", "item_truncate_invalid_item_id"}) {
         EXPECT_EQ(of(code), Severity::benign) << code;
     }
     EXPECT_EQ(of("invalid_value", "Audio content of 2450ms is already shorter than 2535ms"), Severity::benign);
     EXPECT_EQ(of("", "Only model output audio messages can be truncated"), Severity::benign);
-    for (const auto* code : {"invalid_value", "unknown_parameter", "invalid_tool_call_id", "cannot_update_voice", "", "new_code"}) {
+    for (const auto* code :
+         {"invalid_value", "unknown_parameter", "invalid_tool_call_id", "cannot_update_voice", "", "new_code"}) {
         EXPECT_EQ(of(code), Severity::problem) << code;
     }
 }
 
 TEST(Reconnecting, IsWorthItOnlyAfterSomeClosesAndStatuses) {
-    for (const int code : {1001, 1005, 1006, 1011, 1012, 1013}) EXPECT_TRUE(may_reconnect_after_close(static_cast<std::uint16_t>(code))) << code;
-    for (const int code : {1000, 1002, 1003, 1007, 1008, 1009, 1010, 3000, 4000, 4004}) EXPECT_FALSE(may_reconnect_after_close(static_cast<std::uint16_t>(code))) << code;
+    for (const int code : {1001, 1005, 1006, 1011, 1012, 1013})
+        EXPECT_TRUE(may_reconnect_after_close(static_cast<std::uint16_t>(code))) << code;
+    for (const int code : {1000, 1002, 1003, 1007, 1008, 1009, 1010, 3000, 4000, 4004})
+        EXPECT_FALSE(may_reconnect_after_close(static_cast<std::uint16_t>(code))) << code;
     for (const int status : {408, 429, 500, 502, 503, 504}) EXPECT_TRUE(may_reconnect_after_status(status)) << status;
-    for (const int status : {200, 301, 400, 401, 403, 404, 501}) EXPECT_FALSE(may_reconnect_after_status(status)) << status;
+    for (const int status : {200, 301, 400, 401, 403, 404, 501})
+        EXPECT_FALSE(may_reconnect_after_status(status)) << status;
 }
 
 // ---- client events --------------------------------------------------------------------------------
@@ -295,7 +335,8 @@ TEST(ClientEvents, SessionUpdateNamesEverything) {
     setup.language = "en-GB";
     setup.instructions = "You answer calls for a \"bakery\".\n";
     setup.tools = {json::object{{"type", "function"}, {"name", "check_slots"}}};
-    EXPECT_EQ(reparsed(session_update("session-1", setup)), reparsed(R"({"type":"session.update","event_id":"session-1","session":{
+    EXPECT_EQ(reparsed(session_update("session-1", setup)),
+              reparsed(R"({"type":"session.update","event_id":"session-1","session":{
         "type":"realtime","output_modalities":["audio"],"instructions":"You answer calls for a \"bakery\".\n",
         "audio":{"input":{"format":{"type":"audio/pcmu"},"noise_reduction":null,
             "transcription":{"model":"gpt-transcribe","language":"en"},
@@ -311,7 +352,8 @@ TEST(ClientEvents, SessionUpdateWithPcmSemanticDetectionAndNoTranscription) {
     setup.turn_detection.type = TurnDetectionOptions::Type::semantic_vad;
     setup.turn_detection.eagerness = "low";
     const auto session = reparsed(session_update("s", setup)).at("session");
-    EXPECT_EQ(session.at("audio").at("input"), reparsed(R"({"format":{"type":"audio/pcm","rate":24000},"noise_reduction":null,"transcription":null,
+    EXPECT_EQ(session.at("audio").at("input"),
+              reparsed(R"({"format":{"type":"audio/pcm","rate":24000},"noise_reduction":null,"transcription":null,
         "turn_detection":{"type":"semantic_vad","eagerness":"low","create_response":true,"interrupt_response":true}})"));
     EXPECT_EQ(session.at("audio").at("output").at("format"), reparsed(R"({"type":"audio/pcm","rate":24000})"));
     EXPECT_EQ(session.at("tools"), json::array{});
@@ -328,23 +370,31 @@ TEST(ClientEvents, SessionUpdateIsValidUtf8WhateverTheScriptGave) {
 
 TEST(ClientEvents, ItemsCarryRolesAndText) {
     using Speaker = call::Turn::Speaker;
-    EXPECT_EQ(reparsed(create_text_item("t1", {Speaker::caller, "Hi"})),
-              reparsed(R"({"type":"conversation.item.create","event_id":"t1","item":{"type":"message","role":"user","content":[{"type":"input_text","text":"Hi"}]}})"));
+    EXPECT_EQ(
+        reparsed(create_text_item("t1", {Speaker::caller, "Hi"})),
+        reparsed(
+            R"({"type":"conversation.item.create","event_id":"t1","item":{"type":"message","role":"user","content":[{"type":"input_text","text":"Hi"}]}})"));
     EXPECT_EQ(reparsed(create_text_item("t1", {Speaker::agent, "Hello"})).at("item"),
               reparsed(R"({"type":"message","role":"assistant","content":[{"type":"output_text","text":"Hello"}]})"));
     EXPECT_EQ(reparsed(create_text_item("t1", {Speaker::system, "Fact"})).at("item"),
               reparsed(R"({"type":"message","role":"system","content":[{"type":"input_text","text":"Fact"}]})"));
-    EXPECT_EQ(reparsed(create_tool_output("o1", "call_1", R"({"ok":true})")),
-              reparsed(R"({"type":"conversation.item.create","event_id":"o1","item":{"type":"function_call_output","call_id":"call_1","output":"{\"ok\":true}"}})"));
+    EXPECT_EQ(
+        reparsed(create_tool_output("o1", "call_1", R"({"ok":true})")),
+        reparsed(
+            R"({"type":"conversation.item.create","event_id":"o1","item":{"type":"function_call_output","call_id":"call_1","output":"{\"ok\":true}"}})"));
 }
 
 TEST(ClientEvents, ResponsesAndTruncation) {
     EXPECT_EQ(reparsed(create_response("c1", "")), reparsed(R"({"type":"response.create","event_id":"c1"})"));
-    EXPECT_EQ(reparsed(create_response("c1", "Greet.")), reparsed(R"({"type":"response.create","event_id":"c1","response":{"instructions":"Greet."}})"));
-    EXPECT_EQ(reparsed(cancel_response("x1", "resp_1")), reparsed(R"({"type":"response.cancel","event_id":"x1","response_id":"resp_1"})"));
+    EXPECT_EQ(reparsed(create_response("c1", "Greet.")),
+              reparsed(R"({"type":"response.create","event_id":"c1","response":{"instructions":"Greet."}})"));
+    EXPECT_EQ(reparsed(cancel_response("x1", "resp_1")),
+              reparsed(R"({"type":"response.cancel","event_id":"x1","response_id":"resp_1"})"));
     EXPECT_EQ(reparsed(cancel_response("x1", "")), reparsed(R"({"type":"response.cancel","event_id":"x1"})"));
-    EXPECT_EQ(reparsed(truncate_item("t1", "item_1", 0, 1500)),
-              reparsed(R"({"type":"conversation.item.truncate","event_id":"t1","item_id":"item_1","content_index":0,"audio_end_ms":1500})"));
+    EXPECT_EQ(
+        reparsed(truncate_item("t1", "item_1", 0, 1500)),
+        reparsed(
+            R"({"type":"conversation.item.truncate","event_id":"t1","item_id":"item_1","content_index":0,"audio_end_ms":1500})"));
 }
 
 TEST(ClientEvents, SurviveEveryByteInAnId) {

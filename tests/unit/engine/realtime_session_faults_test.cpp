@@ -12,7 +12,8 @@ TEST(RealtimeSessionFaults, AsksAgainWhenTheServersOwnResponseWasFirst) {
     d.respond("result");
     const auto create = d.last_event_id();
     d.created("r_vad");
-    d.error("conversation_already_has_active_response", "Conversation already has an active response in progress: r_vad.", create);
+    d.error("conversation_already_has_active_response",
+            "Conversation already has an active response in progress: r_vad.", create);
     EXPECT_TRUE(d.all<call::EngineProblem>().empty());
     EXPECT_EQ(d.sent.size(), 1u);
     d.done("r_vad");
@@ -37,7 +38,9 @@ TEST(RealtimeSessionFaults, TellsThatARefusedResponseWillNotCome) {
 TEST(RealtimeSessionFaults, TellsAFailedResponseWithTheWaitTheProviderAsksFor) {
     Ready d;
     d.created("r1");
-    d.done("r1", R"("status":"failed","status_details":{"type":"failed","error":{"type":"tokens","code":"rate_limit_exceeded","message":"Rate limit reached. Please try again in 6.946s."}},"usage":null)");
+    d.done(
+        "r1",
+        R"("status":"failed","status_details":{"type":"failed","error":{"type":"tokens","code":"rate_limit_exceeded","message":"Rate limit reached. Please try again in 6.946s."}},"usage":null)");
     const auto done = d.only<call::ResponseDone>();
     EXPECT_EQ(done.status, Status::failed);
     EXPECT_EQ(done.detail, "rate_limit_exceeded: Rate limit reached. Please try again in 6.946s.");
@@ -49,9 +52,13 @@ TEST(RealtimeSessionFaults, TellsAFailedResponseWithTheWaitTheProviderAsksFor) {
 TEST(RealtimeSessionFaults, RetriesAServerErrorButNotAnEmptyAccount) {
     Ready d;
     d.created("r1");
-    d.done("r1", R"("status":"failed","status_details":{"error":{"type":"server_error","code":null,"message":"The server had an error"}})");
+    d.done(
+        "r1",
+        R"("status":"failed","status_details":{"error":{"type":"server_error","code":null,"message":"The server had an error"}})");
     d.created("r2");
-    d.done("r2", R"("status":"failed","status_details":{"error":{"type":"insufficient_quota","code":"insufficient_quota","message":"No money"}})");
+    d.done(
+        "r2",
+        R"("status":"failed","status_details":{"error":{"type":"insufficient_quota","code":"insufficient_quota","message":"No money"}})");
     const auto done = d.all<call::ResponseDone>();
     ASSERT_EQ(done.size(), 2u);
     EXPECT_TRUE(done[0].may_retry);
@@ -95,7 +102,8 @@ TEST(RealtimeSessionFaults, ReadsTheCloseForWhetherToReconnect) {
     EXPECT_TRUE(lost_by(1011, "").may_retry);
     EXPECT_FALSE(lost_by(1000, "").may_retry);
     EXPECT_FALSE(lost_by(4004, "invalid_request_error.model_not_found").may_retry);
-    EXPECT_EQ(lost_by(4004, "invalid_request_error.model_not_found").reason, "closed with 4004: invalid_request_error.model_not_found");
+    EXPECT_EQ(lost_by(4004, "invalid_request_error.model_not_found").reason,
+              "closed with 4004: invalid_request_error.model_not_found");
     EXPECT_EQ(lost_by(1011, "\xFF").reason, "closed with 1011: \xEF\xBF\xBD");
 }
 
@@ -134,9 +142,10 @@ TEST(RealtimeSessionFaults, IgnoresUnknownEventsAndFields) {
 
 TEST(RealtimeSessionFaults, TellsBadMessagesAndGoesOn) {
     Ready d;
-    for (const auto* bad : {"", "x", "[]", R"({"type":5})", R"({"type":"response.done"})", R"({"type":"response.created","response":[]})",
-                            R"({"type":"response.output_audio.delta","response_id":"r","item_id":"i","delta":"A"})",
-                            R"({"type":"response.output_audio.delta","response_id":"r","item_id":"i","delta":"****"})"}) {
+    for (const auto* bad :
+         {"", "x", "[]", R"({"type":5})", R"({"type":"response.done"})", R"({"type":"response.created","response":[]})",
+          R"({"type":"response.output_audio.delta","response_id":"r","item_id":"i","delta":"A"})",
+          R"({"type":"response.output_audio.delta","response_id":"r","item_id":"i","delta":"****"})"}) {
         d.receive(bad);
     }
     d.session.receive_binary(d.output);

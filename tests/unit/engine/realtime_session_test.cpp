@@ -17,13 +17,17 @@ TEST(RealtimeSession, SaysNothingBeforeTheServerHasSpoken) {
 
 TEST(RealtimeSession, ConfiguresReplaysTheHistoryAndIsReady) {
     using Speaker = call::Turn::Speaker;
-    Driver d(options_with(), {{Speaker::agent, "Hello, Sarah speaking."}, {Speaker::caller, "Hi"}, {Speaker::caller, ""}, {Speaker::system, "A fact"}});
+    Driver d(options_with(), {{Speaker::agent, "Hello, Sarah speaking."},
+                              {Speaker::caller, "Hi"},
+                              {Speaker::caller, ""},
+                              {Speaker::system, "A fact"}});
     d.receive(R"({"type":"session.created","session":{"id":"sess_1","expires_at":1763671920}})");
     ASSERT_EQ(d.last_type(), "session.update");
     EXPECT_EQ(d.sent[0].at("session").at("instructions"), "You are Sarah.");
     EXPECT_TRUE(d.events.empty());
 
-    d.receive(R"({"type":"session.updated","session":{"audio":{"input":{"format":{"type":"audio/pcmu"}},"output":{"format":{"type":"audio/pcmu"}}}}})");
+    d.receive(
+        R"({"type":"session.updated","session":{"audio":{"input":{"format":{"type":"audio/pcmu"}},"output":{"format":{"type":"audio/pcmu"}}}}})");
     ASSERT_EQ(d.sent.size(), 4u);
     EXPECT_EQ(d.sent[1].at("item").at("role"), "assistant");
     EXPECT_EQ(d.sent[2].at("item").at("role"), "user");
@@ -48,7 +52,8 @@ TEST(RealtimeSession, PrefersTheAgentsVoiceAndModel) {
 TEST(RealtimeSession, RefusesAFormatItDidNotAskFor) {
     Driver d;
     d.receive(R"({"type":"session.created","session":{}})");
-    d.receive(R"({"type":"session.updated","session":{"audio":{"input":{"format":{"type":"audio/pcmu"}},"output":{"format":{"type":"audio/pcm","rate":24000}}}}})");
+    d.receive(
+        R"({"type":"session.updated","session":{"audio":{"input":{"format":{"type":"audio/pcmu"}},"output":{"format":{"type":"audio/pcm","rate":24000}}}}})");
     const auto lost = d.only<call::EngineLost>();
     EXPECT_FALSE(lost.may_retry);
     EXPECT_EQ(lost.reason, "the server set the output format to audio/pcm at 24000 Hz where audio/pcmu was asked for");
@@ -123,12 +128,15 @@ TEST(RealtimeSession, TellsANormalTurnInOrder) {
     d.receive(R"({"type":"response.output_item.added","response_id":"r1","item":{"id":"a1"}})");
     d.text("r1", "a1", "Good ");
     d.audio("r1", "a1", 800);
-    d.receive(R"({"type":"conversation.item.input_audio_transcription.completed","item_id":"u1","content_index":0,"transcript":"Hello?\n"})");
+    d.receive(
+        R"({"type":"conversation.item.input_audio_transcription.completed","item_id":"u1","content_index":0,"transcript":"Hello?\n"})");
     d.text("r1", "a1", "morning.");
     d.audio("r1", "a1", 160);
     d.receive(R"({"type":"response.output_audio.done","response_id":"r1","item_id":"a1","content_index":0})");
     d.item_done("r1", "a1", "Good morning.");
-    d.done("r1", R"("status":"completed","usage":{"input_token_details":{"text_tokens":1000000},"output_token_details":{"audio_tokens":1000000}})");
+    d.done(
+        "r1",
+        R"("status":"completed","usage":{"input_token_details":{"text_tokens":1000000},"output_token_details":{"audio_tokens":1000000}})");
     d.receive(R"({"type":"rate_limits.updated","rate_limits":[]})");
 
     ASSERT_EQ(d.events.size(), 6u);
@@ -159,20 +167,24 @@ TEST(RealtimeSession, AddsTheAgentsOwnInstructionsToThoseOfAResponse) {
 TEST(RealtimeSession, FallsBackToTheTranscriptWhenTheFinishedItemHasNone) {
     Ready d;
     d.created("r1");
-    d.receive(R"({"type":"response.output_audio_transcript.done","response_id":"r1","item_id":"a1","content_index":0,"transcript":"Hello."})");
-    d.receive(R"({"type":"response.output_item.done","response_id":"r1","item":{"id":"a1","type":"message","status":"completed","content":[]}})");
+    d.receive(
+        R"({"type":"response.output_audio_transcript.done","response_id":"r1","item_id":"a1","content_index":0,"transcript":"Hello."})");
+    d.receive(
+        R"({"type":"response.output_item.done","response_id":"r1","item":{"id":"a1","type":"message","status":"completed","content":[]}})");
     EXPECT_EQ(d.only<call::AgentItemDone>().text, "Hello.");
 }
 
 TEST(RealtimeSession, ReadsWrittenAnswersToo) {
     Ready d;
-    d.receive(R"({"type":"response.output_text.delta","response_id":"r1","item_id":"a1","content_index":0,"delta":"Hi"})");
+    d.receive(
+        R"({"type":"response.output_text.delta","response_id":"r1","item_id":"a1","content_index":0,"delta":"Hi"})");
     EXPECT_EQ(d.said, "Hi");
 }
 
 TEST(RealtimeSession, TellsTranscriptionFailuresAsProblems) {
     Ready d;
-    d.receive(R"({"type":"conversation.item.input_audio_transcription.failed","item_id":"u1","content_index":0,"error":{"type":"x","code":"y","message":"too noisy"}})");
+    d.receive(
+        R"({"type":"conversation.item.input_audio_transcription.failed","item_id":"u1","content_index":0,"error":{"type":"x","code":"y","message":"too noisy"}})");
     EXPECT_EQ(d.only<call::EngineProblem>().code, "transcription_failed");
     EXPECT_EQ(d.only<call::EngineProblem>().message, "too noisy");
 }
@@ -180,7 +192,8 @@ TEST(RealtimeSession, TellsTranscriptionFailuresAsProblems) {
 TEST(RealtimeSession, SendsCallerAudioAsItIs) {
     Ready d;
     const std::vector<std::uint8_t> frame(160, 0xFE);
-    EXPECT_EQ(d.session.append(frame), R"({"type":"input_audio_buffer.append","audio":")" + base64::encode(frame) + "\"}");
+    EXPECT_EQ(d.session.append(frame),
+              R"({"type":"input_audio_buffer.append","audio":")" + base64::encode(frame) + "\"}");
 }
 
 // ---- tools ----------------------------------------------------------------------------------------
@@ -191,7 +204,9 @@ TEST(RealtimeSession, PassesOnEveryToolCallOfAResponseOnce) {
     d.call_done("r1", "call_1", "completed", R"({\"day\":1})");
     d.call_done("r1", "call_2", "completed", "");
     d.call_done("r1", "call_1", "completed");
-    d.done("r1", R"("status":"completed","output":[{"type":"function_call","call_id":"call_2","name":"check_slots","arguments":"{}","status":"completed"}])");
+    d.done(
+        "r1",
+        R"("status":"completed","output":[{"type":"function_call","call_id":"call_2","name":"check_slots","arguments":"{}","status":"completed"}])");
     const auto calls = d.all<call::ToolCalled>();
     ASSERT_EQ(calls.size(), 2u);
     EXPECT_EQ(calls[0].tool_call_id, "call_1");
@@ -203,7 +218,9 @@ TEST(RealtimeSession, PassesOnEveryToolCallOfAResponseOnce) {
 TEST(RealtimeSession, FindsToolCallsThatOnlyTheFinishedResponseLists) {
     Ready d;
     d.created("r1");
-    d.done("r1", R"("status":"completed","output":[{"type":"function_call","call_id":"call_9","name":"x","arguments":"{}"}])");
+    d.done(
+        "r1",
+        R"("status":"completed","output":[{"type":"function_call","call_id":"call_9","name":"x","arguments":"{}"}])");
     ASSERT_EQ(d.events.size(), 3u);
     EXPECT_EQ(std::get<call::ToolCalled>(d.events[1]).tool_call_id, "call_9");
     EXPECT_TRUE(std::holds_alternative<call::ResponseDone>(d.events[2]));
@@ -213,7 +230,9 @@ TEST(RealtimeSession, LeavesUnfinishedToolCallsAlone) {
     Ready d;
     d.created("r1");
     d.call_done("r1", "call_1", "incomplete", R"({\"day\":)");
-    d.done("r1", R"("status":"cancelled","output":[{"type":"function_call","call_id":"call_1","name":"x","arguments":"{","status":"incomplete"}])");
+    d.done(
+        "r1",
+        R"("status":"cancelled","output":[{"type":"function_call","call_id":"call_1","name":"x","arguments":"{","status":"incomplete"}])");
     EXPECT_TRUE(d.all<call::ToolCalled>().empty());
 }
 
@@ -282,7 +301,8 @@ TEST(RealtimeSession, CountsReceivedAudioPerItem) {
 TEST(RealtimeSession, DoesNotTruncateWhatHasNoAudio) {
     Ready d;
     d.created("r1");
-    d.receive(R"({"type":"response.output_audio_transcript.done","response_id":"r1","item_id":"a1","content_index":0,"transcript":"Hello."})");
+    d.receive(
+        R"({"type":"response.output_audio_transcript.done","response_id":"r1","item_id":"a1","content_index":0,"transcript":"Hello."})");
     d.truncate("a1", 0, 100);
     d.truncate("a_unknown", 0, 100);
     d.audio("r1", "a2", 160);

@@ -32,7 +32,8 @@ inline call::AgentProfile sarah() {
 
 // A session and what came out of it. Events with views are taken apart at once, as the call would.
 struct Driver {
-    explicit Driver(OpenAiOptions chosen = options_with(), std::vector<call::Turn> history = {}, call::AgentProfile profile = sarah())
+    explicit Driver(OpenAiOptions chosen = options_with(), std::vector<call::Turn> history = {},
+                    call::AgentProfile profile = sarah())
         : options(std::move(chosen)), session(options, profile, std::move(history), "CA1", start, start_wall) {}
 
     void take() {
@@ -60,35 +61,49 @@ struct Driver {
         give(output);
         take();
     }
-    void respond(std::string_view words) { command([&](auto& out) { session.respond(words, out); }); }
-    void cancel() { command([&](auto& out) { session.cancel(out); }); }
-    void truncate(std::string_view item, int index, std::int64_t ms) { command([&](auto& out) { session.truncate(item, index, ms, out); }); }
-    void tool_output(std::string_view id, std::string_view text) { command([&](auto& out) { session.tool_output(id, text, out); }); }
+    void respond(std::string_view words) {
+        command([&](auto& out) { session.respond(words, out); });
+    }
+    void cancel() {
+        command([&](auto& out) { session.cancel(out); });
+    }
+    void truncate(std::string_view item, int index, std::int64_t ms) {
+        command([&](auto& out) { session.truncate(item, index, ms, out); });
+    }
+    void tool_output(std::string_view id, std::string_view text) {
+        command([&](auto& out) { session.tool_output(id, text, out); });
+    }
 
     void make_ready() {
         receive(R"({"type":"session.created","session":{"id":"sess_1","expires_at":1763671920}})");
-        receive(options.audio == ModelAudio::pcmu
-                    ? R"({"type":"session.updated","session":{"audio":{"input":{"format":{"type":"audio/pcmu"}},"output":{"format":{"type":"audio/pcmu"}}}}})"
-                    : R"({"type":"session.updated","session":{"audio":{"input":{"format":{"type":"audio/pcm","rate":24000}},"output":{"format":{"type":"audio/pcm","rate":24000}}}}})");
+        receive(
+            options.audio == ModelAudio::pcmu
+                ? R"({"type":"session.updated","session":{"audio":{"input":{"format":{"type":"audio/pcmu"}},"output":{"format":{"type":"audio/pcmu"}}}}})"
+                : R"({"type":"session.updated","session":{"audio":{"input":{"format":{"type":"audio/pcm","rate":24000}},"output":{"format":{"type":"audio/pcm","rate":24000}}}}})");
         sent.clear();
         events.clear();
     }
-    void created(std::string_view id) { receive(fmt::format(R"({{"type":"response.created","response":{{"id":"{}","status":"in_progress"}}}})", id)); }
+    void created(std::string_view id) {
+        receive(fmt::format(R"({{"type":"response.created","response":{{"id":"{}","status":"in_progress"}}}})", id));
+    }
     void audio(std::string_view response, std::string_view item, std::size_t bytes) {
         const std::vector<std::uint8_t> speech(bytes, 0x55);
-        receive(fmt::format(R"({{"type":"response.output_audio.delta","response_id":"{}","item_id":"{}","output_index":0,"content_index":0,"delta":"{}"}})",
-                            response, item, base64::encode(speech)));
+        receive(fmt::format(
+            R"({{"type":"response.output_audio.delta","response_id":"{}","item_id":"{}","output_index":0,"content_index":0,"delta":"{}"}})",
+            response, item, base64::encode(speech)));
     }
     void text(std::string_view response, std::string_view item, std::string_view delta) {
-        receive(fmt::format(R"({{"type":"response.output_audio_transcript.delta","response_id":"{}","item_id":"{}","content_index":0,"delta":"{}"}})",
-                            response, item, delta));
+        receive(fmt::format(
+            R"({{"type":"response.output_audio_transcript.delta","response_id":"{}","item_id":"{}","content_index":0,"delta":"{}"}})",
+            response, item, delta));
     }
     void item_done(std::string_view response, std::string_view item, std::string_view text_said) {
         receive(fmt::format(
             R"({{"type":"response.output_item.done","response_id":"{}","item":{{"id":"{}","type":"message","status":"completed","content":[{{"type":"output_audio","transcript":"{}"}}]}}}})",
             response, item, text_said));
     }
-    void call_done(std::string_view response, std::string_view call_id, std::string_view status, std::string_view arguments = "{}") {
+    void call_done(std::string_view response, std::string_view call_id, std::string_view status,
+                   std::string_view arguments = "{}") {
         receive(fmt::format(
             R"({{"type":"response.output_item.done","response_id":"{}","item":{{"id":"f","type":"function_call","status":"{}","name":"check_slots","call_id":"{}","arguments":"{}"}}}})",
             response, status, call_id, arguments));
@@ -96,9 +111,11 @@ struct Driver {
     void done(std::string_view id, std::string_view rest = R"("status":"completed")") {
         receive(fmt::format(R"({{"type":"response.done","response":{{"id":"{}",{}}}}})", id, rest));
     }
-    void error(std::string_view code, std::string_view message = "", std::string_view event_id = "", std::string_view type = "invalid_request_error") {
-        receive(fmt::format(R"({{"type":"error","event_id":"e","error":{{"type":"{}","code":"{}","message":"{}","param":null,"event_id":"{}"}}}})", type, code,
-                            message, event_id));
+    void error(std::string_view code, std::string_view message = "", std::string_view event_id = "",
+               std::string_view type = "invalid_request_error") {
+        receive(fmt::format(
+            R"({{"type":"error","event_id":"e","error":{{"type":"{}","code":"{}","message":"{}","param":null,"event_id":"{}"}}}})",
+            type, code, message, event_id));
     }
 
     // The events of one kind so far.
@@ -117,7 +134,9 @@ struct Driver {
         return found.empty() ? Event{} : found.front();
     }
     std::string last_type() const { return sent.empty() ? "" : std::string(sent.back().at("type").as_string()); }
-    std::string last_event_id() const { return sent.empty() ? "" : std::string(sent.back().at("event_id").as_string()); }
+    std::string last_event_id() const {
+        return sent.empty() ? "" : std::string(sent.back().at("event_id").as_string());
+    }
 
     OpenAiOptions options;
     RealtimeSession session;

@@ -114,11 +114,12 @@ class TestClient {
             co_return;
         }
         self->socket_ = *connected;
-        const auto reason = co_await self->socket_->run([self](net::Message message) {
+        std::function<void(net::Message)> hear = [self](net::Message message) {
             const std::lock_guard lock(self->mutex_);
             if (auto parsed = json_read::parse(message.data)) self->events_.push_back(parsed->get_object());
             self->changed_.notify_all();
-        });
+        };
+        const auto reason = co_await self->socket_->run(std::move(hear));
         const std::lock_guard lock(self->mutex_);
         self->end_ = reason;
         self->is_over_ = true;

@@ -76,7 +76,7 @@ class Application {
         co_return upgraded;
     }
     static Task<> serve(Application* self, std::shared_ptr<net::WebSocket> socket) {
-        co_await socket->run([self, raw = socket.get()](net::Message message) {
+        std::function<void(net::Message)> on_message = [self, raw = socket.get()](net::Message message) {
             const auto parsed = json_read::parse(message.data);
             if (!parsed) return;
             {
@@ -84,7 +84,8 @@ class Application {
                 self->messages_.push_back(parsed->get_object());
             }
             self->script_(*raw, parsed->get_object());
-        });
+        };
+        co_await socket->run(std::move(on_message));
     }
 
     Script script_;

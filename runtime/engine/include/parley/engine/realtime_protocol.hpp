@@ -73,9 +73,10 @@ struct ResponseFinished {
 struct Ignored {};                          // of no interest, or unknown
 struct Malformed { std::string what; };
 
-using ServerEvent = std::variant<Ignored, Malformed, SessionCreated, SessionUpdated, ServerError, SpeechStarted, SpeechStopped, Transcribed,
-                                 TranscriptionFailed, ResponseCreated, AudioDelta, AudioDone, TextDelta, TextDone, OutputItemDone,
-                                 ResponseFinished>;
+using ServerEvent =
+    std::variant<Ignored, Malformed, SessionCreated, SessionUpdated, ServerError, SpeechStarted, SpeechStopped, Transcribed,
+                 TranscriptionFailed, ResponseCreated, AudioDelta, AudioDone, TextDelta, TextDone, OutputItemDone,
+                 ResponseFinished>;
 
 ServerEvent parse_event(std::string_view text);
 
@@ -135,7 +136,8 @@ std::string create_text_item(std::string_view event_id, const call::Turn& turn);
 std::string create_tool_output(std::string_view event_id, std::string_view call_id, std::string_view output);
 std::string create_response(std::string_view event_id, std::string_view instructions);  // "": the session's own
 std::string cancel_response(std::string_view event_id, std::string_view response_id);   // "": the active one
-std::string truncate_item(std::string_view event_id, std::string_view item_id, int content_index, std::int64_t audio_end_ms);
+std::string truncate_item(std::string_view event_id, std::string_view item_id, int content_index,
+                          std::int64_t audio_end_ms);
 
 // Whether the server took the format that was asked for. One it does not name counts as taken.
 bool is_accepted(ModelAudio wanted, const AudioFormat& echoed);

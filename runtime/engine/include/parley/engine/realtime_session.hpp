@@ -52,7 +52,8 @@ class RealtimeSession {
     void settle(Output& out);
 
     // ---- from the call; ignored unless ready ----
-    // The message for a piece of the caller's audio, in the channel's format; "" for none. Valid until the next append().
+    // The message for a piece of the caller's audio, in the channel's format; "" for none.
+    // Valid until the next append().
     std::string_view append(call::Bytes audio);
     void respond(std::string_view instructions, Output& out);
     void cancel(Output& out);
@@ -93,7 +94,8 @@ class RealtimeSession {
     void on(const realtime::OutputItemDone& event, Output& out);
     void on(const realtime::ResponseFinished& event, Output& out);
 
-    void audio(std::string_view response_id, std::string_view item_id, int content_index, std::string_view base64, Output& out);
+    void audio(std::string_view response_id, std::string_view item_id, int content_index, std::string_view base64,
+               Output& out);
     void flush_tail(std::string_view response_id, std::string_view item_id, int content_index, Output& out);
     void drop_tail();
     void tool_called(std::string_view response_id, const realtime::OutputItem& item, Output& out);

@@ -56,6 +56,7 @@ class WebSocket {
 
     // Reads until the connection ends. Call once. `on_message` must not throw: if it does, the socket is
     // closed with 1011 and run() throws the same when that is done.
+    // Name the callback before the co_await: GCC 12 destroys the captures of a lambda written inside one twice.
     virtual Task<CloseReason> run(std::function<void(Message)> on_message) = 0;
 
     // Queues one text message. False once the socket is closing.
