@@ -8,6 +8,9 @@ import { Phone, padded, post, sign } from './phone.mjs';
 
 const ms = (milliseconds) => milliseconds * 8;  // bytes of mu-law
 
+// How far two honest clocks may differ, on a machine that let us wait for so long.
+const slackMs = (phone) => 150 + 4 * phone.longestPauseMs;
+
 // A weekday far enough ahead to be bookable, and not one of the shipped holidays.
 function openDay() {
   for (let ahead = 4; ; ++ahead) {
@@ -28,9 +31,8 @@ describe('a call with only the documented environment', { concurrency: true }, (
     parley = await startParley(suite, { OPENAI_BASE_URL: model.url });
   });
   after(async () => {
-    if (process.env.SHOWLOG) console.log(parley.child.log);
     for (const stop of suite.stops.reverse()) await stop();
-    assert.doesNotMatch(parley.child.log, /call\.bug|\bERROR\b|level=error/i, 'no error is in the log');
+    assert.doesNotMatch(parley.child.log, /^\S+ (error|critical) /m, 'no error is in the log');
   });
 
   // A phone that has been announced, and the model's session that was opened for it.
@@ -62,7 +64,7 @@ describe('a call with only the documented environment', { concurrency: true }, (
     if (phone.style.marks === 'never') return;
     await until(() => phone.echoed.length && phone.marks.size === 0, 'every mark is echoed');
     const spoken = phone.sentAudio.length;
-    await until(() => phone.sentAudio.length > spoken && session.callerBytes > spoken, 'the caller is heard');
+    await until(() => phone.sentAudio.length > spoken && session.voice.length > spoken, 'the caller is heard');
   }
 
   function assertClean(phone, session) {
@@ -70,14 +72,12 @@ describe('a call with only the documented environment', { concurrency: true }, (
     assert.deepEqual(session.problems, []);
   }
 
+  // Parley adds a second of silence for a caller who was not to be heard for three quarters of one, which happens here only
+  // when this machine lets us or Parley wait for so long.
   function assertCallerHeardByModel(phone, session) {
-    const sent = phone.sentAudio;
-    if (phone.longestPauseMs < 500) return assert.ok(session.callerAudio.equals(sent), `the caller's ${sent.length} bytes arrive as they are; ${session.callerBytes} did`);
-    // This machine starved us for so long that Parley has had to fill a hole with silence, which no frame of ours contains.
-    assert.ok(session.callerAudio.filter((byte) => byte !== 0xff).equals(sent));
+    assert.ok(session.voice.equals(phone.sentAudio), `the caller's ${phone.sentAudio.length} bytes arrive as they are; ${session.callerBytes} did`);
+    assert.equal((session.callerBytes - phone.sentAudio.length) % ms(1_000), 0, 'with nothing in between');
   }
-
-  const allArrived = (phone, session) => until(() => session.callerBytes >= phone.sentAudio.length, 'all caller audio arrives');
 
   test('health tells that it is well', async () => {
     const health = await parley.health();
@@ -143,11 +143,10 @@ describe('a call with only the documented environment', { concurrency: true }, (
     assert.equal(truncate.item_id, item);
     assert.equal(truncate.content_index, 0);
     assert.ok(truncate.audio_end_ms <= sentMs, `truncated at ${truncate.audio_end_ms} of ${sentMs} sent`);
-    assert.ok(Math.abs(truncate.audio_end_ms - heardMs) < 200, `truncated at ${truncate.audio_end_ms}, heard ${heardMs}`);
-    assert.ok(sentMs - heardMs < 400, `${sentMs - heardMs} ms were sent ahead`);
+    assert.ok(Math.abs(truncate.audio_end_ms - heardMs) < slackMs(phone), `truncated at ${truncate.audio_end_ms}, heard ${heardMs}`);
+    assert.ok(sentMs - heardMs < 200 + slackMs(phone), `${sentMs - heardMs} ms were sent ahead`);
 
     // The caller picks a time: two tools in one response, one answer to both. After the clear nothing is sent until then.
-    await allArrived(phone, session);
     session.script.push([
       { tool: 'find_appointment' },
       { tool: 'book_appointment', arguments: { customer_name: 'Ana María López', date: day, time: '10:00 AM' } },
@@ -206,6 +205,7 @@ describe('a call with only the documented environment', { concurrency: true }, (
   test('what the caller says arrives byte for byte', async (t) => {
     const { phone, session } = await greeted(t);
     await until(() => phone.sentAudio.length >= ms(600), 'the caller speaks');
+    await phone.fallSilent(session);
     phone.hangUp();
     await until(() => session.closed, "the model's connection is closed");
     assertCallerHeardByModel(phone, session);
@@ -220,6 +220,7 @@ describe('a call with only the documented environment', { concurrency: true }, (
     session.speechStops('Hello?');
     await phone.isHeard(padded(greeting).length + padded(answer).length);
     assert.ok(phone.receivedAudio.equals(Buffer.concat([padded(greeting), padded(answer)])));
+    await phone.fallSilent(session);
     phone.hangUp();
     await until(() => session.closed, "the model's connection is closed");
     assertCallerHeardByModel(phone, session);
@@ -252,7 +253,7 @@ describe('a call with only the documented environment', { concurrency: true }, (
     const truncate = await until(() => session.of('conversation.item.truncate')[0], 'the item is truncated');
     await until(() => phone.of('clear').length, 'the playback is cleared');
     assert.ok(truncate.audio_end_ms <= (phone.receivedAudio.length - padded(greeting).length) / 8);
-    assert.ok(truncate.audio_end_ms > 300);
+    assert.ok(truncate.audio_end_ms > 500 - slackMs(phone), `truncated at ${truncate.audio_end_ms}, heard at least 500`);
     const next = noise(52, 1_600);
     session.script.push([{ says: 'Sorry.', audio: next }]);
     session.speechStops('Stop.');
@@ -277,15 +278,57 @@ describe('a call with only the documented environment', { concurrency: true }, (
 
   test('what comes behind the stop is ignored', async (t) => {
     const { phone, session } = await greeted(t);
-    await allArrived(phone, session);
-    const frames = phone.sent.length;
+    await phone.fallSilent(session);
+    const spoken = session.voice.length;
     phone.hangUp({ andGoOn: 25 });
     await phone.isClosed();
     await until(() => session.closed, "the model's connection is closed");
-    assert.ok(session.callerBytes <= (phone.sent.length - 25) * 160, 'none of it reaches the model');
-    assert.equal(phone.sent.length - 25, frames);
+    assert.equal(session.voice.length, spoken, 'none of it reaches the model');
     assert.deepEqual(phone.violations, []);
     assert.equal((await parley.health()).status, 'ok');
+  });
+
+  test('nonsense on the line is ignored, and what is heard stays whole', async (t) => {
+    const { phone, session, greeting } = await greeted(t);
+    const media = { event: 'media', sequenceNumber: '7', streamSid: phone.streamSid, media: { track: 'inbound', chunk: '1', timestamp: '5', payload: '' } };
+    for (const nonsense of [
+      '{"event":', '[]', '{}', '{"event":7}', JSON.stringify({ event: 'applause', streamSid: phone.streamSid }),
+      JSON.stringify({ ...media, media: { ...media.media, payload: '!!!!' } }), JSON.stringify({ ...media, media: 'loud' }),
+      JSON.stringify({ ...media, streamSid: 'MZ00000000000000000000000000009999', media: { ...media.media, payload: 'AAAA' } }),
+      JSON.stringify({ event: 'mark', streamSid: phone.streamSid, mark: { name: 'm999999' } }), JSON.stringify({ event: 'mark', streamSid: phone.streamSid }),
+      JSON.stringify({ event: 'dtmf', streamSid: phone.streamSid, dtmf: {} }),
+    ]) {
+      phone.sendRaw(nonsense);
+      phone.sendFrame();
+    }
+    session.speechStarts();
+    const answer = noise(71, 1_600);
+    session.script.push([{ says: 'Pardon?', audio: answer }]);
+    session.speechStops('Hello?');
+    await until(() => phone.receivedAudio.equals(Buffer.concat([padded(greeting), answer])), 'the answer is played');
+    await phone.fallSilent(session);
+    phone.hangUp();
+    await until(() => session.closed, "the model's connection is closed");
+    assertCallerHeardByModel(phone, session);
+    assertClean(phone, session);
+    assert.match(parley.child.log, new RegExp(`twilio.bad_message call=${phone.sid}`));
+  });
+
+  test('what breaks the protocol closes the stream', async (t) => {
+    const second = await greeted(t);
+    second.phone.start();
+    await second.phone.isClosed();
+    assert.equal(second.phone.closed.code, 1008, 'a second start');
+    const binary = await greeted(t);
+    binary.phone.sendRaw(Buffer.from([1, 2, 3]));
+    await binary.phone.isClosed();
+    assert.equal(binary.phone.closed.code, 1003, 'a binary message');
+    const { phone: early } = await announced(t);
+    await early.open();
+    Object.assign(early, { sequence: 0, chunk: 0, offsetMs: 0, spokenMs: 0 }).sendFrame();
+    await early.isClosed();
+    assert.equal(early.closed.code, 1008, 'audio before the start');
+    for (const { session } of [second, binary]) await until(() => session.closed, "the model's connection is closed");
   });
 
   test('a connection that breaks without a word ends the call', async (t) => {
@@ -294,41 +337,6 @@ describe('a call with only the documented environment', { concurrency: true }, (
     await until(() => session.closed, "the model's connection is closed");
     const ending = await until(() => parley.ask('calls').find((call) => call.call_sid === phone.sid && call.outcome), 'the call is on record');
     assert.equal(ending.reason, 'channel_lost');
-  });
-
-  test('a stream without its token opens no connection to the model', async (t) => {
-    const { phone: other } = await announced(t);
-    const upgrades = () => model.upgrades.filter(({ headers }) => headers).length;
-    async function refused(what, phone, parameters) {
-      t.after(() => phone.end());
-      phone.twiml = { url: `${publicUrl.replace('https', 'wss')}/media-stream` };
-      await phone.open();
-      phone.start(parameters);
-      phone.speak();
-      await phone.isClosed();
-      assert.equal(phone.closed.code, 1008, what);
-      assert.deepEqual(phone.messages, [], `${what}: nothing is said`);
-      assert.equal(model.sessions.filter((session) => session.settings.instructions.includes(phone.from)).length, 0, what);
-    }
-    const unannounced = () => new Phone(parley);
-    const { token } = other.twiml.parameters;
-    await refused('no parameters', unannounced(), {});
-    await refused('no token', unannounced(), { callSid: 'CA1', callerNumber: '+15550200000' });
-    await refused('a made-up token', unannounced(), { callSid: 'CA1', token: '0'.repeat(32) });
-    await refused("another call's token", unannounced(), { callSid: other.sid, token });
-
-    // The rightful one can still use it, once.
-    const total = upgrades();
-    await other.open();
-    other.start();
-    const session = await model.sessionOf(other.from);
-    await until(() => session.of('response.create').length, 'the greeting is asked for');
-    const twin = new Phone(parley);
-    Object.assign(twin, { sid: other.sid });
-    await refused('a used token', twin, other.twiml.parameters);
-    assert.equal(other.closed, null, 'the first stream goes on');
-    assert.ok(total > 0);
-    other.hangUp();
   });
 
   test('a webhook that is delivered twice makes one call', async (t) => {
@@ -368,6 +376,76 @@ describe('a call with only the documented environment', { concurrency: true }, (
     assertClean(phone, session);
     assert.deepEqual(again.problems, []);
   });
+});
+
+test('a stream without its token opens no connection to the model', async (t) => {
+  const fresh = await startModel(t);
+  const server = await startParley(t, { OPENAI_BASE_URL: fresh.url });
+  async function refused(what, phone, parameters) {
+    t.after(() => phone.end());
+    phone.twiml = { url: `${publicUrl.replace('https', 'wss')}/media-stream` };
+    await phone.open();
+    phone.start(parameters);
+    phone.speak();
+    await phone.isClosed();
+    assert.equal(phone.closed.code, 1008, what);
+    assert.deepEqual(phone.messages, [], `${what}: nothing is said`);
+  }
+  await refused('no parameters', new Phone(server), {});
+  await refused('no token', new Phone(server), { callSid: 'CA1', callerNumber: '+15550200000' });
+  await refused('a made-up token', new Phone(server), { callSid: 'CA1', token: '0'.repeat(32) });
+  assert.equal(fresh.upgrades.length, 0);
+
+  // The token of a call that was announced does for no other one, and for that one once.
+  const phone = new Phone(server);
+  t.after(() => phone.end());
+  await phone.dial();
+  const session = await fresh.sessionOf(phone.from);
+  const { parameters } = phone.twiml;
+  await refused("another call's token", new Phone(server), parameters);
+  await phone.open();
+  phone.start();
+  await until(() => session.of('response.create').length, 'the greeting is asked for');
+  await refused('a used token', Object.assign(new Phone(server), { sid: phone.sid }), parameters);
+  assert.equal(phone.closed, null, 'the first stream goes on');
+  assert.equal(fresh.upgrades.length, 1);
+  assert.equal((await server.health()).calls, 1);
+});
+
+test('audio is converted where the model is to hear and speak 24 kHz', async (t) => {
+  const wide = await startModel(t);
+  const server = await startParley(t, { OPENAI_BASE_URL: wide.url }, 'openai: {audio: pcm16_24k}');
+  const phone = new Phone(server);
+  t.after(() => phone.end());
+  await phone.dial();
+  const session = await wide.sessionOf(phone.from);
+  assert.deepEqual(session.settings.audio.input.format, { type: 'audio/pcm', rate: 24_000 });
+  assert.deepEqual(session.settings.audio.output.format, { type: 'audio/pcm', rate: 24_000 });
+  // A second of a tone, odd pieces and all.
+  const tone = Buffer.alloc(48_000);
+  for (let i = 0; i < 24_000; ++i) tone.writeInt16LE(Math.round(9_000 * Math.sin((2 * Math.PI * 440 * i) / 24_000)), 2 * i);
+  session.script.push([{ says: 'Beep.', audio: tone }]);
+  await phone.open();
+  phone.start();
+  phone.speak();
+  await until(() => phone.receivedAudio.length >= ms(980) && phone.marks.size === 0, 'the tone is heard');
+  const frames = phone.receivedAudio;
+  assert.ok(frames.length <= ms(1_040), `${frames.length / 8} ms are played`);
+  // The tone's period at 8 kHz: sign changes of the mu-law samples, whose top bit is the sign.
+  const body = frames.subarray(ms(100), ms(900));
+  let crossings = 0;
+  for (let i = 1; i < body.length; ++i) if ((body[i] ^ body[i - 1]) & 0x80) ++crossings;
+  assert.ok(Math.abs(crossings - 704) <= 4, `${crossings} sign changes in 800 ms of 440 Hz`);
+  // What the caller says grows six times: twice the bytes, three times the samples. A few milliseconds stay in the filter.
+  await until(() => session.callerBytes >= 6 * ms(200), 'the caller is heard');
+  clearInterval(phone.timer);
+  const spoken = 6 * phone.sentAudio.length;
+  await until(() => session.callerBytes >= spoken - 48 * 40, () => `all but the filter's delay arrives: ${session.callerBytes} of ${spoken}`);
+  assert.ok(session.callerBytes <= spoken);
+  phone.hangUp();
+  await until(() => session.closed, "the model's connection is closed");
+  assert.deepEqual(session.problems, []);
+  assert.deepEqual(phone.violations, []);
 });
 
 test('a retired model is replaced by its successor, with a warning', async (t) => {

@@ -104,7 +104,8 @@ class Session {
   }
 
   of(type) { return this.received.filter((event) => event.type === type); }
-  get callerAudio() { return Buffer.concat(this.caller); }
+  // What the caller said: noise() has no silence in it, so what is silent was put in between.
+  get voice() { return Buffer.concat(this.caller).filter((byte) => byte !== 0xff); }
   get formatIn() { return this.settings.audio.input.format.type; }
   get bytesPerMsOut() { return bytesPerMs[this.settings.audio.output.format.type]; }
   get audioMs() { return Math.floor(this.callerBytes / bytesPerMs[this.formatIn]); }
@@ -120,6 +121,7 @@ class Session {
       return this.problems.push(`not JSON: ${data}`);
     }
     this.received.push({ ...event, at: performance.now() });
+    this.before?.(event);  // a test's chance to let something happen in between
     if (!this.isReady && event.type !== 'session.update') this.problems.push(`${event.type} before session.updated`);
     switch (event.type) {
       case 'session.update': return this.#update(event);

@@ -10,7 +10,7 @@ export const sign = (url, params = {}, key = authToken) => twilio.getExpectedTwi
 let calls = 0;
 
 export async function post(parley, params, signature, path = '/voice') {
-  const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+  const headers = { 'content-type': 'application/x-www-form-urlencoded; charset=UTF-8' };
   if (signature !== undefined) headers['x-twilio-signature'] = signature;
   return fetch(parley.url + path, { method: 'POST', headers, body: new URLSearchParams(params) });
 }
@@ -85,7 +85,8 @@ export class Phone {
   }
 
   number(value) { return this.style.counters === 'number' ? value : String(value); }
-  send(message) { if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message)); }
+  send(message) { this.sendRaw(JSON.stringify(message)); }
+  sendRaw(data) { if (this.socket.readyState === WebSocket.OPEN) this.socket.send(data); }
   #event(event, fields) { this.send({ event, sequenceNumber: this.number(++this.sequence), streamSid: this.streamSid, ...fields }); }
 
   start(parameters = this.twiml.parameters) {
@@ -116,6 +117,12 @@ export class Phone {
     this.#event('media', { media: { track: 'inbound', chunk: this.number(++this.chunk), timestamp: this.number(this.offsetMs + this.spokenMs), payload: frame.toString('base64') } });
     this.spokenMs += frame.length / 8;
     this.sent.push(frame);
+  }
+
+  // No more frames; waits until the model has all that were sent.
+  async fallSilent(session) {
+    clearInterval(this.timer);
+    await until(() => session.voice.length >= this.sentAudio.length, () => `all caller audio arrives; ${session.voice.length} of ${this.sentAudio.length} bytes did`);
   }
 
   press(digit) { this.#event('dtmf', { dtmf: { track: 'inbound_track', digit } }); }

@@ -35,11 +35,11 @@ std::uint16_t port_in(const std::string& log) {
 
 Service::Service(std::string log_file, Variables environment, std::vector<std::string> flags) : log_file_(std::move(log_file)) {
     // Nothing of this process's own environment: a developer's OPENAI_API_KEY must not make a test pass or fail.
-    std::vector<std::string> variables{"HOME=/nonexistent"};
-    if (const char* path = std::getenv("PATH")) variables.push_back(std::string("PATH=") + path);
-    for (const char* name : {"ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS"}) {
-        if (const char* value = std::getenv(name)) variables.push_back(std::string(name) + "=" + value);
+    environment.emplace("HOME", "/nonexistent");
+    for (const char* name : {"PATH", "ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS"}) {
+        if (const char* value = std::getenv(name)) environment.emplace(name, value);
     }
+    std::vector<std::string> variables;
     for (const auto& [name, value] : environment) variables.push_back(name + "=" + value);
     std::vector<std::string> words{PARLEY_BIN, "serve"};
     words.insert(words.end(), flags.begin(), flags.end());
@@ -50,6 +50,8 @@ Service::Service(std::string log_file, Variables environment, std::vector<std::s
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&actions, 1, log_file_.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
     posix_spawn_file_actions_adddup2(&actions, 1, 2);
+    // The fakes listen in this process: a child that inherited their sockets would keep their ports open.
+    posix_spawn_file_actions_addclosefrom_np(&actions, 3);
     const int failed = posix_spawn(&pid_, PARLEY_BIN, &actions, nullptr, pointers(words).data(), pointers(variables).data());
     posix_spawn_file_actions_destroy(&actions);
     EXPECT_EQ(failed, 0) << "cannot start " << PARLEY_BIN;

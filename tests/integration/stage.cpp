@@ -89,6 +89,10 @@ void Stage::start_service() {
     service_ = std::make_unique<Service>(folder_ / fmt::format("parley{}.log", ++starts_), std::move(environment), std::move(flags));
 }
 
+void Stage::wait_for_phrases() {
+    EXPECT_TRUE(eventually([&] { return service_->has_logged("phrases.ready"); }));
+}
+
 void Stage::restart() {
     service_.reset();
     start_service();

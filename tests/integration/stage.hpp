@@ -25,6 +25,8 @@
 #include <string_view>
 #include <vector>
 
+struct sqlite3;
+
 namespace parley::integration {
 
 inline const std::string public_url = "https://voice.parley.test";
@@ -71,6 +73,9 @@ class Stage {
     Ticket announce(const std::string& call_sid);
     RawSocket open_stream(const std::string& stream_url);
 
+    // parley's own sentences are rendered in the first moments of the process; calls from then on have them.
+    void wait_for_phrases();
+
     // Starts the service again on the same database: after a crash.
     void restart();
 
@@ -107,7 +112,7 @@ class DatabaseLock {
     void release();
 
  private:
-    struct sqlite3* handle_ = nullptr;
+    sqlite3* handle_ = nullptr;
 };
 
 // Messages of a media stream, as Twilio writes them.

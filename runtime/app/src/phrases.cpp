@@ -29,8 +29,11 @@ void PhraseBook::render(const std::map<std::string, std::string>& texts) {
         audio->resize(samples->size());
         audio::encode_mulaw(*samples, *audio);
     }
-    const std::lock_guard lock(mutex_);
-    phrases_ = std::move(rendered);
+    {
+        const std::lock_guard lock(mutex_);
+        phrases_ = std::move(rendered);
+    }
+    log::debug("phrases.ready");
 }
 
 }  // namespace parley::app

@@ -59,7 +59,7 @@ const std::vector<Command>& Conversation::handle(const Event& event, TimePoint n
 void Conversation::on(const CallerAttached&) {
     attached_ = now_;
     waiting_since_ = now_;
-    if (link_ == Link::dead) return give_up("provider_unavailable");
+    if (link_ == Link::dead) return give_up(is_agent_broken_ ? "agent_unavailable" : "provider_unavailable");
     greet();
 }
 
@@ -99,6 +99,7 @@ void Conversation::on(const AgentPrepared& event) {
 
 void Conversation::on(const AgentUnavailable& event) {
     note(journal::Problem{"agent_unavailable", event.what});
+    is_agent_broken_ = true;
     link_ = Link::dead;
     if (attached_) give_up("agent_unavailable");
 }

@@ -122,8 +122,9 @@ Task<> Core::serve(std::shared_ptr<Core> core, ConnectionPtr connection) {
     }
     const auto socket = *dialled;
     core->connected(connection, socket);
+    // Refers to this frame, which outlives run(); owning the connection would make a ring, for that owns the socket.
     // Built first: GCC 12 mishandles temporaries inside a co_await expression.
-    std::function<void(net::Message)> on_message = [core, connection](net::Message message) {
+    std::function<void(net::Message)> on_message = [&core, &connection](net::Message message) {
         core->received(connection, message);
     };
     const auto how = co_await socket->run(std::move(on_message));

@@ -81,11 +81,9 @@ std::string session_update(std::string_view event_id, const SessionSetup& setup)
     append_field(out, "instructions", setup.instructions);
     out += R"(,"audio":{"input":{"format":)";
     out += format_json(setup.audio);
-    out += R"(,"noise_reduction":null,"transcription":)";
-    if (setup.transcription_model.empty()) {
-        out += "null";
-    } else {
-        out += "{\"model\":";
+    // Neither noise reduction nor, without a model, transcription: both are off in a fresh session, and the types know no null.
+    if (!setup.transcription_model.empty()) {
+        out += R"(,"transcription":{"model":)";
         append_json_string(out, setup.transcription_model);
         // The transcriber knows ISO 639-1: "en", not "en-US".
         if (!setup.language.empty())

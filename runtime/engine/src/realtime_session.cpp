@@ -20,6 +20,7 @@ constexpr std::size_t tool_calls_max = 256;
 constexpr std::size_t quoted_bytes_max = 300;  // of the server's words, in our logs and problems
 // Beyond this the two clocks disagree, or the server means something else.
 constexpr std::chrono::hours session_life_max{24 * 7};
+constexpr std::int64_t unix_seconds_max = 1LL << 33;  // the year 2242; system_clock counts nanoseconds to 2262
 
 template <class T>
 void trim_to(std::deque<T>& list, std::size_t size_max) {
@@ -428,7 +429,7 @@ std::string RealtimeSession::next_event_id(std::string_view what) {
 }
 
 void RealtimeSession::note_expiry(std::optional<std::int64_t> expires_at) {
-    if (!expires_at || *expires_at <= 0 || *expires_at > 1LL << 40) return;
+    if (!expires_at || *expires_at <= 0 || *expires_at > unix_seconds_max) return;
     const auto life = std::chrono::system_clock::from_time_t(static_cast<std::time_t>(*expires_at)) - opened_at_wall_;
     if (life <= life.zero() || life > session_life_max) return;  // our clock is wrong, not the server's
     expires_at_ = opened_at_ + std::chrono::duration_cast<Clock::duration>(life);

@@ -16,9 +16,13 @@ namespace asio = boost::asio;
 constexpr std::size_t arguments_bytes_max = 64 * 1024;
 constexpr const char* apology = "I'm having trouble with our system right now.";
 
-std::string to_text(const json::object& object) { return json::serialize(object); }
+std::string to_text(const json::object& object) {
+    return json::serialize(object);
+}
 
-std::string failed_output() { return to_text({{"error", "tool_failed"}, {"message", apology}}); }
+std::string failed_output() {
+    return to_text({{"error", "tool_failed"}, {"message", apology}});
+}
 
 std::string rejected_output(const char* error, std::string_view message) {
     return to_text({{"error", error}, {"message", message}});
@@ -65,8 +69,9 @@ class Core : public std::enable_shared_from_this<Core> {
         });
     }
     bool make_vm();
-    bool begin(std::string what, const char* entry, const std::vector<std::string>& arguments, json::object tool_arguments,
-               milliseconds timeout, std::function<void(Job&, Vm::Step, std::string)> done);
+    bool begin(std::string what, const char* entry, const std::vector<std::string>& arguments,
+               json::object tool_arguments, milliseconds timeout,
+               std::function<void(Job&, Vm::Step, std::string)> done);
     void drive(std::uint64_t id);
     void carry_out(Job& job);
     template <class Result>
@@ -81,7 +86,7 @@ class Core : public std::enable_shared_from_this<Core> {
     AgentParts parts_;
     const AgentEntry* entry_ = nullptr;
     std::shared_ptr<const TimeZone> zone_;
-    json::object vars_;               // as of the last handler that finished
+    json::object vars_;  // as of the last handler that finished
     std::shared_ptr<Vm> vm_;
     std::map<std::uint64_t, std::unique_ptr<Job>> jobs_;
     std::uint64_t next_job_ = 1;
@@ -103,7 +108,10 @@ bool Core::make_vm() {
     world.zone = zone_;
     world.random_seed = parts_.random_seed;
     vm_ = Vm::create(parts_.bundle->content().files, limits, std::move(world));
-    if (!vm_) log::error("script.vm_failed", {{"call", parts_.info.call_sid}, {"what", "not enough memory for the agent's VM"}, {"memory_bytes_max", limits.memory_bytes_max}});
+    if (!vm_)
+        log::error("script.vm_failed", {{"call", parts_.info.call_sid},
+                                        {"what", "not enough memory for the agent's VM"},
+                                        {"memory_bytes_max", limits.memory_bytes_max}});
     return vm_ != nullptr;
 }
 
@@ -117,16 +125,21 @@ void Core::prepare(std::function<void(Checked<call::AgentProfile>)> done) {
         core.zone_ = TimeZone::find("UTC");
         if (const auto* name = core.vars_.if_contains("time_zone")) {
             auto zone = name->is_string() ? TimeZone::find(std::string_view(name->get_string())) : nullptr;
-            if (!zone) return done(Fault{settings.where, fmt::format("vars.time_zone: there is no time zone {}", json::serialize(*name)), ""});
+            if (!zone)
+                return done(Fault{settings.where,
+                                  fmt::format("vars.time_zone: there is no time zone {}", json::serialize(*name)), ""});
             core.zone_ = std::move(zone);
         }
-        if (!core.make_vm()) return done(Fault{settings.where, "there is not enough memory for the agent's script", "raise scripts.memory_bytes_max"});
+        if (!core.make_vm())
+            return done(Fault{settings.where, "there is not enough memory for the agent's script",
+                              "raise scripts.memory_bytes_max"});
         if (!core.entry_->has_on_start) return done(core.profile());
-        const bool has_begun = core.begin(core.entry_->path, "run_handler", {core.entry_->path, "on_start"}, {}, core.parts_.limits.tool_timeout,
-                                          [&core, done](Job& job, Vm::Step step, std::string problem) {
-                                              if (step != Vm::Step::finished) core.log_failure(job, step, problem);
-                                              done(core.profile());
-                                          });
+        const bool has_begun =
+            core.begin(core.entry_->path, "run_handler", {core.entry_->path, "on_start"}, {},
+                       core.parts_.limits.tool_timeout, [&core, done](Job& job, Vm::Step step, std::string problem) {
+                           if (step != Vm::Step::finished) core.log_failure(job, step, problem);
+                           done(core.profile());
+                       });
         if (!has_begun) done(core.profile());
     });
 }
@@ -145,7 +158,9 @@ call::AgentProfile Core::profile() const {
         const auto* value = vars_.if_contains(name);
         return value == nullptr ? std::nullopt : shown(*value);
     };
-    const auto first_of = [](const std::string& setting, const std::string& script) { return setting.empty() ? script : setting; };
+    const auto first_of = [](const std::string& setting, const std::string& script) {
+        return setting.empty() ? script : setting;
+    };
     call::AgentProfile profile;
     profile.name = entry_->name;
     profile.instructions = filled(entry_->prompt, value_of);
@@ -163,10 +178,12 @@ void Core::run_tool(const call::RunTool& call, std::function<void(call::ToolFini
 
 void Core::start_tool(const call::RunTool& call, std::function<void(call::ToolFinished)> done) {
     const auto reject = [&](std::string output, std::string_view why) {
-        log::warn("script.tool_rejected", {{"call", parts_.info.call_sid}, {"tool", shortened(call.name, 64)}, {"what", shortened(why, 500)}});
+        log::warn("script.tool_rejected",
+                  {{"call", parts_.info.call_sid}, {"tool", shortened(call.name, 64)}, {"what", shortened(why, 500)}});
         done({call.tool_call_id, false, std::move(output)});
     };
-    const bool is_listed = entry_ != nullptr && std::find(entry_->tools.begin(), entry_->tools.end(), call.name) != entry_->tools.end();
+    const bool is_listed =
+        entry_ != nullptr && std::find(entry_->tools.begin(), entry_->tools.end(), call.name) != entry_->tools.end();
     if (!is_listed) {
         std::string message = fmt::format("there is no tool \"{}\"", shortened(to_valid_utf8(call.name), 64));
         if (entry_ != nullptr && !entry_->tools.empty()) message += "; the tools are " + joined(entry_->tools, ", ");
@@ -187,13 +204,15 @@ void Core::start_tool(const call::RunTool& call, std::function<void(call::ToolFi
     }
     auto problems = check_arguments(tool.params, *arguments);
     if (problems.empty()) {
-        for (const auto& violation : tool.schema->check(parsed)) problems.push_back(fmt::format("{}: {}", violation.path, violation.what));
+        for (const auto& violation : tool.schema->check(parsed))
+            problems.push_back(fmt::format("{}: {}", violation.path, violation.what));
     }
     if (!problems.empty()) {
         const std::string message = joined(problems, "; ");
         return reject(rejected_output("bad_arguments", message), message);
     }
-    if (jobs_.size() >= parts_.budgets.runs_max || !zone_ || !make_vm()) return reject(failed_output(), "too many tools at once, or no VM");
+    if (jobs_.size() >= parts_.budgets.runs_max || !zone_ || !make_vm())
+        return reject(failed_output(), "too many tools at once, or no VM");
 
     const auto timeout = tool.timeout.value_or(parts_.limits.tool_timeout);
     auto finished = [this, id = call.tool_call_id, done](Job& job, Vm::Step step, std::string problem) {
@@ -215,7 +234,9 @@ std::string Core::tool_output(Job& job, Vm::Step step, const std::string& proble
     if (job.run.gave_up && job.run.output.is_null()) return to_text({{"failed", job.run.sentence}});
     std::string output = json::serialize(job.run.output);
     if (output.size() > parts_.limits.output_bytes_max) {
-        log_failure(job, Vm::Step::failed, fmt::format("the result has {} bytes; the limit is {}", output.size(), parts_.limits.output_bytes_max));
+        log_failure(
+            job, Vm::Step::failed,
+            fmt::format("the result has {} bytes; the limit is {}", output.size(), parts_.limits.output_bytes_max));
         return failed_output();
     }
     ok = true;
@@ -226,7 +247,9 @@ void Core::log_failure(const Job& job, Vm::Step step, const std::string& problem
     std::string what = problem;
     if (what.empty() && step == Vm::Step::killed) {
         switch (job.run.kill) {
-            case Kill::memory: what = fmt::format("used more than {} bytes of memory", parts_.limits.memory_bytes_max); break;
+            case Kill::memory:
+                what = fmt::format("used more than {} bytes of memory", parts_.limits.memory_bytes_max);
+                break;
             case Kill::unyielding: what = "took too long inside a sort or gsub function"; break;
             default: what = fmt::format("used more than {} ms of computing time", parts_.limits.cpu_max.count()); break;
         }
@@ -243,8 +266,9 @@ void Core::log_failure(const Job& job, Vm::Step step, const std::string& problem
 
 // ---- handlers ---------------------------------------------------------------------------------
 
-bool Core::begin(std::string what, const char* entry, const std::vector<std::string>& arguments, json::object tool_arguments,
-                 milliseconds timeout, std::function<void(Job&, Vm::Step, std::string)> done) {
+bool Core::begin(std::string what, const char* entry, const std::vector<std::string>& arguments,
+                 json::object tool_arguments, milliseconds timeout,
+                 std::function<void(Job&, Vm::Step, std::string)> done) {
     const std::uint64_t id = next_job_++;
     auto job = std::make_unique<Job>(id, vm_, parts_.home);
     job->run.what = std::move(what);
@@ -369,7 +393,9 @@ class ScriptAgent final : public call::Agent {
     ScriptAgent& operator=(const ScriptAgent&) = delete;
 
     void prepare(std::function<void(Checked<call::AgentProfile>)> done) override { core_->prepare(std::move(done)); }
-    void run_tool(const call::RunTool& tool, std::function<void(call::ToolFinished)> done) override { core_->run_tool(tool, std::move(done)); }
+    void run_tool(const call::RunTool& tool, std::function<void(call::ToolFinished)> done) override {
+        core_->run_tool(tool, std::move(done));
+    }
     void ended(std::string_view outcome, std::string_view reason) override { core_->end(outcome, reason); }
 
  private:

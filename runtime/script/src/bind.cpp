@@ -78,11 +78,13 @@ std::string in_plain_words(std::string_view message) {
     const auto quote = rest.find('\'');
     const auto quote_end = quote == std::string_view::npos ? quote : rest.find('\'', quote + 1);
     const auto kind = rest.rfind(" (a ");
-    if (quote_end == std::string_view::npos || kind == std::string_view::npos || !rest.ends_with(" value)")) return std::string(message);
+    if (quote_end == std::string_view::npos || kind == std::string_view::npos || !rest.ends_with(" value)"))
+        return std::string(message);
     const std::string_view name = rest.substr(quote + 1, quote_end - quote - 1);
     const std::string_view type = rest.substr(kind + 4, rest.size() - kind - 4 - std::strlen(" value)"));
     std::string is = type == "nil" ? "nil" : fmt::format("a {}", type);
-    if (verb == "index") return fmt::format("{}`{}` is {}, so it has no fields; check where it gets its value", place, name, is);
+    if (verb == "index")
+        return fmt::format("{}`{}` is {}, so it has no fields; check where it gets its value", place, name, is);
     if (verb == "call") return fmt::format("{}`{}` is {}, not a function; check the spelling", place, name, is);
     if (verb == "perform") return fmt::format("{}`{}` is {}, so it cannot be calculated with", place, name, is);
     if (verb == "concatenate") return fmt::format("{}`{}` is {}, so it cannot be joined to text", place, name, is);
@@ -93,7 +95,8 @@ std::string without_own_frames(std::string_view traceback) {
     std::string kept;
     for (const auto line : split(traceback, '\n')) {
         const auto text = trim(line);
-        if (text.empty() || text.starts_with("parley:") || text.starts_with("[C]") || text == "stack traceback:") continue;
+        if (text.empty() || text.starts_with("parley:") || text.starts_with("[C]") || text == "stack traceback:")
+            continue;
         if (!kept.empty()) kept += " < ";
         kept += text;
     }

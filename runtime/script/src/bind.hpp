@@ -16,9 +16,9 @@
 
 namespace parley::script {
 
-constexpr int refused = -2;      // `problem` holds why
-constexpr int raised = -3;       // the error lies on top of the stack
-constexpr int waits = -1;        // what lua_yield returns
+constexpr int refused = -2;  // `problem` holds why
+constexpr int raised = -3;   // the error lies on top of the stack
+constexpr int waits = -1;    // what lua_yield returns
 
 // "tools/x.lua:17: " of the innermost frame that people wrote, or "tools/x.lua: "; pushes it.
 void push_where(lua_State* L);
@@ -66,11 +66,11 @@ std::string describe(lua_State* L, int index);
 std::string in_plain_words(std::string_view message);
 std::string without_own_frames(std::string_view traceback);
 
-void add_sandbox(lua_State* L, std::uint64_t seed);   // sandbox.cpp: the globals that remain, metered functions
-void add_string_functions(lua_State* L);              // bind_string.cpp: into the string table on top
-void add_table_functions(lua_State* L);               // bind_table.cpp: into the table table on top
-void add_value_functions(lua_State* L);               // bind_values.cpp: json, text
-void add_time_functions(lua_State* L);                // bind_time.cpp: time
-void add_host_functions(lua_State* L);                // bind_host.cpp: into the table on top, for the prelude
+void add_sandbox(lua_State* L, std::uint64_t seed);  // sandbox.cpp: the globals that remain, metered functions
+void add_string_functions(lua_State* L);             // bind_string.cpp: into the string table on top
+void add_table_functions(lua_State* L);              // bind_table.cpp: into the table table on top
+void add_value_functions(lua_State* L);              // bind_values.cpp: json, text
+void add_time_functions(lua_State* L);               // bind_time.cpp: time
+void add_host_functions(lua_State* L);               // bind_host.cpp: into the table on top, for the prelude
 
 }  // namespace parley::script

@@ -74,7 +74,9 @@ int module_path(lua_State* L, Vm& vm, std::string& problem) {
     const auto name = text_argument(L, 1, "require", problem);
     if (!name) return refused;
     if (!is_module_name(*name)) {
-        problem = fmt::format("require \"{}\": expected a name like \"lib.calendar\": lower-case words of scripts/lib joined by dots", shortened(*name, 80));
+        problem = fmt::format(
+            "require \"{}\": expected a name like \"lib.calendar\": lower-case words of scripts/lib joined by dots",
+            shortened(*name, 80));
         return refused;
     }
     std::string path(*name);
@@ -152,7 +154,8 @@ int take_arguments(lua_State* L, Vm& vm, std::string&) {
 int give_result(lua_State* L, Vm& vm, std::string& problem) {
     Run& run = *vm.running();
     if (lua_isnoneornil(L, 1)) {
-        if (!run.gave_up) run.output = json::object{{"done", true}};  // a forgotten "return" before fail() changes nothing
+        if (!run.gave_up)
+            run.output = json::object{{"done", true}};  // a forgotten "return" before fail() changes nothing
         return 0;
     }
     ReadLimits limits;
@@ -168,7 +171,8 @@ int keep_vars(lua_State* L, Vm& vm, std::string& problem) {
     ReadLimits limits;
     json::value vars;
     if (!read_json(L, 1, limits, vars, problem)) {
-        problem = fmt::format("call.vars cannot be kept: {}; only text, numbers, true, false and tables of these can", problem);
+        problem = fmt::format("call.vars cannot be kept: {}; only text, numbers, true, false and tables of these can",
+                              problem);
         return refused;
     }
     if (vars.is_object()) {
@@ -198,7 +202,10 @@ int give_up(lua_State* L, Vm& vm, std::string& problem) {
     } else if (!lua_isnoneornil(L, 2)) {
         why = describe(L, 2);
     }
-    log::warn("script.gave_up", {{"call", vm.world().call_sid}, {"script", run.what}, {"said", run.sentence}, {"problem", shortened(why, 500)}});
+    log::warn("script.gave_up", {{"call", vm.world().call_sid},
+                                 {"script", run.what},
+                                 {"said", run.sentence},
+                                 {"problem", shortened(why, 500)}});
     return 0;
 }
 
@@ -207,7 +214,9 @@ int give_up(lua_State* L, Vm& vm, std::string& problem) {
 bool may_wait(lua_State* L, Vm& vm, const char* function, std::string& problem) {
     Run* run = vm.running();
     if (run == nullptr || !run->may_wait || !run->opening.empty()) {
-        problem = fmt::format("{} cannot be used here: it waits, and this part of the file runs at loading; use it inside a function", function);
+        problem = fmt::format(
+            "{} cannot be used here: it waits, and this part of the file runs at loading; use it inside a function",
+            function);
         return false;
     }
     if (lua_isyieldable(L) == 0) {
@@ -234,7 +243,8 @@ bool read_parameter(lua_State* L, int index, const char* function, int number, j
             return true;
         }
         default:
-            problem = fmt::format("{}: parameter {} is {}; expected text, a number, true, false or nil", function, number, describe(L, index));
+            problem = fmt::format("{}: parameter {} is {}; expected text, a number, true, false or nil", function,
+                                  number, describe(L, index));
             return false;
     }
 }
@@ -262,14 +272,16 @@ int transaction(lua_State* L, Vm& vm, std::string& problem) {
     if (!may_wait(L, vm, function, problem)) return refused;
     const std::size_t count = lua_type(L, 1) == LUA_TTABLE ? lua_objlen(L, 1) : 0;
     if (count == 0 || count > statements_max) {
-        problem = fmt::format("{}: expected 1 to {} statements such as {{ {{\"insert ...\", value}}, {{...}} }}", function, statements_max);
+        problem = fmt::format("{}: expected 1 to {} statements such as {{ {{\"insert ...\", value}}, {{...}} }}",
+                              function, statements_max);
         return refused;
     }
     TransactionRequest request;
     for (std::size_t i = 1; i <= count; ++i) {
         lua_rawgeti(L, 1, static_cast<int>(i));
         if (lua_type(L, -1) != LUA_TTABLE) {
-            problem = fmt::format("{}: statement {} is {}; expected {{\"insert ...\", value}}", function, i, describe(L, -1));
+            problem =
+                fmt::format("{}: statement {} is {}; expected {{\"insert ...\", value}}", function, i, describe(L, -1));
             return refused;
         }
         const int statement_at = lua_gettop(L);
@@ -284,7 +296,8 @@ int transaction(lua_State* L, Vm& vm, std::string& problem) {
         // The border of a table with nil parameters is not its length: take the greatest index.
         int last = 1;
         for (lua_pushnil(L); lua_next(L, statement_at) != 0; lua_pop(L, 1)) {
-            if (lua_type(L, -2) == LUA_TNUMBER) last = std::max(last, static_cast<int>(std::min(lua_tonumber(L, -2), 1'000.0)));
+            if (lua_type(L, -2) == LUA_TNUMBER)
+                last = std::max(last, static_cast<int>(std::min(lua_tonumber(L, -2), 1'000.0)));
         }
         for (int k = 2; k <= last; ++k) {
             lua_rawgeti(L, statement_at, k);
@@ -377,28 +390,34 @@ int write_log(lua_State* L, Vm& vm, std::string& problem) {
             }
         }
     } else if (!lua_isnoneornil(L, 3)) {
-        problem = fmt::format("log.{}: expected fields such as {{ tool = \"check_slots\" }}, found {}", level, describe(L, 3));
+        problem = fmt::format("log.{}: expected fields such as {{ tool = \"check_slots\" }}, found {}", level,
+                              describe(L, 3));
         return refused;
     }
     Run* run = vm.running();
     if (run == nullptr || !vm.world().has_call) return 0;
     const int lines_max = vm.limits().budgets.log_lines_max;
     if (++run->log_lines > lines_max) {
-        if (run->log_lines == lines_max + 1) log::warn("script.log_limit", {{"call", vm.world().call_sid}, {"script", run->what}, {"lines_max", lines_max}});
+        if (run->log_lines == lines_max + 1)
+            log::warn("script.log_limit",
+                      {{"call", vm.world().call_sid}, {"script", run->what}, {"lines_max", lines_max}});
         return 0;
     }
-    log::write(log::level_named(level), "script.log", {{"call", vm.world().call_sid}, {"script", run->what}, {"text", line}});
+    log::write(log::level_named(level), "script.log",
+               {{"call", vm.world().call_sid}, {"script", run->what}, {"text", line}});
     return 0;
 }
 
 int set_outcome(lua_State* L, Vm& vm, std::string& problem) {
     const auto name = text_argument(L, 1, "call.set_outcome", problem);
     if (!name) return refused;
-    const bool is_word = !name->empty() && name->size() <= outcome_bytes_max && std::all_of(name->begin(), name->end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-    });
+    const bool is_word =
+        !name->empty() && name->size() <= outcome_bytes_max && std::all_of(name->begin(), name->end(), [](char c) {
+            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+        });
     if (!is_word) {
-        problem = fmt::format("call.set_outcome: expected a name like appointment_booked, found \"{}\"", shortened(*name, 80));
+        problem = fmt::format("call.set_outcome: expected a name like appointment_booked, found \"{}\"",
+                              shortened(*name, 80));
         return refused;
     }
     vm.running()->events.emplace_back(call::OutcomeSet{std::string(*name)});
@@ -425,26 +444,16 @@ int inject(lua_State* L, Vm& vm, std::string& problem) {
 
 void add_host_functions(lua_State* L) {
     static constexpr Binding bindings[] = {
-        {"raise", bound<raise_text>},
-        {"check_kill", bound<check_kill>},
-        {"unknown_name", bound<unknown_name>},
-        {"guard_globals", bound<guard_globals>},
-        {"module_path", bound<module_path>},
-        {"open_file", bound<open_file>},
-        {"close_file", bound<close_file>},
-        {"inspect", bound<inspect>},
-        {"current_line", bound<current_line>},
-        {"take_arguments", bound<take_arguments>},
-        {"give_result", bound<give_result>},
-        {"keep_vars", bound<keep_vars>},
-        {"give_up", bound<give_up>},
-        {"query", bound<query>},
-        {"transaction", bound<transaction>},
-        {"take_answer", bound<take_answer>},
-        {"write_log", bound<write_log>},
-        {"set_outcome", bound<set_outcome>},
-        {"hang_up", bound<hang_up>},
-        {"inject", bound<inject>},
+        {"raise", bound<raise_text>},          {"check_kill", bound<check_kill>},
+        {"unknown_name", bound<unknown_name>}, {"guard_globals", bound<guard_globals>},
+        {"module_path", bound<module_path>},   {"open_file", bound<open_file>},
+        {"close_file", bound<close_file>},     {"inspect", bound<inspect>},
+        {"current_line", bound<current_line>}, {"take_arguments", bound<take_arguments>},
+        {"give_result", bound<give_result>},   {"keep_vars", bound<keep_vars>},
+        {"give_up", bound<give_up>},           {"query", bound<query>},
+        {"transaction", bound<transaction>},   {"take_answer", bound<take_answer>},
+        {"write_log", bound<write_log>},       {"set_outcome", bound<set_outcome>},
+        {"hang_up", bound<hang_up>},           {"inject", bound<inject>},
     };
     set_functions(L, bindings);
 }

@@ -19,7 +19,7 @@ std::size_t start_at(lua_State* L, int index, std::size_t size) {
     double at = lua_isnumber(L, index) ? lua_tonumber(L, index) : 1;
     if (at < 0) at += static_cast<double>(size) + 1;
     if (!(at >= 1)) return 0;
-    return at > static_cast<double>(size) + 1 ? size + 1 : static_cast<std::size_t>(at) - 1;
+    return at > static_cast<double>(size) ? size : static_cast<std::size_t>(at) - 1;  // past the end means at the end
 }
 
 // Pushes capture `index`, or the whole match when the pattern has none. False: an unfinished capture.
@@ -41,7 +41,8 @@ bool push_capture(lua_State* L, const Matcher& match, int index, std::string_vie
 }
 
 // Pushes all captures; `whole` decides whether a pattern without any gives the match itself.
-int push_captures(lua_State* L, const Matcher& match, std::string_view subject, std::size_t at, bool whole, std::string& problem) {
+int push_captures(lua_State* L, const Matcher& match, std::string_view subject, std::size_t at, bool whole,
+                  std::string& problem) {
     const int count = match.capture_count() == 0 && whole ? 1 : match.capture_count();
     luaL_checkstack(L, count, "too many captures");
     for (int i = 0; i < count; ++i) {
@@ -63,13 +64,11 @@ int search(lua_State* L, Vm& vm, std::string& problem) {
     auto pattern = text_argument(L, 2, fmt::format("{}: the pattern", name).c_str(), problem);
     if (!pattern) return refused;
     std::size_t at = start_at(L, 3, subject->size());
-    if (at > subject->size()) {
-        lua_pushnil(L);
-        return 1;
-    }
-    if (kind == Search::find && (lua_toboolean(L, 4) != 0 || pattern->find_first_of("^$*+?.([%-") == std::string_view::npos)) {
+    if (kind == Search::find &&
+        (lua_toboolean(L, 4) != 0 || pattern->find_first_of("^$*+?.([%-") == std::string_view::npos)) {
         const char* begin = subject->data() + at;
-        const void* found = pattern->empty() ? begin : memmem(begin, subject->size() - at, pattern->data(), pattern->size());
+        const void* found =
+            pattern->empty() ? begin : memmem(begin, subject->size() - at, pattern->data(), pattern->size());
         if (!vm.charge(L, (subject->size() - at) / 2 + pattern->size())) {
             problem = too_slow;
             return refused;
@@ -131,7 +130,8 @@ int next_match(lua_State* L, Vm& vm, std::string& problem) {
 }
 
 int gmatch(lua_State* L, Vm&, std::string& problem) {
-    if (!text_argument(L, 1, "string.gmatch", problem) || !text_argument(L, 2, "string.gmatch: the pattern", problem)) return refused;
+    if (!text_argument(L, 1, "string.gmatch", problem) || !text_argument(L, 2, "string.gmatch: the pattern", problem))
+        return refused;
     lua_settop(L, 2);
     lua_pushnumber(L, 0);
     lua_pushcclosure(L, bound<next_match>, 3);
@@ -139,7 +139,8 @@ int gmatch(lua_State* L, Vm&, std::string& problem) {
 }
 
 // Appends what takes the place of one match. Returns refused or raised on trouble, else 0.
-int replace(lua_State* L, Vm& vm, const Matcher& match, std::string_view subject, std::size_t at, std::string& out, std::string& problem) {
+int replace(lua_State* L, Vm& vm, const Matcher& match, std::string_view subject, std::size_t at, std::string& out,
+            std::string& problem) {
     const int kind = lua_type(L, 3);
     if (kind == LUA_TSTRING || kind == LUA_TNUMBER) {
         std::size_t size = 0;
@@ -206,7 +207,8 @@ int gsub(lua_State* L, Vm& vm, std::string& problem) {
     if (!pattern) return refused;
     const int kind = lua_type(L, 3);
     if (kind != LUA_TSTRING && kind != LUA_TNUMBER && kind != LUA_TTABLE && kind != LUA_TFUNCTION) {
-        problem = fmt::format("string.gsub: expected text, a table or a function as replacement, found {}", describe(L, 3));
+        problem =
+            fmt::format("string.gsub: expected text, a table or a function as replacement, found {}", describe(L, 3));
         return refused;
     }
     const double limit = lua_isnumber(L, 4) ? lua_tonumber(L, 4) : static_cast<double>(subject->size()) + 1;
@@ -339,10 +341,15 @@ int reverse(lua_State* L, Vm& vm, std::string& problem) {
 }  // namespace
 
 void add_string_functions(lua_State* L) {
-    static constexpr Binding bindings[] = {
-        {"find", bound<search<Search::find>>}, {"match", bound<search<Search::match>>}, {"gmatch", bound<gmatch>},
-        {"gsub", bound<gsub>},                 {"rep", bound<rep>},                     {"format", bound<format>},
-        {"upper", bound<changed<std::toupper>>}, {"lower", bound<changed<std::tolower>>}, {"reverse", bound<reverse>}};
+    static constexpr Binding bindings[] = {{"find", bound<search<Search::find>>},
+                                           {"match", bound<search<Search::match>>},
+                                           {"gmatch", bound<gmatch>},
+                                           {"gsub", bound<gsub>},
+                                           {"rep", bound<rep>},
+                                           {"format", bound<format>},
+                                           {"upper", bound<changed<std::toupper>>},
+                                           {"lower", bound<changed<std::tolower>>},
+                                           {"reverse", bound<reverse>}};
     set_functions(L, bindings);
 }
 

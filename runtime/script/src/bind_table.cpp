@@ -6,7 +6,7 @@
 namespace parley::script {
 namespace {
 
-constexpr std::size_t sort_items_max = 20'000;    // 5 ms of numbers
+constexpr std::size_t sort_items_max = 20'000;  // 5 ms of numbers
 constexpr std::size_t concat_items_max = 50'000;
 constexpr std::size_t text_bytes_max = 1024 * 1024;
 
@@ -80,14 +80,16 @@ int concat(lua_State* L, Vm& vm, std::string& problem) {
     const double first = lua_isnumber(L, 3) ? lua_tonumber(L, 3) : 1;
     const double last = lua_isnumber(L, 4) ? lua_tonumber(L, 4) : static_cast<double>(lua_objlen(L, 1));
     if (last - first >= static_cast<double>(concat_items_max)) {
-        problem = fmt::format("table.concat: {} items are too many; the limit is {}", last - first + 1, concat_items_max);
+        problem =
+            fmt::format("table.concat: {} items are too many; the limit is {}", last - first + 1, concat_items_max);
         return refused;
     }
     std::string joined;
     for (double i = first; i <= last; ++i) {
         lua_rawgeti(L, 1, static_cast<int>(i));
         if (lua_type(L, -1) != LUA_TSTRING && lua_type(L, -1) != LUA_TNUMBER) {
-            problem = fmt::format("table.concat: item {} is {}; only text and numbers can be joined", i, describe(L, -1));
+            problem =
+                fmt::format("table.concat: item {} is {}; only text and numbers can be joined", i, describe(L, -1));
             return refused;
         }
         std::size_t size = 0;

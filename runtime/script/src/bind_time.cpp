@@ -13,7 +13,8 @@ std::optional<Date> date_argument(lua_State* L, int index, const char* function,
     return date;
 }
 
-std::optional<double> whole_argument(lua_State* L, int index, const char* function, const char* what, std::string& problem) {
+std::optional<double> whole_argument(lua_State* L, int index, const char* function, const char* what,
+                                     std::string& problem) {
     if (lua_type(L, index) == LUA_TNUMBER) {
         const double number = lua_tonumber(L, index);
         if (std::trunc(number) == number && std::abs(number) <= 4'000'000) return number;
@@ -46,7 +47,8 @@ std::optional<LocalTime> local_now(lua_State* L, Vm& vm, const char* function, s
         if (!name) return std::nullopt;
         zone = TimeZone::find(*name);
         if (!zone) {
-            problem = fmt::format("{}: there is no time zone \"{}\"; expected a name such as \"America/New_York\"", function, *name);
+            problem = fmt::format("{}: there is no time zone \"{}\"; expected a name such as \"America/New_York\"",
+                                  function, *name);
             return std::nullopt;
         }
     }
@@ -176,7 +178,8 @@ int format(lua_State* L, Vm&, std::string& problem) {
     const auto month = number_field(L, "month", -1);
     const auto day = number_field(L, "day", -1);
     if (!year || !month || !day) return refused;
-    const Date date{std::chrono::year(*year), std::chrono::month(static_cast<unsigned>(*month)), std::chrono::day(static_cast<unsigned>(*day))};
+    const Date date{std::chrono::year(*year), std::chrono::month(static_cast<unsigned>(*month)),
+                    std::chrono::day(static_cast<unsigned>(*day))};
     return date.ok() ? give(L, format_date(date)) : refused;
 }
 

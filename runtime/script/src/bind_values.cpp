@@ -129,14 +129,16 @@ int spell(lua_State* L, Vm&, std::string& problem) {
 }  // namespace
 
 void add_value_functions(lua_State* L) {
-    static constexpr Binding json_bindings[] = {{"encode", bound<encode>}, {"decode", bound<decode>}, {"list", bound<list>}};
+    static constexpr Binding json_bindings[] = {
+        {"encode", bound<encode>}, {"decode", bound<decode>}, {"list", bound<list>}};
     lua_newtable(L);
     set_functions(L, json_bindings);
     lua_pushlightuserdata(L, nullptr);
     lua_setfield(L, -2, "null");
     lua_setglobal(L, "json");
 
-    static constexpr Binding text_bindings[] = {{"trim", bound<trimmed>}, {"split", bound<split_text>}, {"spell", bound<spell>}};
+    static constexpr Binding text_bindings[] = {
+        {"trim", bound<trimmed>}, {"split", bound<split_text>}, {"spell", bound<spell>}};
     lua_newtable(L);
     set_functions(L, text_bindings);
     lua_setglobal(L, "text");

@@ -15,12 +15,12 @@
 namespace parley::script {
 
 struct ToolEntry {
-    std::string path;                       // "tools/check_slots.lua"
+    std::string path;  // "tools/check_slots.lua"
     std::string about;
     std::vector<Param> params;
-    std::optional<Schema> schema;           // compiled; guards what the plain checks let through
+    std::optional<Schema> schema;  // compiled, without patterns; guards what the plain checks let through
     std::optional<std::chrono::milliseconds> timeout;
-    json::object declaration;               // for the model
+    json::object declaration;  // for the model
 };
 
 struct AgentEntry {
@@ -28,7 +28,7 @@ struct AgentEntry {
     std::string name, greeting, prompt, voice, model, language;
     json::object vars;
     std::vector<std::string> tools;
-    json::array declarations;               // of its tools
+    json::array declarations;  // of its tools
     bool has_on_start = false, has_on_end = false, has_check_vars = false;
 };
 
@@ -49,7 +49,7 @@ struct FileCheck {
     std::vector<Fault>& faults;
 
     void fault(int line, std::string what, std::string remedy = {}) const;
-    int line_of_key(std::string_view key) const;       // of `key =`; 1 when it is not to be found
+    int line_of_key(std::string_view key) const;  // of `key =`; 1 when it is not to be found
     int line_of_text(std::string_view text) const;
 };
 
@@ -69,7 +69,7 @@ json::object merged_vars(const AgentEntry& agent, const config::AgentSettings& s
 
 // Names in `{...}`, in order; "{{name}}" stands for the text "{name}".
 std::vector<std::string> names_in(std::string_view text);
-bool is_always_known(std::string_view name);           // today, now, weekday, caller
+bool is_always_known(std::string_view name);  // today, now, weekday, caller
 // Text of a var in a prompt; nothing for an object.
 std::optional<std::string> shown(const json::value& value);
 // Unknown names stay as they are.

@@ -9,7 +9,9 @@ namespace {
 
 using std::chrono::sys_days;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
 
 int number_at(std::string_view text, std::size_t at, std::size_t length) {
     int value = 0;
@@ -39,7 +41,8 @@ bool looks_like_date(std::string_view text) {
 
 std::optional<Date> parse_date(std::string_view text) {
     if (!looks_like_date(text)) return std::nullopt;
-    const Date date{std::chrono::year(number_at(text, 0, 4)), std::chrono::month(static_cast<unsigned>(number_at(text, 5, 2))),
+    const Date date{std::chrono::year(number_at(text, 0, 4)),
+                    std::chrono::month(static_cast<unsigned>(number_at(text, 5, 2))),
                     std::chrono::day(static_cast<unsigned>(number_at(text, 8, 2)))};
     if (!date.ok()) return std::nullopt;
     return date;
@@ -49,18 +52,24 @@ std::string format_date(Date date) {
     return fmt::format("{:04}-{:02}-{:02}", int(date.year()), unsigned(date.month()), unsigned(date.day()));
 }
 
-Date add_days(Date date, int days) { return sys_days(date) + std::chrono::days(days); }
+Date add_days(Date date, int days) {
+    return sys_days(date) + std::chrono::days(days);
+}
 
-int days_between(Date from, Date to) { return static_cast<int>((sys_days(to) - sys_days(from)).count()); }
+int days_between(Date from, Date to) {
+    return static_cast<int>((sys_days(to) - sys_days(from)).count());
+}
 
 std::string_view weekday_name(Date date) {
-    constexpr std::array<std::string_view, 7> names{"sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"};
+    constexpr std::array<std::string_view, 7> names{"sunday",   "monday", "tuesday", "wednesday",
+                                                    "thursday", "friday", "saturday"};
     return names[std::chrono::weekday(sys_days(date)).c_encoding()];
 }
 
 std::string spoken_date(Date date) {
-    constexpr std::array<std::string_view, 12> months{"January", "February", "March",     "April",   "May",      "June",
-                                                      "July",    "August",   "September", "October", "November", "December"};
+    constexpr std::array<std::string_view, 12> months{"January",   "February", "March",    "April",
+                                                      "May",       "June",     "July",     "August",
+                                                      "September", "October",  "November", "December"};
     std::string weekday(weekday_name(date));
     weekday[0] = static_cast<char>(weekday[0] - 'a' + 'A');
     const unsigned day(date.day());
@@ -103,7 +112,9 @@ std::optional<int> parse_time(std::string_view text) {
     return hour * 60 + minute;
 }
 
-std::string format_time(int minutes) { return fmt::format("{:02}:{:02}", minutes / 60, minutes % 60); }
+std::string format_time(int minutes) {
+    return fmt::format("{:02}:{:02}", minutes / 60, minutes % 60);
+}
 
 std::string spoken_time(int minutes) {
     const int hour = minutes / 60 % 24;

@@ -19,6 +19,8 @@ class StoreDatabase final : public Database {
 
 }  // namespace
 
-std::unique_ptr<Database> database_of(store::Store& store) { return std::make_unique<StoreDatabase>(store); }
+std::unique_ptr<Database> database_of(store::Store& store) {
+    return std::make_unique<StoreDatabase>(store);
+}
 
 }  // namespace parley::script

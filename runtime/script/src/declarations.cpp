@@ -11,14 +11,16 @@ namespace {
 
 constexpr int api_current = 1;
 constexpr double timeout_seconds_max = 60;
-constexpr std::size_t about_bytes_max = 1'024;       // the models' limit for a description
+constexpr std::size_t about_bytes_max = 1'024;  // the models' limit for a description
 constexpr std::size_t prompt_bytes_max = 64 * 1024;
 
 const std::vector<std::string> tool_keys{"api", "about", "params", "timeout", "run"};
 const std::vector<std::string> agent_keys{"api",   "name",  "greeting", "prompt",   "vars",   "tools",
                                           "voice", "model", "language", "on_start", "on_end", "check_vars"};
 
-bool is_word_char(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }
+bool is_word_char(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
 
 bool is_identifier(std::string_view name) {
     if (name.empty() || name.size() > 64 || (name[0] >= '0' && name[0] <= '9')) return false;
@@ -38,7 +40,8 @@ void check_keys(const FileCheck& check, const Tree& spec, const std::vector<std:
             check.fault(check.line_of_key(key), fmt::format("unknown key `{}`", key), mean(key, known));
         }
     }
-    if (!spec.list.empty() || spec.has_other_keys) check.fault(1, "a value without a name stands in the table", "write: name = value");
+    if (!spec.list.empty() || spec.has_other_keys)
+        check.fault(1, "a value without a name stands in the table", "write: name = value");
 }
 
 void check_api(const FileCheck& check, const Tree& spec) {
@@ -53,7 +56,8 @@ void check_api(const FileCheck& check, const Tree& spec) {
 
 // The text under `key`; faults for another kind, and when it is missing though required.
 enum class Need { optional, required };
-std::string text_of(const FileCheck& check, const Tree& spec, const char* key, Need need, const char* remedy, std::size_t bytes_max) {
+std::string text_of(const FileCheck& check, const Tree& spec, const char* key, Need need, const char* remedy,
+                    std::size_t bytes_max) {
     const Tree* value = spec.find(key);
     if (value == nullptr) {
         if (need == Need::required) check.fault(1, fmt::format("`{}` is missing", key), remedy);
@@ -63,8 +67,10 @@ std::string text_of(const FileCheck& check, const Tree& spec, const char* key, N
         check.fault(check.line_of_key(key), fmt::format("`{}`: expected text, found {}", key, value->describe()));
         return {};
     }
-    if (need == Need::required && trim(value->text).empty()) check.fault(check.line_of_key(key), fmt::format("`{}` is empty", key), remedy);
-    if (value->text.size() > bytes_max) check.fault(check.line_of_key(key), fmt::format("`{}` is longer than {} characters", key, bytes_max));
+    if (need == Need::required && trim(value->text).empty())
+        check.fault(check.line_of_key(key), fmt::format("`{}` is empty", key), remedy);
+    if (value->text.size() > bytes_max)
+        check.fault(check.line_of_key(key), fmt::format("`{}` is longer than {} characters", key, bytes_max));
     return value->text;
 }
 
@@ -81,11 +87,32 @@ const Tree* spec_of(const FileCheck& check, const Tree& tree, std::string_view k
     const Tree* found = tree.find("kind");
     const Tree* spec = tree.find("spec");
     if (found != nullptr && spec != nullptr && found->text == kind) return spec;
-    check.fault(1, fmt::format("the file does not return {} {}", kind == "agent" ? "an" : "a", kind), fmt::format("begin with: return {} {{", kind));
+    check.fault(1, fmt::format("the file does not return {} {}", kind == "agent" ? "an" : "a", kind),
+                fmt::format("begin with: return {} {{", kind));
     return nullptr;
 }
 
-std::optional<double> number_of(const FileCheck& check, int line, const Tree& spec, const char* key, const std::string& name) {
+// The schema library compiles a pattern's regular expression anew at each check, which takes 100 µs. The plain checks
+// have looked at dates, times and phone numbers by then.
+json::value without_patterns(const json::value& schema) {
+    if (const auto* array = schema.if_array()) {
+        json::array kept;
+        for (const auto& item : *array) kept.push_back(without_patterns(item));
+        return kept;
+    }
+    const auto* object = schema.if_object();
+    if (object == nullptr) return schema;
+    json::object kept;
+    for (const auto& [key, value] : *object) {
+        // A parameter may itself be called "pattern": then its value is an object.
+        if ((key == "pattern" || key == "format") && value.is_string()) continue;
+        kept.emplace(key, without_patterns(value));
+    }
+    return kept;
+}
+
+std::optional<double> number_of(const FileCheck& check, int line, const Tree& spec, const char* key,
+                                const std::string& name) {
     const Tree* value = spec.find(key);
     if (value == nullptr) return std::nullopt;
     if (value->kind == Tree::Kind::number && std::isfinite(value->number)) return value->number;
@@ -93,31 +120,36 @@ std::optional<double> number_of(const FileCheck& check, int line, const Tree& sp
     return std::nullopt;
 }
 
-std::optional<Param> read_param(const FileCheck& check, const std::string& name, const Tree& tree, int line, bool is_item);
+std::optional<Param> read_param(const FileCheck& check, const std::string& name, const Tree& tree, int line,
+                                bool is_item);
 
 std::vector<Param> read_params(const FileCheck& check, const Tree& table, const std::string& owner, int line) {
     std::vector<Param> params;
     if (!table.list.empty() || table.has_other_keys) {
-        check.fault(line, fmt::format("{}: a parameter without a name", owner), "write: name = param.text { \"what it is\" }");
+        check.fault(line, fmt::format("{}: a parameter without a name", owner),
+                    "write: name = param.text { \"what it is\" }");
     }
     for (const auto& [name, tree] : table.fields) {
         if (!is_identifier(name)) {
             check.fault(line, fmt::format("{}: `{}` is not a name", owner, name), "use letters, digits and _");
             continue;
         }
-        if (auto param = read_param(check, name, tree, check.line_of_key(name), false)) params.push_back(std::move(*param));
+        if (auto param = read_param(check, name, tree, check.line_of_key(name), false))
+            params.push_back(std::move(*param));
     }
     // In the order they are written, which is how people and models read them.
     std::stable_sort(params.begin(), params.end(), [&](const Param& a, const Param& b) { return a.line < b.line; });
     return params;
 }
 
-std::optional<Param> read_param(const FileCheck& check, const std::string& name, const Tree& tree, int line, bool is_item) {
+std::optional<Param> read_param(const FileCheck& check, const std::string& name, const Tree& tree, int line,
+                                bool is_item) {
     const Tree* kind_found = tree.find("kind");
     const Tree* spec = tree.find("spec");
     const Tree* line_found = tree.find("line");
     if (kind_found == nullptr || spec == nullptr || !kind_found->text.starts_with("param.")) {
-        check.fault(line, fmt::format("parameter `{}`: expected param.text {{ ... }} or another kind, found {}", name, tree.describe()));
+        check.fault(line, fmt::format("parameter `{}`: expected param.text {{ ... }} or another kind, found {}", name,
+                                      tree.describe()));
         return std::nullopt;
     }
     if (line_found != nullptr && line_found->number > 0) line = static_cast<int>(line_found->number);
@@ -132,17 +164,20 @@ std::optional<Param> read_param(const FileCheck& check, const std::string& name,
     param.kind = *param_kind(std::string_view(kind_found->text).substr(6));
 
     std::vector<std::string> known{"required", "default"};
-    const bool has_bounds = param.kind == Param::Kind::text || param.kind == Param::Kind::integer || param.kind == Param::Kind::number || param.kind == Param::Kind::list;
+    const bool has_bounds = param.kind == Param::Kind::text || param.kind == Param::Kind::integer ||
+                            param.kind == Param::Kind::number || param.kind == Param::Kind::list;
     if (has_bounds) known.insert(known.end(), {"min", "max"});
     if (param.kind == Param::Kind::list) known.emplace_back("of");
     if (param.kind == Param::Kind::object) known.emplace_back("fields");
     for (const auto& [key, value] : spec->fields) {
-        if (std::find(known.begin(), known.end(), key) == known.end()) fault(fmt::format("unknown key `{}`", key), mean(key, known));
+        if (std::find(known.begin(), known.end(), key) == known.end())
+            fault(fmt::format("unknown key `{}`", key), mean(key, known));
     }
 
     if (!spec->list.empty() && spec->list.front().kind == Tree::Kind::text) {
         param.about = spec->list.front().text;
-        if (param.about.size() > about_bytes_max) fault(fmt::format("the description is longer than {} characters", about_bytes_max));
+        if (param.about.size() > about_bytes_max)
+            fault(fmt::format("the description is longer than {} characters", about_bytes_max));
     } else if (!is_item) {
         fault("the description is missing", "begin with a text for the model: param.text { \"what it is\" }");
     }
@@ -154,7 +189,8 @@ std::optional<Param> read_param(const FileCheck& check, const std::string& name,
                 fault(fmt::format("a choice must be text, found {}", spec->list[i].describe()));
             }
         }
-        if (param.choices.empty()) fault("the choices are missing", "write: param.choice { \"what it is\", \"first\", \"second\" }");
+        if (param.choices.empty())
+            fault("the choices are missing", "write: param.choice { \"what it is\", \"first\", \"second\" }");
     } else if (spec->list.size() > 1) {
         fault("more than one description");
     }
@@ -234,20 +270,23 @@ std::optional<ToolEntry> read_tool(const FileCheck& check, const std::string& na
 
     ToolEntry tool;
     tool.path = check.path;
-    tool.about = text_of(check, *spec, "about", Need::required, "say in one sentence what the tool does: the model reads it", about_bytes_max);
+    tool.about = text_of(check, *spec, "about", Need::required,
+                         "say in one sentence what the tool does: the model reads it", about_bytes_max);
     if (const Tree* params = spec->find("params")) {
         if (params->kind == Tree::Kind::table) {
             tool.params = read_params(check, *params, "params", check.line_of_key("params"));
         } else {
-            check.fault(check.line_of_key("params"), fmt::format("`params`: expected a table, found {}", params->describe()));
+            check.fault(check.line_of_key("params"),
+                        fmt::format("`params`: expected a table, found {}", params->describe()));
         }
     }
     if (const Tree* timeout = spec->find("timeout")) {
         if (timeout->kind == Tree::Kind::number && timeout->number > 0 && timeout->number <= timeout_seconds_max) {
-            tool.timeout = std::chrono::milliseconds(std::max<std::int64_t>(1, static_cast<std::int64_t>(timeout->number * 1000)));
+            tool.timeout =
+                std::chrono::milliseconds(std::max<std::int64_t>(1, static_cast<std::int64_t>(timeout->number * 1000)));
         } else {
-            check.fault(check.line_of_key("timeout"),
-                        fmt::format("`timeout`: expected seconds up to {}, found {}", timeout_seconds_max, timeout->describe()));
+            check.fault(check.line_of_key("timeout"), fmt::format("`timeout`: expected seconds up to {}, found {}",
+                                                                  timeout_seconds_max, timeout->describe()));
         }
     }
     if (!function_of(check, *spec, "run") && spec->find("run") == nullptr) {
@@ -256,13 +295,18 @@ std::optional<ToolEntry> read_tool(const FileCheck& check, const std::string& na
     if (check.faults.size() != before) return std::nullopt;
 
     json::object parameters = schema_of(tool.params);
-    auto compiled = Schema::compile(parameters);
-    if (compiled.has_error()) {
-        check.fault(check.line_of_key("params"), compiled.error().what);
+    if (const auto whole = Schema::compile(parameters); whole.has_error()) {
+        check.fault(check.line_of_key("params"), whole.error().what);
         return std::nullopt;
     }
-    tool.schema.emplace(std::move(*compiled));
-    tool.declaration = {{"type", "function"}, {"name", name}, {"description", tool.about}, {"parameters", std::move(parameters)}};
+    auto shape = Schema::compile(without_patterns(parameters));
+    if (shape.has_error()) {
+        check.fault(check.line_of_key("params"), shape.error().what);
+        return std::nullopt;
+    }
+    tool.schema.emplace(std::move(*shape));
+    tool.declaration = {
+        {"type", "function"}, {"name", name}, {"description", tool.about}, {"parameters", std::move(parameters)}};
     return tool;
 }
 
@@ -279,7 +323,8 @@ std::optional<AgentEntry> read_agent(const FileCheck& check, const std::string& 
     agent.path = check.path;
     agent.name = text_of(check, *spec, "name", Need::optional, "", 200);
     if (agent.name.empty()) agent.name = name;
-    agent.prompt = text_of(check, *spec, "prompt", Need::required, "say who the agent is and how it works", prompt_bytes_max);
+    agent.prompt =
+        text_of(check, *spec, "prompt", Need::required, "say who the agent is and how it works", prompt_bytes_max);
     agent.greeting = text_of(check, *spec, "greeting", Need::optional, "", 2'000);
     agent.voice = text_of(check, *spec, "voice", Need::optional, "", 100);
     agent.model = text_of(check, *spec, "model", Need::optional, "", 100);
@@ -290,15 +335,22 @@ std::optional<AgentEntry> read_agent(const FileCheck& check, const std::string& 
 
     if (const Tree* vars = spec->find("vars")) {
         if (vars->kind != Tree::Kind::table || !vars->list.empty() || vars->has_other_keys) {
-            check.fault(check.line_of_key("vars"), "`vars`: expected names and values", "write: vars = { clinic = \"Smile Dental\" }");
+            check.fault(check.line_of_key("vars"), "`vars`: expected names and values",
+                        "write: vars = { clinic = \"Smile Dental\" }");
         } else {
             for (const auto& [key, value] : vars->fields) {
                 if (!is_identifier(key)) {
-                    check.fault(check.line_of_key("vars"), fmt::format("var `{}` is not a name", key), "use letters, digits and _");
+                    check.fault(check.line_of_key("vars"), fmt::format("var `{}` is not a name", key),
+                                "use letters, digits and _");
                 } else if (is_always_known(key)) {
-                    check.fault(check.line_of_key(key), fmt::format("var `{}` has a name that the runtime fills in itself", key), "choose another name");
+                    check.fault(check.line_of_key(key),
+                                fmt::format("var `{}` has a name that the runtime fills in itself", key),
+                                "choose another name");
                 } else if (value.kind == Tree::Kind::function) {
-                    check.fault(check.line_of_key(key), fmt::format("var `{}`: expected text, a number, true, false or a table, found a function", key));
+                    check.fault(
+                        check.line_of_key(key),
+                        fmt::format("var `{}`: expected text, a number, true, false or a table, found a function",
+                                    key));
                 } else {
                     agent.vars.emplace(key, to_json(value));
                 }
@@ -307,11 +359,13 @@ std::optional<AgentEntry> read_agent(const FileCheck& check, const std::string& 
     }
     if (const Tree* tools = spec->find("tools")) {
         if (tools->kind != Tree::Kind::table || !tools->fields.empty() || tools->has_other_keys) {
-            check.fault(check.line_of_key("tools"), "`tools`: expected a list of names", "write: tools = { \"check_slots\" }");
+            check.fault(check.line_of_key("tools"), "`tools`: expected a list of names",
+                        "write: tools = { \"check_slots\" }");
         } else {
             for (const auto& item : tools->list) {
                 if (item.kind != Tree::Kind::text) {
-                    check.fault(check.line_of_key("tools"), fmt::format("`tools`: expected the name of a tool, found {}", item.describe()));
+                    check.fault(check.line_of_key("tools"),
+                                fmt::format("`tools`: expected the name of a tool, found {}", item.describe()));
                 } else if (std::find(agent.tools.begin(), agent.tools.end(), item.text) != agent.tools.end()) {
                     check.fault(check.line_of_key("tools"), fmt::format("tool \"{}\" is listed twice", item.text));
                 } else {

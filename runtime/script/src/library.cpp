@@ -24,7 +24,8 @@ constexpr std::size_t scratch_memory_max = 64 * 1024 * 1024;
 
 bool is_file_name(std::string_view stem) {
     if (stem.empty() || stem.size() > 40) return false;
-    return std::all_of(stem.begin(), stem.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
+    return std::all_of(stem.begin(), stem.end(),
+                       [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
 }
 
 // "tools/check_slots.lua" -> text. Files that editors leave behind are passed over.
@@ -32,7 +33,8 @@ std::map<std::string, std::string> read_folder(const std::string& dir, std::vect
     std::map<std::string, std::string> sources;
     std::error_code error;
     if (!fs::is_directory(dir, error)) {
-        faults.push_back({dir, "there is no such folder", "set scripts.dir to the folder that holds agents/ and tools/"});
+        faults.push_back(
+            {dir, "there is no such folder", "set scripts.dir to the folder that holds agents/ and tools/"});
         return sources;
     }
     for (const std::string part : {"agents", "tools", "lib"}) {
@@ -48,7 +50,8 @@ std::map<std::string, std::string> read_folder(const std::string& dir, std::vect
             if (file.extension() != ".lua" || file.filename().string().starts_with(".")) continue;
             const std::string path = (fs::path(part) / fs::relative(file, root, error)).string();
             bool is_named_well = !error;
-            for (const auto& step : fs::path(path).parent_path()) is_named_well = is_named_well && is_file_name(step.string());
+            for (const auto& step : fs::path(path).parent_path())
+                is_named_well = is_named_well && is_file_name(step.string());
             if (!is_named_well || !is_file_name(file.stem().string())) {
                 faults.push_back({path, "the file's name must consist of a-z, 0-9 and _", "rename it"});
                 continue;
@@ -56,7 +59,8 @@ std::map<std::string, std::string> read_folder(const std::string& dir, std::vect
             const auto size = fs::file_size(file, error);
             std::ifstream in(file, std::ios::binary);
             if (error || !in || size > file_bytes_max || sources.size() >= files_max) {
-                faults.push_back({path, size > file_bytes_max ? "the file is larger than 1 MB" : "the file cannot be read", ""});
+                faults.push_back(
+                    {path, size > file_bytes_max ? "the file is larger than 1 MB" : "the file cannot be read", ""});
                 error.clear();
                 continue;
             }
@@ -76,7 +80,8 @@ std::string name_of(std::string_view path) {  // "tools/check_slots.lua" -> "che
 Fault fault_of(const std::string& path, const std::string& message) {
     const auto end = message.find(": ");
     const auto colon = message.find(".lua:");
-    if (end != std::string::npos && colon != std::string::npos && colon + 4 < end) return {message.substr(0, end), message.substr(end + 2), ""};
+    if (end != std::string::npos && colon != std::string::npos && colon + 4 < end)
+        return {message.substr(0, end), message.substr(end + 2), ""};
     if (message.starts_with(path + ": ")) return {path, message.substr(path.size() + 2), ""};
     return {path, message, ""};
 }
@@ -164,7 +169,8 @@ void check_agent(const FileCheck& check, AgentEntry& agent, const Bundle::Conten
         }
         if (content.files.contains("tools/" + name + ".lua")) continue;  // its own faults are reported
         const auto near = did_you_mean(name, tool_names);
-        check.fault(check.line_of_text("\"" + name + "\""), fmt::format("there is no tool \"{}\": no file tools/{}.lua", name, name),
+        check.fault(check.line_of_text("\"" + name + "\""),
+                    fmt::format("there is no tool \"{}\": no file tools/{}.lua", name, name),
                     near ? fmt::format("did you mean \"{}\"?", *near) : "");
     }
     std::vector<std::string> var_names{"today", "now", "weekday", "caller"};
@@ -175,15 +181,20 @@ void check_agent(const FileCheck& check, AgentEntry& agent, const Bundle::Conten
             if (is_always_known(name) || !reported.insert(name).second) continue;
             const int line = check.line_of_text("{" + name + "}");
             if (const auto* value = agent.vars.if_contains(name)) {
-                if (!shown(*value)) check.fault(line, fmt::format("{{{}}} is a table and cannot be put into a text", name), "use a var that is text or a number");
+                if (!shown(*value))
+                    check.fault(line, fmt::format("{{{}}} is a table and cannot be put into a text", name),
+                                "use a var that is text or a number");
                 continue;
             }
             const auto near = did_you_mean(name, var_names);
-            check.fault(line, fmt::format("unknown var {{{}}}", name), near ? fmt::format("did you mean {{{}}}?", *near) : "add it to `vars`, with a value for when nothing else is set");
+            check.fault(line, fmt::format("unknown var {{{}}}", name),
+                        near ? fmt::format("did you mean {{{}}}?", *near)
+                             : "add it to `vars`, with a value for when nothing else is set");
         }
     }
     std::string problem;
-    if (!zone_of(agent.vars, problem)) check.fault(check.line_of_key("time_zone"), "vars.time_zone: " + problem, zone_remedy);
+    if (!zone_of(agent.vars, problem))
+        check.fault(check.line_of_key("time_zone"), "vars.time_zone: " + problem, zone_remedy);
 }
 
 std::vector<Fault> check_settings(const Bundle::Content& content, const config::AgentSettings& settings) {
@@ -197,7 +208,8 @@ std::vector<Fault> check_settings(const Bundle::Content& content, const config::
         for (const auto& [name, entry] : content.agents) names.push_back(name);
         const std::string wanted = settings.script.empty() ? settings.name : settings.script;
         const auto near = did_you_mean(wanted, names);
-        fault(fmt::format("there is no script agents/{}.lua", wanted), near ? fmt::format("did you mean \"{}\"?", *near) : "");
+        fault(fmt::format("there is no script agents/{}.lua", wanted),
+              near ? fmt::format("did you mean \"{}\"?", *near) : "");
         return faults;
     }
     std::vector<std::string> names;
@@ -216,7 +228,8 @@ std::vector<Fault> check_settings(const Bundle::Content& content, const config::
     for (const auto* text : {&agent->prompt, &agent->greeting, &settings.greeting}) {
         for (const auto& name : names_in(*text)) {
             const auto* value = vars.if_contains(name);
-            if (value != nullptr && !shown(*value) && seen.insert(name).second) fault(fmt::format("vars.{}: expected text or a number, because it is put into a text", name));
+            if (value != nullptr && !shown(*value) && seen.insert(name).second)
+                fault(fmt::format("vars.{}: expected text or a number, because it is put into a text", name));
         }
     }
     std::string problem;
@@ -240,7 +253,9 @@ const AgentEntry* Bundle::Content::agent_for(const config::AgentSettings& settin
 Bundle::Bundle(std::unique_ptr<const Content> content) : content_(std::move(content)) {}
 Bundle::~Bundle() = default;
 
-const std::string& Bundle::version() const { return content_->version; }
+const std::string& Bundle::version() const {
+    return content_->version;
+}
 
 std::vector<std::string> Bundle::agents() const {
     std::vector<std::string> names;
@@ -259,7 +274,9 @@ const json::object* Bundle::tool(std::string_view name) const {
     return found == content_->tools.end() ? nullptr : &found->second.declaration;
 }
 
-std::vector<Fault> Bundle::check(const config::AgentSettings& settings) const { return check_settings(*content_, settings); }
+std::vector<Fault> Bundle::check(const config::AgentSettings& settings) const {
+    return check_settings(*content_, settings);
+}
 
 // ---- Library ----------------------------------------------------------------------------------
 
@@ -289,12 +306,16 @@ Library::Loaded<std::shared_ptr<const Bundle>> Library::build(const std::string&
         const auto failed = vm ? run_scratch(*vm, run, "inspect", path) : "not enough memory to load the file";
         if (failed) {
             Fault fault = fault_of(path, *failed);
-            const bool is_known = std::any_of(faults.begin(), faults.end(), [&](const Fault& one) { return one.where == fault.where && one.what == fault.what; });
+            const bool is_known = std::any_of(faults.begin(), faults.end(), [&](const Fault& one) {
+                return one.where == fault.where && one.what == fault.what;
+            });
             if (!is_known) faults.push_back(std::move(fault));  // a broken lib is reported once, not by all who use it
         } else if (path.starts_with("tools/")) {
-            if (auto tool = read_tool(check, name_of(path), run.tree)) content->tools.emplace(name_of(path), std::move(*tool));
+            if (auto tool = read_tool(check, name_of(path), run.tree))
+                content->tools.emplace(name_of(path), std::move(*tool));
         } else if (path.starts_with("agents/")) {
-            if (auto agent = read_agent(check, name_of(path), run.tree)) content->agents.emplace(name_of(path), std::move(*agent));
+            if (auto agent = read_agent(check, name_of(path), run.tree))
+                content->agents.emplace(name_of(path), std::move(*agent));
         }
     }
     for (auto& [name, agent] : content->agents) {
@@ -304,7 +325,8 @@ Library::Loaded<std::shared_ptr<const Bundle>> Library::build(const std::string&
     if (faults.empty()) {
         for (const auto& [name, agent] : content->agents) {
             const FileCheck check{agent.path, sources.at(agent.path), faults};
-            for (auto& what : check_vars(*content, agent, agent.vars)) check.fault(check.line_of_key("vars"), "vars." + what);
+            for (auto& what : check_vars(*content, agent, agent.vars))
+                check.fault(check.line_of_key("vars"), "vars." + what);
         }
     }
     if (faults.empty()) {
@@ -333,7 +355,8 @@ std::shared_ptr<const Bundle> Library::current() const {
 Library::Loaded<std::shared_ptr<const Bundle>> Library::reload() {
     auto built = build(dir_, agents_);
     if (built.has_error()) {
-        for (const auto& fault : built.error()) log::error("script.reload_refused", {{"fault", fault.text()}, {"serving", current()->version()}});
+        for (const auto& fault : built.error())
+            log::error("script.reload_refused", {{"fault", fault.text()}, {"serving", current()->version()}});
         return built;
     }
     {

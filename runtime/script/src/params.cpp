@@ -45,7 +45,9 @@ json::value plain_number(double number) {
     return number;
 }
 
-std::string number_text(double number) { return json::serialize(plain_number(number)); }
+std::string number_text(double number) {
+    return json::serialize(plain_number(number));
+}
 
 std::string joined(const std::vector<std::string>& words) {
     std::string text;
@@ -121,8 +123,10 @@ json::object schema_of_one(const Param& param) {
 }
 
 std::string bounds_problem(const Param& param, double size, std::string_view unit, const json::value& value) {
-    if (param.min && size < *param.min) return fmt::format("expected at least {}{}, found {}", number_text(*param.min), unit, found(value));
-    if (param.max && size > *param.max) return fmt::format("expected at most {}{}, found {}", number_text(*param.max), unit, found(value));
+    if (param.min && size < *param.min)
+        return fmt::format("expected at least {}{}, found {}", number_text(*param.min), unit, found(value));
+    if (param.max && size > *param.max)
+        return fmt::format("expected at most {}{}, found {}", number_text(*param.max), unit, found(value));
     return {};
 }
 
@@ -141,7 +145,8 @@ std::string phone_problem(std::string_view text) {
     return fmt::format("expected a phone number like +15551234567, found \"{}\"", shortened(text, 60));
 }
 
-void check_fields(const std::vector<Param>& params, const std::string& path, json::object& arguments, std::vector<std::string>& problems);
+void check_fields(const std::vector<Param>& params, const std::string& path, json::object& arguments,
+                  std::vector<std::string>& problems);
 
 // Checks `value` and brings it into the form scripts get.
 void check_one(const Param& param, const std::string& path, json::value& value, std::vector<std::string>& problems) {
@@ -157,9 +162,11 @@ void check_one(const Param& param, const std::string& path, json::value& value, 
         case Kind::text: {
             if (!is_text("text")) return;
             const std::string_view text = value.get_string();
-            const auto characters = std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
+            const auto characters = std::count_if(
+                text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
             if (param.is_required && trim(text).empty()) return problem("expected text, found \"\"");
-            if (!param.max && text.size() > default_text_max) return problem(fmt::format("expected at most {} characters", default_text_max));
+            if (!param.max && text.size() > default_text_max)
+                return problem(fmt::format("expected at most {} characters", default_text_max));
             return problem(bounds_problem(param, static_cast<double>(characters), " characters", value));
         }
         case Kind::integer:
@@ -167,7 +174,8 @@ void check_one(const Param& param, const std::string& path, json::value& value, 
             const char* expected = param.kind == Kind::integer ? "a whole number" : "a number";
             if (!value.is_number()) return problem(fmt::format("expected {}, found {}", expected, found(value)));
             const double number = value.to_number<double>();
-            if (param.kind == Kind::integer && std::trunc(number) != number) return problem(fmt::format("expected {}, found {}", expected, found(value)));
+            if (param.kind == Kind::integer && std::trunc(number) != number)
+                return problem(fmt::format("expected {}, found {}", expected, found(value)));
             return problem(bounds_problem(param, number, "", value));
         }
         case Kind::yes_no:
@@ -176,7 +184,8 @@ void check_one(const Param& param, const std::string& path, json::value& value, 
         case Kind::date: {
             if (!is_text("a date like 2026-12-01")) return;
             const std::string_view text = value.get_string();
-            if (!looks_like_date(text)) return problem(fmt::format("expected a date like 2026-12-01, found {}", found(value)));
+            if (!looks_like_date(text))
+                return problem(fmt::format("expected a date like 2026-12-01, found {}", found(value)));
             if (!parse_date(text)) return problem(fmt::format("there is no day {}", text));
             return;
         }
@@ -188,10 +197,13 @@ void check_one(const Param& param, const std::string& path, json::value& value, 
             return;
         }
         case Kind::phone:
-            if (is_text("a phone number like +15551234567")) problem(phone_problem(std::string_view(value.get_string())));
+            if (is_text("a phone number like +15551234567"))
+                problem(phone_problem(std::string_view(value.get_string())));
             return;
         case Kind::choice: {
-            if (value.is_string() && std::find(param.choices.begin(), param.choices.end(), std::string_view(value.get_string())) != param.choices.end()) return;
+            if (value.is_string() && std::find(param.choices.begin(), param.choices.end(),
+                                               std::string_view(value.get_string())) != param.choices.end())
+                return;
             return problem(fmt::format("expected one of {}, found {}", joined(param.choices), found(value)));
         }
         case Kind::list: {
@@ -210,13 +222,15 @@ void check_one(const Param& param, const std::string& path, json::value& value, 
     }
 }
 
-void check_fields(const std::vector<Param>& params, const std::string& path, json::object& arguments, std::vector<std::string>& problems) {
+void check_fields(const std::vector<Param>& params, const std::string& path, json::object& arguments,
+                  std::vector<std::string>& problems) {
     std::vector<std::string> names;
     for (const auto& param : params) names.push_back(param.name);
     for (auto it = arguments.begin(); it != arguments.end() && problems.size() < problems_max;) {
         const std::string_view name = it->key();
         if (std::find(names.begin(), names.end(), name) == names.end()) {
-            std::string what = fmt::format("{}{}: there is no such argument", path.empty() ? "" : path + ".", shortened(name, 60));
+            std::string what =
+                fmt::format("{}{}: there is no such argument", path.empty() ? "" : path + ".", shortened(name, 60));
             if (const auto near = did_you_mean(name, names)) {
                 what += fmt::format("; did you mean {}?", *near);
             } else {
@@ -238,7 +252,8 @@ void check_fields(const std::vector<Param>& params, const std::string& path, jso
         } else if (!param.default_value.is_null()) {
             arguments[param.name] = param.default_value;
         } else if (param.is_required) {
-            problems.push_back(param.about.empty() ? full + ": is required" : fmt::format("{}: is required: {}", full, param.about));
+            problems.push_back(param.about.empty() ? full + ": is required"
+                                                   : fmt::format("{}: is required: {}", full, param.about));
         }
     }
 }

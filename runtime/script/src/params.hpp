@@ -18,10 +18,10 @@ struct Param {
     Kind kind = Kind::text;
     std::string about;
     bool is_required = false;
-    json::value default_value;             // null: none
-    std::optional<double> min, max;        // of the number, the text's length, or the list's
-    std::vector<std::string> choices;      // of a choice
-    std::vector<Param> parts;              // of an object: its fields; of a list: one, its items
+    json::value default_value;         // null: none
+    std::optional<double> min, max;    // of the number, the text's length, or the list's
+    std::vector<std::string> choices;  // of a choice
+    std::vector<Param> parts;          // of an object: its fields; of a list: one, its items
     int line = 0;
 };
 

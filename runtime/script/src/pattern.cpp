@@ -159,9 +159,11 @@ std::size_t Matcher::back_reference(std::size_t at, unsigned char digit) {
         return fail("invalid capture index");
     }
     const Capture& capture = captures_[static_cast<std::size_t>(index)];
-    const auto length = capture.length < 0 ? std::size_t{0} : static_cast<std::size_t>(capture.length);
+    if (capture.length == Capture::position) return no_match;  // as in LuaJIT
+    const auto length = static_cast<std::size_t>(capture.length);
     steps_ += length / 16;
-    if (subject_.size() - at < length || subject_.substr(at, length) != subject_.substr(capture.start, length)) return no_match;
+    if (subject_.size() - at < length || subject_.substr(at, length) != subject_.substr(capture.start, length))
+        return no_match;
     return at + length;
 }
 
@@ -180,7 +182,8 @@ std::size_t Matcher::match(std::size_t at, std::size_t p) {
         if (p >= pattern_.size()) return at;
         switch (pattern_[p]) {
             case '(':
-                if (p + 1 < pattern_.size() && pattern_[p + 1] == ')') return open_capture(at, p + 2, Capture::position);
+                if (p + 1 < pattern_.size() && pattern_[p + 1] == ')')
+                    return open_capture(at, p + 2, Capture::position);
                 return open_capture(at, p + 1, Capture::unclosed);
             case ')': return close_capture(at, p + 1);
             case '$':

@@ -174,6 +174,8 @@ return entries
 
 }  // namespace
 
-Checked<std::string> compile_prelude() { return compile(std::string(prelude_path), prelude); }
+Checked<std::string> compile_prelude() {
+    return compile(std::string(prelude_path), prelude);
+}
 
 }  // namespace parley::script

@@ -8,13 +8,16 @@ namespace {
 
 constexpr std::array always_known{"today", "now", "weekday", "caller"};
 
-bool is_name_char(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }
+bool is_name_char(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
 
 // The name in "{name}" at `at`; empty when there is none. Other braces, as in JSON, are plain text.
 std::string_view name_at(std::string_view text, std::size_t at) {
     std::size_t end = at + 1;
     while (end < text.size() && is_name_char(text[end])) ++end;
-    if (end == at + 1 || end >= text.size() || text[end] != '}' || (text[at + 1] >= '0' && text[at + 1] <= '9')) return {};
+    if (end == at + 1 || end >= text.size() || text[end] != '}' || (text[at + 1] >= '0' && text[at + 1] <= '9'))
+        return {};
     return text.substr(at + 1, end - at - 1);
 }
 
@@ -55,7 +58,8 @@ bool is_always_known(std::string_view name) {
 
 std::vector<std::string> names_in(std::string_view text) {
     std::vector<std::string> names;
-    walk(text, [](std::string_view) {}, [&](std::string_view name) { names.emplace_back(name); });
+    walk(
+        text, [](std::string_view) {}, [&](std::string_view name) { names.emplace_back(name); });
     return names;
 }
 

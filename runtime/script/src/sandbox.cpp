@@ -9,8 +9,9 @@ namespace parley::script {
 namespace {
 
 // pcall and xpcall are wrapped by the prelude.
-constexpr std::array base_names{"assert", "error",    "getmetatable", "ipairs",   "next", "pairs", "pcall", "rawequal", "rawget",
-                                "rawset", "select",   "setmetatable", "tostring", "type", "unpack"};
+constexpr std::array base_names{"assert", "error",        "getmetatable", "ipairs", "next",
+                                "pairs",  "pcall",        "rawequal",     "rawget", "rawset",
+                                "select", "setmetatable", "tostring",     "type",   "unpack"};
 constexpr std::array string_names{"byte", "char", "len", "sub"};
 constexpr std::size_t number_text_max = 1'000;  // tonumber reads its whole text without looking at the clock
 

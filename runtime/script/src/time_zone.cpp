@@ -32,7 +32,9 @@ std::int64_t big_endian(std::string_view bytes, std::size_t at, std::size_t size
 
 std::optional<Counts> read_header(std::string_view bytes) {
     if (bytes.size() < header_size || bytes.substr(0, 4) != "TZif" || bytes[4] < '2') return std::nullopt;
-    const auto count = [&](std::size_t index) { return static_cast<std::size_t>(static_cast<std::uint32_t>(big_endian(bytes, 20 + 4 * index, 4))); };
+    const auto count = [&](std::size_t index) {
+        return static_cast<std::size_t>(static_cast<std::uint32_t>(big_endian(bytes, 20 + 4 * index, 4)));
+    };
     const Counts counts{count(0), count(1), count(2), count(3), count(4), count(5)};
     for (const std::size_t one : {counts.isut, counts.isstd, counts.leap, counts.time, counts.type, counts.chars}) {
         if (one > zone_bytes_max) return std::nullopt;
@@ -41,9 +43,11 @@ std::optional<Counts> read_header(std::string_view bytes) {
 }
 
 bool is_safe_name(std::string_view name) {
-    if (name.empty() || name.size() > 64 || name.front() == '/' || name.find("..") != std::string_view::npos) return false;
+    if (name.empty() || name.size() > 64 || name.front() == '/' || name.find("..") != std::string_view::npos)
+        return false;
     return std::all_of(name.begin(), name.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '/' || c == '_' || c == '-' || c == '+';
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '/' || c == '_' ||
+               c == '-' || c == '+';
     });
 }
 
@@ -73,7 +77,8 @@ struct TimeZone::RuleReader {
     int number(int at_most) {
         const std::size_t start = at;
         int value = 0;
-        while (at < text.size() && text[at] >= '0' && text[at] <= '9' && at - start < 4) value = value * 10 + (text[at++] - '0');
+        while (at < text.size() && text[at] >= '0' && text[at] <= '9' && at - start < 4)
+            value = value * 10 + (text[at++] - '0');
         if (at == start || value > at_most) is_good = false;
         return value;
     }

@@ -25,7 +25,8 @@ std::string join_path(std::string_view path, std::string_view name) {
 
 class JsonReader {
  public:
-    JsonReader(lua_State* L, const ReadLimits& limits, std::string& problem) : L_(L), limits_(limits), problem_(problem) {}
+    JsonReader(lua_State* L, const ReadLimits& limits, std::string& problem)
+        : L_(L), limits_(limits), problem_(problem) {}
 
     bool read(int index, const std::string& path, int depth, json::value& out) {
         if (++values_ > limits_.values_max) return refuse(path, "has too many values");
@@ -176,7 +177,8 @@ class TreeReader {
                     lua_pop(L_, 2);
                     return false;
                 }
-            } else if (lua_type(L_, -2) != LUA_TNUMBER || lua_tonumber(L_, -2) < 1 || lua_tonumber(L_, -2) > static_cast<double>(length)) {
+            } else if (lua_type(L_, -2) != LUA_TNUMBER || lua_tonumber(L_, -2) < 1 ||
+                       lua_tonumber(L_, -2) > static_cast<double>(length)) {
                 out.has_other_keys = true;
             }
         }

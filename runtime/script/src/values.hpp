@@ -19,7 +19,7 @@ namespace parley::script {
 constexpr int value_depth_max = 16;
 
 struct ReadLimits {
-    std::size_t bytes_max = 64 * 1024;   // of text and names together
+    std::size_t bytes_max = 64 * 1024;  // of text and names together
     std::size_t values_max = 20'000;
 };
 
@@ -30,12 +30,12 @@ struct Tree {
     double number = 0;
     std::string text;
     bool is_list_marked = false;
-    std::vector<Tree> list;                             // t[1] .. t[n]
-    std::vector<std::pair<std::string, Tree>> fields;   // in order of name
-    bool has_other_keys = false;                        // neither text nor 1..n
+    std::vector<Tree> list;                            // t[1] .. t[n]
+    std::vector<std::pair<std::string, Tree>> fields;  // in order of name
+    bool has_other_keys = false;                       // neither text nor 1..n
 
     const Tree* find(std::string_view name) const;
-    std::string describe() const;                       // "the text \"abc\"", "a list", "nothing"
+    std::string describe() const;  // "the text \"abc\"", "a list", "nothing"
 };
 
 // Creates the mark for lists in a new VM.

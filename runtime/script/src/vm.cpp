@@ -53,14 +53,17 @@ Checked<std::string> compile(const std::string& path, std::string_view source) {
     const std::string name = path == prelude_path ? "=" + path : "@" + path;
     // Mode "t": bytecode in a file could corrupt memory and is refused.
     if (luaL_loadbufferx(state.get(), source.data(), source.size(), name.c_str(), "t") != 0) {
-        const char* message = lua_type(state.get(), -1) == LUA_TSTRING ? lua_tostring(state.get(), -1) : "cannot be read";
+        const char* message =
+            lua_type(state.get(), -1) == LUA_TSTRING ? lua_tostring(state.get(), -1) : "cannot be read";
         std::string_view text(message);
         // "tools/x.lua:17: '=' expected near 'end'"
         if (text.starts_with(path + ":")) {
             const auto end = text.find(": ", path.size());
-            if (end != std::string_view::npos) return Fault{std::string(text.substr(0, end)), std::string(text.substr(end + 2)), ""};
+            if (end != std::string_view::npos)
+                return Fault{std::string(text.substr(0, end)), std::string(text.substr(end + 2)), ""};
         }
-        return Fault{path, std::string(text), source.starts_with("\033LJ") ? "scripts are text; bytecode is not accepted" : ""};
+        return Fault{path, std::string(text),
+                     source.starts_with("\033LJ") ? "scripts are text; bytecode is not accepted" : ""};
     }
     std::string bytecode;
     lua_dump(state.get(), append_dump, &bytecode);
@@ -156,7 +159,9 @@ void* Vm::allocate(void* self, void* block, std::size_t old_size, std::size_t ne
     return result;
 }
 
-void Vm::arm(lua_State* L, int instructions) { lua_sethook(L, &Vm::hook, LUA_MASKCOUNT, instructions); }
+void Vm::arm(lua_State* L, int instructions) {
+    lua_sethook(L, &Vm::hook, LUA_MASKCOUNT, instructions);
+}
 
 bool Vm::is_over_budget(std::chrono::nanoseconds cpu_max) {
     return running_->cpu_used + (thread_cpu() - cpu_at_resume_) > cpu_max;

@@ -33,7 +33,7 @@ struct lua_Debug;
 namespace parley::script {
 
 using Bytecode = std::map<std::string, std::string, std::less<>>;  // "tools/check_slots.lua" -> bytecode
-constexpr std::string_view prelude_path = "parley";                // our own Lua code; its frames are not shown to people
+constexpr std::string_view prelude_path = "parley";  // our own Lua code; its frames are not shown to people
 
 // Compiles text; where and what is wrong otherwise. `path` becomes the name in messages.
 Checked<std::string> compile(const std::string& path, std::string_view source);
@@ -53,33 +53,33 @@ enum class Kill { none, cpu, unyielding, memory };
 
 // One handler's way through the VM: what goes in, what comes out, what it has used.
 struct Run {
-    std::string what;                       // "tools/check_slots.lua", for the log
+    std::string what;  // "tools/check_slots.lua", for the log
     std::chrono::nanoseconds cpu_max{};
-    bool may_wait = true;                   // false: db calls are mistakes here
+    bool may_wait = true;  // false: db calls are mistakes here
     json::object arguments;
 
-    Request request;                        // after Step::waiting
-    Answer answer;                          // to be set before the next resume
-    std::vector<call::Event> events;        // what the script asked of the call
+    Request request;                  // after Step::waiting
+    Answer answer;                    // to be set before the next resume
+    std::vector<call::Event> events;  // what the script asked of the call
 
     json::value output;
-    Tree tree;                              // of a file that was inspected
-    std::string sentence;                   // of fail()
+    Tree tree;             // of a file that was inspected
+    std::string sentence;  // of fail()
     bool gave_up = false;
-    std::optional<json::object> vars;       // as they were when the handler finished
+    std::optional<json::object> vars;  // as they were when the handler finished
 
     Kill kill = Kill::none;
-    std::string error;                      // with file and line
+    std::string error;  // with file and line
     std::string traceback;
     std::chrono::nanoseconds cpu_used{};
     int queries = 0;
     int log_lines = 0;
-    std::vector<std::string> opening;       // files whose top level is being run; nothing may wait there
+    std::vector<std::string> opening;  // files whose top level is being run; nothing may wait there
 
  private:
     friend class Vm;
     lua_State* thread_ = nullptr;
-    int anchor_ = 0;                        // keeps the coroutine alive in the registry
+    int anchor_ = 0;  // keeps the coroutine alive in the registry
     bool is_started_ = false;
 };
 
@@ -95,16 +95,16 @@ class Vm : public std::enable_shared_from_this<Vm> {
         std::string call_sid, from, to;
         json::object vars;
         std::function<WallTime()> wall_now;
-        std::shared_ptr<const TimeZone> zone;   // of time.today() and time.now() without a name
+        std::shared_ptr<const TimeZone> zone;  // of time.today() and time.now() without a name
         std::optional<std::uint64_t> random_seed;
-        bool has_call = true;                   // false: a scratch VM, nothing is logged
+        bool has_call = true;  // false: a scratch VM, nothing is logged
     };
     enum class Step {
         finished,
-        failed,    // an error in the script: `error` and `traceback` are set
-        waiting,   // `request` is set: carry it out, set `answer`, resume
-        paused,    // the slice is over: resume later
-        killed,    // broke a limit: never resume; drop the VM
+        failed,   // an error in the script: `error` and `traceback` are set
+        waiting,  // `request` is set: carry it out, set `answer`, resume
+        paused,   // the slice is over: resume later
+        killed,   // broke a limit: never resume; drop the VM
     };
 
     // `files` outlives the VM. Null when the memory limit is too small even for an empty VM.
@@ -119,9 +119,9 @@ class Vm : public std::enable_shared_from_this<Vm> {
     Step resume(Run& run);
     // Resumes until it neither pauses nor waits: for scratch VMs and on_end. Waiting ends it.
     Step resume_to_end(Run& run);
-    void forget(Run& run);         // the coroutine will not be resumed
+    void forget(Run& run);  // the coroutine will not be resumed
 
-    void collect();                // a full collection
+    void collect();  // a full collection
     std::size_t memory_used() const { return used_; }
 
     // ---- for the bound functions --------------------------------------------------------------
@@ -157,7 +157,7 @@ class Vm : public std::enable_shared_from_this<Vm> {
     void* (*own_allocate_)(void*, void*, std::size_t, std::size_t) = nullptr;  // LuaJIT's own
     void* own_data_ = nullptr;
     std::size_t used_ = 0;
-    int entries_ = 0;              // registry reference of the prelude's table of entries
+    int entries_ = 0;  // registry reference of the prelude's table of entries
 
     Run* running_ = nullptr;
     const char* stack_base_ = nullptr;

@@ -154,7 +154,7 @@ Checked<bool> OpenAiServer::Impl::listen() {
     auto listener = net::Server::listen(threads, std::move(wanted), std::move(handlers));
     if (!listener) return listener.error();
     server = std::move(*listener);
-    port = server->port();
+    if (port == 0) port = server->port();  // others read it: it does not change afterwards
     return true;
 }
 

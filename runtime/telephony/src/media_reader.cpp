@@ -57,9 +57,9 @@ class Scan {
         if (is_quoted) ++at_;
         const char* start = at_;
         std::int64_t value = 0;
-        while (at_ != end_ && *at_ >= '0' && *at_ <= '9') value = value * 10 + (*at_++ - '0');
+        while (at_ != end_ && at_ - start < digits_max && *at_ >= '0' && *at_ <= '9') value = value * 10 + (*at_++ - '0');
         const auto digits = at_ - start;
-        if (digits == 0 || digits > 15) return false;
+        if (digits == 0) return false;
         if (is_quoted) {
             if (at_ == end_ || *at_++ != '"') return false;
         } else if ((*start == '0' && digits > 1) || at_ == end_ || (*at_ != ',' && *at_ != '}' && !is_space(*at_))) {
@@ -79,6 +79,8 @@ class Scan {
     void skip_space() {
         while (at_ != end_ && is_space(*at_)) ++at_;
     }
+
+    static constexpr std::ptrdiff_t digits_max = 15;  // far from overflow; a longer one fails on its next digit
 
     const char* at_;
     const char* end_;

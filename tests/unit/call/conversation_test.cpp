@@ -496,7 +496,7 @@ TEST(Conversation, ApologisesWhenTheScriptIsBroken) {
     call.send(CallerAttached{});
     call.pass(1'000ms);
     EXPECT_EQ(call.played_ms, 800);
-    EXPECT_EQ(call.log.back(), "finish error provider_unavailable");
+    EXPECT_EQ(call.log.back(), "finish error agent_unavailable");
 }
 
 TEST(Conversation, TakesAStalledProviderForLost) {

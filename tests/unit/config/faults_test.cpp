@@ -155,14 +155,13 @@ TEST(Faults, ModelAddressMustBeHttpOrWebSocket) {
 }
 
 TEST(Faults, ScriptPathsStayInTheirFolder) {
-    for (const std::string path : {"../secrets", "a/../b", "/etc/passwd", "a//b", "a/", "Sarah", "sarah.lua", "a b", "a\\b"}) {
+    for (const std::string path : {"../secrets", "a/../b", "a/b", "/etc/passwd", "a//b", "a/", "Sarah", "sarah.lua", "a b", "a\\b"}) {
         const auto faults = faults_of("agents: {sarah: {script: '" + path + "'}}\nnumbers: {default: sarah}\n");
         ASSERT_THAT(faults, SizeIs(1)) << path;
-        EXPECT_THAT(faults[0], HasSubstr("parley.yaml:1: agents.sarah.script: expected a path of lower-case letters, "
-                                         "digits, _ and -, divided by /, without .lua, found "));
+        EXPECT_THAT(faults[0], HasSubstr("parley.yaml:1: agents.sarah.script: expected a file name of lower-case "
+                                         "letters, digits and _, without .lua, found "));
     }
-    EXPECT_EQ(settings_of("agents: {a: {script: clinics/north_2/front-desk}}\nnumbers: {default: a}\n").agents.at("a").script,
-              "clinics/north_2/front-desk");
+    EXPECT_EQ(settings_of("agents: {a: {script: front_desk_2}}\nnumbers: {default: a}\n").agents.at("a").script, "front_desk_2");
 }
 
 TEST(Faults, AgentNamesAreLowerCase) {

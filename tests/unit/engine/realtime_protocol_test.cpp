@@ -338,7 +338,7 @@ TEST(ClientEvents, SessionUpdateNamesEverything) {
     EXPECT_EQ(reparsed(session_update("session-1", setup)),
               reparsed(R"({"type":"session.update","event_id":"session-1","session":{
         "type":"realtime","output_modalities":["audio"],"instructions":"You answer calls for a \"bakery\".\n",
-        "audio":{"input":{"format":{"type":"audio/pcmu"},"noise_reduction":null,
+        "audio":{"input":{"format":{"type":"audio/pcmu"},
             "transcription":{"model":"gpt-transcribe","language":"en"},
             "turn_detection":{"type":"server_vad","threshold":0.5,"prefix_padding_ms":300,"silence_duration_ms":500,"idle_timeout_ms":null,
                 "create_response":true,"interrupt_response":true}},
@@ -353,7 +353,7 @@ TEST(ClientEvents, SessionUpdateWithPcmSemanticDetectionAndNoTranscription) {
     setup.turn_detection.eagerness = "low";
     const auto session = reparsed(session_update("s", setup)).at("session");
     EXPECT_EQ(session.at("audio").at("input"),
-              reparsed(R"({"format":{"type":"audio/pcm","rate":24000},"noise_reduction":null,"transcription":null,
+              reparsed(R"({"format":{"type":"audio/pcm","rate":24000},
         "turn_detection":{"type":"semantic_vad","eagerness":"low","create_response":true,"interrupt_response":true}})"));
     EXPECT_EQ(session.at("audio").at("output").at("format"), reparsed(R"({"type":"audio/pcm","rate":24000})"));
     EXPECT_EQ(session.at("tools"), json::array{});

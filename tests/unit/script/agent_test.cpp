@@ -19,7 +19,8 @@ TEST(Agent, FillsPromptAndGreeting) {
     TestCall call(bundle, settings);
     const auto profile = call.prepare();
     ASSERT_TRUE(profile);
-    EXPECT_EQ(profile->instructions, "At Riverside: Friday, 2026-11-20, 10:00 AM. +15550001111. 3 beds, Mon, Tue. {clinic} {\"a\": {}}");
+    EXPECT_EQ(profile->instructions,
+              "At Riverside: Friday, 2026-11-20, 10:00 AM. +15550001111. 3 beds, Mon, Tue. {clinic} {\"a\": {}}");
     EXPECT_EQ(profile->greeting, "Hello from Riverside.");
     EXPECT_EQ(profile->name, "Tess");
     EXPECT_EQ(profile->voice, "marin") << "the settings win";
@@ -71,7 +72,8 @@ TEST(Agent, RunsOnStartWhichMayAskTheDatabase) {
 }
 
 TEST(Agent, GoesOnWhenOnStartFails) {
-    for (const char* body : {"error('no')", "while true do end", "local x = nil; x.y = 1", "call.vars = {}", "local t = {} while true do t[#t+1] = #t .. 'xxxxxxxxxxxxxxxx' end"}) {
+    for (const char* body : {"error('no')", "while true do end", "local x = nil; x.y = 1", "call.vars = {}",
+                             "local t = {} while true do t[#t+1] = #t .. 'xxxxxxxxxxxxxxxx' end"}) {
         Probe probe("return { ok = true }", fmt::format("on_start = function(call) {} end", body));
         EXPECT_TRUE(probe.prepare()) << body;
         EXPECT_EQ(probe.run().text, R"({"ok":true})") << body;
@@ -88,7 +90,8 @@ TEST(Agent, GivesUpAnOnStartThatWaitsTooLong) {
 // ---- tools ------------------------------------------------------------------------------------
 
 TEST(Tool, GivesItsResultAsJson) {
-    EXPECT_EQ(result_of("return { b = 1, a = { 'x', 2.5, true }, n = nil, l = json.list {}, o = {} }").text, R"({"a":["x",2.5E0,true],"b":1,"l":[],"o":{}})");
+    EXPECT_EQ(result_of("return { b = 1, a = { 'x', 2.5, true }, n = nil, l = json.list {}, o = {} }").text,
+              R"({"a":["x",2.5E0,true],"b":1,"l":[],"o":{}})");
     EXPECT_EQ(result_of("return 'done'").text, R"("done")");
     EXPECT_EQ(result_of("").text, R"({"done":true})");
     EXPECT_EQ(result_of("return 9007199254740992").text, "9007199254740992");
@@ -115,14 +118,16 @@ TEST(Tool, TellsTheModelWhatIsWrongWithItsArguments) {
     EXPECT_EQ(message("{}"), "date: is required: The day the caller wants");
     EXPECT_EQ(message(R"({"date":null})"), "date: is required: The day the caller wants");
     EXPECT_EQ(message(""), "date: is required: The day the caller wants");
-    EXPECT_EQ(message(R"({"dat":"2026-12-01"})"), "dat: there is no such argument; did you mean date?; date: is required: The day the caller wants");
+    EXPECT_EQ(message(R"({"dat":"2026-12-01"})"),
+              "dat: there is no such argument; did you mean date?; date: is required: The day the caller wants");
     const std::string day = R"({"date":"2026-12-01",)";
     EXPECT_EQ(message(day + R"("at":"noonish"})"), "at: expected a time like 14:30 or 2:30 PM, found \"noonish\"");
     EXPECT_EQ(message(day + R"("count":2.5})"), "count: expected a whole number, found 2.5E0");
     EXPECT_EQ(message(day + R"("count":9})"), "count: expected at most 5, found 9");
     EXPECT_EQ(message(day + R"("count":"2"})"), "count: expected a whole number, found \"2\"");
     EXPECT_EQ(message(day + R"("kind":"huge"})"), "kind: expected one of small, large, found \"huge\"");
-    EXPECT_EQ(message(day + R"("phone":"call me"})"), "phone: expected a phone number like +15551234567, found \"call me\"");
+    EXPECT_EQ(message(day + R"("phone":"call me"})"),
+              "phone: expected a phone number like +15551234567, found \"call me\"");
     EXPECT_EQ(message(day + R"("sure":"yes"})"), "sure: expected true or false, found \"yes\"");
     EXPECT_EQ(message(day + R"("name":"Abcdef"})"), "name: expected at most 5 characters, found \"Abcdef\"");
     EXPECT_EQ(message(day + R"("list":["2026-12-01","x"]})"), "list[2]: expected a date like 2026-12-01, found \"x\"");
@@ -130,14 +135,17 @@ TEST(Tool, TellsTheModelWhatIsWrongWithItsArguments) {
     for (const char* bad : {"[]", "nonsense", "{\"date\":", "\"x\"", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["}) {
         EXPECT_EQ(message(bad), "the arguments are not a JSON object such as {\"name\": \"value\"}") << bad;
     }
-    EXPECT_EQ(message(std::string(100'000, ' ') + "{" + std::string(100'000, ' ')), "the arguments are not a JSON object such as {\"name\": \"value\"}");
+    EXPECT_EQ(message(std::string(100'000, ' ') + "{" + std::string(100'000, ' ')),
+              "the arguments are not a JSON object such as {\"name\": \"value\"}");
 
     EXPECT_EQ(probe.run(day + R"("at":"2:30 PM","phone":"+1 (555) 123-4567","name":null})").text,
               R"({"at":"14:30","date":"2026-12-01","kind":"small","phone":"+1 (555) 123-4567"})");
 }
 
 TEST(Tool, RejectsOnesTheAgentDoesNotHave) {
-    TestCall call(bundle_of({{"agents/tester.lua", agent_file()}, {"tools/probe.lua", tool_file("return 1")}, {"tools/other.lua", tool_file("return 1")}}));
+    TestCall call(bundle_of({{"agents/tester.lua", agent_file()},
+                             {"tools/probe.lua", tool_file("return 1")},
+                             {"tools/other.lua", tool_file("return 1")}}));
     ASSERT_TRUE(call.prepare());
     for (const char* name : {"other", "nothing", "", "../probe"}) {
         const auto output = call.run_tool(name);
@@ -160,18 +168,22 @@ TEST(Tool, HidesItsErrorFromTheModelAndLogsIt) {
     const std::string logged = testing::internal::GetCapturedStderr();
     EXPECT_FALSE(output.ok);
     EXPECT_EQ(output.text, failed_text);
-    EXPECT_THAT(logged, HasSubstr("tools/probe.lua:3: `reply` is nil, so it has no fields; check where it gets its value"));
+    EXPECT_THAT(logged,
+                HasSubstr("tools/probe.lua:3: `reply` is nil, so it has no fields; check where it gets its value"));
     EXPECT_THAT(logged, HasSubstr("call=CA1"));
     EXPECT_THAT(logged, HasSubstr("in function 'run'"));
 }
 
 TEST(Tool, RefusesResultsThatAreNotData) {
-    for (const char* body : {"return { f = print }", "return 0/0", "return { 1, 2, x = 3 }", "return { [1.5] = 1 }", "local t = {} t.t = t return t",
-                             "return { big = ('x'):rep(70000) }", "local t = {} for i = 1, 30000 do t[i] = i end return t"}) {
+    for (const char* body : {"return { f = print }", "return 0/0", "return { 1, 2, x = 3 }", "return { [1.5] = 1 }",
+                             "local t = {} t.t = t return t", "return { big = ('x'):rep(70000) }",
+                             "local t = {} for i = 1, 30000 do t[i] = i end return t"}) {
         const auto output = result_of(body);
         EXPECT_EQ(output.text, failed_text) << body;
     }
-    EXPECT_EQ(result_of("return 'a\\255b'").text, "\"a\xEF\xBF\xBD" "b\"");
+    EXPECT_EQ(result_of("return 'a\\255b'").text,
+              "\"a\xEF\xBF\xBD"
+              "b\"");
 }
 
 TEST(Tool, StopsAtItsDeadline) {
@@ -184,7 +196,8 @@ TEST(Tool, StopsAtItsDeadline) {
 }
 
 TEST(Tool, RunsWhileOthersWait) {
-    Probe probe("if args.slow then db.query('select 1') end return { slow = args.slow }", "", "params = { slow = param.yes_no { 'x' } },");
+    Probe probe("if args.slow then db.query('select 1') end return { slow = args.slow }", "",
+                "params = { slow = param.yes_no { 'x' } },");
     ASSERT_TRUE(probe.prepare());
     Output slow;
     bool is_slow_done = false;
@@ -215,8 +228,9 @@ TEST(Tool, SendsItsEventsBeforeItsResult) {
 }
 
 TEST(Tool, KeepsVarsFromRunToRunAndThroughAKill) {
-    Probe probe("if args.loop then call.vars.n = 99 while true do end end call.vars.n = call.vars.n + 1 return call.vars.n", "vars = { n = 0 }",
-                "params = { loop = param.yes_no { 'x' } },");
+    Probe probe(
+        "if args.loop then call.vars.n = 99 while true do end end call.vars.n = call.vars.n + 1 return call.vars.n",
+        "vars = { n = 0 }", "params = { loop = param.yes_no { 'x' } },");
     EXPECT_EQ(probe.run().text, "1");
     EXPECT_EQ(probe.run().text, "2");
     EXPECT_EQ(probe.run(R"({"loop":true})").text, failed_text);
@@ -226,7 +240,8 @@ TEST(Tool, KeepsVarsFromRunToRunAndThroughAKill) {
 
 TEST(Tool, SeesTheCallAndNothingMore) {
     EXPECT_EQ(result_of("return { call.from, call.to, call.sid }").text, R"(["+15550001111","+15550002222","CA1"])");
-    for (const char* body : {"return call.form", "call.from = 'x'", "call.vars = {}", "call.x = 1"}) EXPECT_EQ(result_of(body).text, failed_text) << body;
+    for (const char* body : {"return call.form", "call.from = 'x'", "call.vars = {}", "call.x = 1"})
+        EXPECT_EQ(result_of(body).text, failed_text) << body;
 }
 
 TEST(Agent, FiresNothingAfterDestruction) {
@@ -271,7 +286,9 @@ TEST(Agent, MayBeDestroyedByItsOwnEventsAndResults) {
 }
 
 TEST(Agent, RunsOnEndAtOnceAndSendsWhatItAsks) {
-    Probe probe("return 1", "on_end = function(call, outcome, reason) db.exec('insert', call.sid, outcome, reason) error('never reached') end");
+    Probe probe("return 1",
+                "on_end = function(call, outcome, reason) db.exec('insert', call.sid, outcome, reason) error('never "
+                "reached') end");
     ASSERT_TRUE(probe.prepare());
     probe.agent->ended("no_booking", "caller_hung_up");
     ASSERT_EQ(probe.database.statements.size(), 1u);

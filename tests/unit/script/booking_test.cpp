@@ -22,7 +22,8 @@ class Booking : public testing::Test {
         database_ = database_of(*store_);
     }
 
-    std::unique_ptr<TestCall> call(const std::string& sid = "CA1", json::object vars = {}, const std::string& from = "+15550001111") {
+    std::unique_ptr<TestCall> call(const std::string& sid = "CA1", json::object vars = {},
+                                   const std::string& from = "+15550001111") {
         config::AgentSettings settings;
         settings.name = "sarah";
         settings.vars = std::move(vars);
@@ -39,7 +40,9 @@ class Booking : public testing::Test {
     }
     json::array sql(const std::string& text) {
         std::promise<json::array> rows;
-        store_->query({text, {}}, [&](store::QueryResult result) { rows.set_value(result ? result->rows : json::array{result.error().message}); });
+        store_->query({text, {}}, [&](store::QueryResult result) {
+            rows.set_value(result ? result->rows : json::array{result.error().message});
+        });
         return rows.get_future().get();
     }
     static std::string book(const char* date, const char* time, const char* name = "Jo Smith") {
@@ -56,7 +59,9 @@ TEST_F(Booking, IntroducesSarah) {
     const auto profile = call->prepare();
     ASSERT_TRUE(profile);
     EXPECT_EQ(profile->name, "Sarah");
-    EXPECT_EQ(profile->greeting, "Thank you for calling Riverside. This is Sarah, the clinic's virtual assistant. How can I help you today?");
+    EXPECT_EQ(
+        profile->greeting,
+        "Thank you for calling Riverside. This is Sarah, the clinic's virtual assistant. How can I help you today?");
     EXPECT_THAT(profile->instructions, HasSubstr("Today is Friday, 2026-11-20, and it is 10:00 AM at the clinic."));
     EXPECT_EQ(profile->tools.size(), 5u);
 }
@@ -66,9 +71,10 @@ TEST_F(Booking, OffersTheSlotsOfADay) {
     ready(*call);
     const auto output = call->run_tool("check_slots", R"({"date":"2026-11-24"})");
     EXPECT_TRUE(output.ok);
-    EXPECT_EQ(output.text,
-              R"({"available_slots":["9:00 AM","9:30 AM","10:00 AM","10:30 AM","11:00 AM","11:30 AM","1:00 PM","1:30 PM","2:00 PM","2:30 PM","3:00 PM","3:30 PM","4:00 PM","4:30 PM"],)"
-              R"("date":"2026-11-24","spoken_date":"Tuesday, November 24th"})");
+    EXPECT_EQ(
+        output.text,
+        R"({"available_slots":["9:00 AM","9:30 AM","10:00 AM","10:30 AM","11:00 AM","11:30 AM","1:00 PM","1:30 PM","2:00 PM","2:30 PM","3:00 PM","3:30 PM","4:00 PM","4:30 PM"],)"
+        R"("date":"2026-11-24","spoken_date":"Tuesday, November 24th"})");
 }
 
 TEST_F(Booking, OffersNothingThatIsPastOrClosed) {
@@ -84,8 +90,9 @@ TEST_F(Booking, OffersNothingThatIsPastOrClosed) {
     EXPECT_EQ(reason("2026-12-25"), "We are closed on Friday, December 25th.");
     EXPECT_EQ(reason("2027-02-19"), "Appointments can be booked at most 90 days ahead.");
     // Today, at 10:00: the slot that begins now is gone.
-    EXPECT_EQ(call->run_tool("check_slots", R"({"date":"2026-11-20"})").at("available_slots"),
-              R"(["10:30 AM","11:00 AM","11:30 AM","1:00 PM","1:30 PM","2:00 PM","2:30 PM","3:00 PM","3:30 PM","4:00 PM","4:30 PM"])");
+    EXPECT_EQ(
+        call->run_tool("check_slots", R"({"date":"2026-11-20"})").at("available_slots"),
+        R"(["10:30 AM","11:00 AM","11:30 AM","1:00 PM","1:30 PM","2:00 PM","2:30 PM","3:00 PM","3:30 PM","4:00 PM","4:30 PM"])");
     call->now = utc(2026, 11, 20, 21, 45);
     EXPECT_EQ(reason("2026-11-20"), "There are no more appointments today.");
 }
@@ -95,13 +102,17 @@ TEST_F(Booking, CountsDaysInTheClinicsZone) {
     ready(*call);
     call->now = utc(2026, 11, 21, 4, 30);  // still Friday evening in New York
     EXPECT_EQ(call->run_tool("check_slots", R"({"date":"2026-11-20"})").at("reason"), "We are closed on Fridays.");
-    EXPECT_EQ(call->run_tool("check_slots", R"({"date":"2026-11-21"})").at("available_slots"), R"(["9:00 AM","9:30 AM"])");
+    EXPECT_EQ(call->run_tool("check_slots", R"({"date":"2026-11-21"})").at("available_slots"),
+              R"(["9:00 AM","9:30 AM"])");
 }
 
 TEST_F(Booking, FollowsTheVars) {
-    auto call = this->call("CA1", {{"slot_minutes", 45}, {"hours", json::object{{"tuesday", "08:00-10:00, 14:00-16:00"}}}, {"breaks", json::array{"14:30-14:45"}}});
+    auto call = this->call("CA1", {{"slot_minutes", 45},
+                                   {"hours", json::object{{"tuesday", "08:00-10:00, 14:00-16:00"}}},
+                                   {"breaks", json::array{"14:30-14:45"}}});
     ready(*call);
-    EXPECT_EQ(call->run_tool("check_slots", R"({"date":"2026-11-24"})").at("available_slots"), R"(["8:00 AM","8:45 AM","2:45 PM"])");
+    EXPECT_EQ(call->run_tool("check_slots", R"({"date":"2026-11-24"})").at("available_slots"),
+              R"(["8:00 AM","8:45 AM","2:45 PM"])");
 }
 
 TEST_F(Booking, BooksAndStoresWhatWasGiven) {
@@ -114,11 +125,20 @@ TEST_F(Booking, BooksAndStoresWhatWasGiven) {
     EXPECT_EQ(output.at("spoken_date"), "Tuesday, November 24th");
     EXPECT_EQ(output.at("time"), "2:00 PM");
     EXPECT_THAT(call->events.lines, ElementsAre("outcome appointment_booked"));
-    const auto rows = sql("SELECT customer_name, phone_number, appointment_date, appointment_time, confirmation_number, call_sid, status, calendar FROM appointments");
+    const auto rows =
+        sql("SELECT customer_name, phone_number, appointment_date, appointment_time, confirmation_number, call_sid, "
+            "status, calendar FROM appointments");
     ASSERT_EQ(rows.size(), 1u);
-    EXPECT_EQ(rows[0], (json::object{{"customer_name", "Siobhán O'Brien-Müller"}, {"phone_number", "+15550001111"}, {"appointment_date", "2026-11-24"}, {"appointment_time", "2:00 PM"},
-                                     {"confirmation_number", output.at("confirmation_number")}, {"call_sid", "CA1"}, {"status", "confirmed"}, {"calendar", "main"}}));
-    EXPECT_THAT(call->run_tool("check_slots", R"({"date":"2026-11-24"})").at("available_slots"), testing::Not(HasSubstr("2:00 PM")));
+    EXPECT_EQ(rows[0], (json::object{{"customer_name", "Siobhán O'Brien-Müller"},
+                                     {"phone_number", "+15550001111"},
+                                     {"appointment_date", "2026-11-24"},
+                                     {"appointment_time", "2:00 PM"},
+                                     {"confirmation_number", output.at("confirmation_number")},
+                                     {"call_sid", "CA1"},
+                                     {"status", "confirmed"},
+                                     {"calendar", "main"}}));
+    EXPECT_THAT(call->run_tool("check_slots", R"({"date":"2026-11-24"})").at("available_slots"),
+                testing::Not(HasSubstr("2:00 PM")));
 }
 
 TEST_F(Booking, LetsTheIndexDecideWhoGetsASlot) {
@@ -129,7 +149,8 @@ TEST_F(Booking, LetsTheIndexDecideWhoGetsASlot) {
         calls.push_back(call(fmt::format("CA{}", i)));
         ready(*calls.back());
     }
-    for (std::size_t i = 0; i < 50; ++i) calls[i]->start_tool("book_appointment", book("2026-11-24", "2:00 PM"), outputs[i], done[i]);
+    for (std::size_t i = 0; i < 50; ++i)
+        calls[i]->start_tool("book_appointment", book("2026-11-24", "2:00 PM"), outputs[i], done[i]);
     int booked = 0;
     for (std::size_t i = 0; i < 50; ++i) {
         calls[i]->run_until([&] { return done[i]; });
@@ -137,7 +158,8 @@ TEST_F(Booking, LetsTheIndexDecideWhoGetsASlot) {
         if (outputs[i].at("success") == "true") {
             ++booked;
         } else {
-            EXPECT_EQ(outputs[i].at("error"), "That time slot was just booked by someone else. Please choose another time.");
+            EXPECT_EQ(outputs[i].at("error"),
+                      "That time slot was just booked by someone else. Please choose another time.");
         }
     }
     EXPECT_EQ(booked, 1);
@@ -150,7 +172,8 @@ TEST_F(Booking, IsNotRepeatedByTheSameCall) {
     const auto first = call->run_tool("book_appointment", book("2026-11-24", "2:00 PM", "Jon Smith"));
     const auto second = call->run_tool("book_appointment", book("2026-11-24", "14:00", "John Smith"));
     EXPECT_EQ(second.text, first.text);
-    EXPECT_EQ(sql("SELECT customer_name FROM appointments"), (json::array{json::object{{"customer_name", "John Smith"}}}));
+    EXPECT_EQ(sql("SELECT customer_name FROM appointments"),
+              (json::array{json::object{{"customer_name", "John Smith"}}}));
 }
 
 TEST_F(Booking, RefusesWhatCannotBeBooked) {
@@ -162,9 +185,12 @@ TEST_F(Booking, RefusesWhatCannotBeBooked) {
         return output.at("error");
     };
     EXPECT_EQ(error("2026-11-19", "2:00 PM"), "That date is in the past. Today is Friday, November 20th.");
-    EXPECT_EQ(error("2026-11-20", "9:30 AM"), "9:30 AM is not a time we offer on that day. Please check the free times again.");
-    EXPECT_EQ(error("2026-11-24", "2:10 PM"), "2:10 PM is not a time we offer on that day. Please check the free times again.");
-    EXPECT_EQ(error("2026-11-24", "12:30 PM"), "12:30 PM is not a time we offer on that day. Please check the free times again.");
+    EXPECT_EQ(error("2026-11-20", "9:30 AM"),
+              "9:30 AM is not a time we offer on that day. Please check the free times again.");
+    EXPECT_EQ(error("2026-11-24", "2:10 PM"),
+              "2:10 PM is not a time we offer on that day. Please check the free times again.");
+    EXPECT_EQ(error("2026-11-24", "12:30 PM"),
+              "12:30 PM is not a time we offer on that day. Please check the free times again.");
     EXPECT_EQ(error("2026-11-22", "2:00 PM"), "We are closed on Sundays.");
     EXPECT_EQ(error("2027-03-01", "2:00 PM"), "Appointments can be booked at most 90 days ahead.");
     EXPECT_EQ(sql("SELECT 1 FROM appointments").size(), 0u);
@@ -201,30 +227,48 @@ TEST_F(Booking, FindsAndCancels) {
     auto call = this->call();
     ready(*call);
     const auto number = call->run_tool("book_appointment", book("2026-11-24", "2:00 PM")).at("confirmation_number");
-    const std::string entry = fmt::format(R"({{"appointments":[{{"confirmation_number":"{}","date":"2026-11-24","spoken_date":"Tuesday, November 24th","time":"2:00 PM"}}],"found":true}})", number);
+    const std::string entry = fmt::format(
+        R"({{"appointments":[{{"confirmation_number":"{}","date":"2026-11-24","spoken_date":"Tuesday, November 24th","time":"2:00 PM"}}],"found":true}})",
+        number);
     EXPECT_EQ(call->run_tool("find_appointment").text, entry);
-    EXPECT_EQ(call->run_tool("find_appointment", fmt::format(R"({{"confirmation_number":"apt {}"}})", number.substr(4))).text, entry);
-    EXPECT_EQ(call->run_tool("find_appointment", R"({"confirmation_number":"APT-00000"})").text, R"({"appointments":[],"found":false})");
+    EXPECT_EQ(
+        call->run_tool("find_appointment", fmt::format(R"({{"confirmation_number":"apt {}"}})", number.substr(4))).text,
+        entry);
+    EXPECT_EQ(call->run_tool("find_appointment", R"({"confirmation_number":"APT-00000"})").text,
+              R"({"appointments":[],"found":false})");
 
-    const auto cancelled = call->run_tool("cancel_appointment", fmt::format(R"({{"confirmation_number":"{}"}})", number));
-    EXPECT_EQ(cancelled.text, fmt::format(R"({{"confirmation_number":"{}","spoken_date":"Tuesday, November 24th","success":true,"time":"2:00 PM"}})", number));
+    const auto cancelled =
+        call->run_tool("cancel_appointment", fmt::format(R"({{"confirmation_number":"{}"}})", number));
+    EXPECT_EQ(
+        cancelled.text,
+        fmt::format(
+            R"({{"confirmation_number":"{}","spoken_date":"Tuesday, November 24th","success":true,"time":"2:00 PM"}})",
+            number));
     EXPECT_EQ(call->events.lines.back(), "outcome appointment_cancelled");
     EXPECT_EQ(call->run_tool("find_appointment").text, R"({"appointments":[],"found":false})");
-    EXPECT_EQ(call->run_tool("book_appointment", book("2026-11-24", "2:00 PM")).at("success"), "true") << "the slot is free again";
+    EXPECT_EQ(call->run_tool("book_appointment", book("2026-11-24", "2:00 PM")).at("success"), "true")
+        << "the slot is free again";
 }
 
 TEST_F(Booking, CancelsOnlyForTheRightPerson) {
     auto owner = call("CA1");
     ready(*owner);
-    const auto number = owner->run_tool("book_appointment", book("2026-11-24", "2:00 PM", "Jo Smith")).at("confirmation_number");
+    const auto number =
+        owner->run_tool("book_appointment", book("2026-11-24", "2:00 PM", "Jo Smith")).at("confirmation_number");
     auto stranger = call("CA2", {}, "anonymous");
     ready(*stranger);
     const auto cancel = [&](const std::string& name) {
-        return stranger->run_tool("cancel_appointment", json::serialize(json::object{{"confirmation_number", number}, {"customer_name", name}})).at("success");
+        return stranger
+            ->run_tool("cancel_appointment",
+                       json::serialize(json::object{{"confirmation_number", number}, {"customer_name", name}}))
+            .at("success");
     };
-    EXPECT_EQ(stranger->run_tool("cancel_appointment", fmt::format(R"({{"confirmation_number":"{}"}})", number)).at("success"), "false");
+    EXPECT_EQ(stranger->run_tool("cancel_appointment", fmt::format(R"({{"confirmation_number":"{}"}})", number))
+                  .at("success"),
+              "false");
     EXPECT_EQ(cancel("Someone Else"), "false");
-    EXPECT_EQ(stranger->run_tool("find_appointment").at("error"), "The caller's number is withheld. Ask for the confirmation number.");
+    EXPECT_EQ(stranger->run_tool("find_appointment").at("error"),
+              "The caller's number is withheld. Ask for the confirmation number.");
     EXPECT_EQ(sql("SELECT status FROM appointments"), (json::array{json::object{{"status", "confirmed"}}}));
     EXPECT_EQ(cancel(" jo  SMITH"), "true");
 }
@@ -236,10 +280,13 @@ TEST_F(Booking, SpeaksOfATroubledDatabase) {
     ready(*call);
     for (const char* tool : {"check_slots", "find_appointment"}) {
         broken.answers.push_back(store::QueryProblem{store::QueryProblem::Kind::busy, "database is locked"});
-        EXPECT_EQ(call->run_tool(tool, std::string(tool) == "check_slots" ? R"({"date":"2026-11-24"})" : "{}").at("failed"), "I cannot reach our calendar at the moment.");
+        EXPECT_EQ(
+            call->run_tool(tool, std::string(tool) == "check_slots" ? R"({"date":"2026-11-24"})" : "{}").at("failed"),
+            "I cannot reach our calendar at the moment.");
     }
     broken.answers.push_back(store::QueryProblem{store::QueryProblem::Kind::full, "disk full"});
-    EXPECT_EQ(call->run_tool("book_appointment", book("2026-11-24", "2:00 PM")).at("failed"), "I could not save the appointment. Please try once more.");
+    EXPECT_EQ(call->run_tool("book_appointment", book("2026-11-24", "2:00 PM")).at("failed"),
+              "I could not save the appointment. Please try once more.");
 }
 
 TEST_F(Booking, HangsUpWhenAllIsSaid) {

@@ -12,10 +12,17 @@ std::string log_of(const std::string& body) {
 }
 
 TEST(TimeModule, TellsTheTimeInAZone) {
-    EXPECT_EQ(result_of("return { time.today('America/New_York'), time.now('America/New_York'), time.now('Asia/Kolkata'), time.today(), time.now() }").text,
+    EXPECT_EQ(result_of("return { time.today('America/New_York'), time.now('America/New_York'), "
+                        "time.now('Asia/Kolkata'), time.today(), time.now() }")
+                  .text,
               R"(["2026-11-20","10:00","20:30","2026-11-20","15:00"])");
-    EXPECT_EQ(result_of("return { time.is_zone('Europe/Paris'), time.is_zone('Europe/Pari'), time.is_zone(nil), time.is_zone('../x') }").text, "[true,false,false,false]");
-    EXPECT_THAT(log_of("return time.today('Mars')"), HasSubstr("time.today: there is no time zone \\\"Mars\\\"; expected a name such as \\\"America/New_York\\\""));
+    EXPECT_EQ(result_of("return { time.is_zone('Europe/Paris'), time.is_zone('Europe/Pari'), time.is_zone(nil), "
+                        "time.is_zone('../x') }")
+                  .text,
+              "[true,false,false,false]");
+    EXPECT_THAT(
+        log_of("return time.today('Mars')"),
+        HasSubstr("time.today: there is no time zone \\\"Mars\\\"; expected a name such as \\\"America/New_York\\\""));
 }
 
 TEST(TimeModule, TakesTheZoneOfTheCall) {
@@ -24,48 +31,74 @@ TEST(TimeModule, TakesTheZoneOfTheCall) {
 }
 
 TEST(TimeModule, CalculatesWithDates) {
-    EXPECT_EQ(result_of("return { time.add_days('2026-12-30', 3), time.add_days('2028-03-01', -1), time.days_between('2026-12-01', '2027-01-01'), time.days_between('2026-12-01', '2026-11-30') }").text,
-              R"(["2027-01-02","2028-02-29",31,-1])");
-    EXPECT_EQ(result_of("return { time.weekday('2026-12-01'), time.spoken_date('2026-12-01'), time.is_date('2026-12-01'), time.is_date('2026-02-30'), time.is_date(5) }").text,
+    EXPECT_EQ(
+        result_of("return { time.add_days('2026-12-30', 3), time.add_days('2028-03-01', -1), "
+                  "time.days_between('2026-12-01', '2027-01-01'), time.days_between('2026-12-01', '2026-11-30') }")
+            .text,
+        R"(["2027-01-02","2028-02-29",31,-1])");
+    EXPECT_EQ(result_of("return { time.weekday('2026-12-01'), time.spoken_date('2026-12-01'), "
+                        "time.is_date('2026-12-01'), time.is_date('2026-02-30'), time.is_date(5) }")
+                  .text,
               R"(["tuesday","Tuesday, December 1st",true,false,false])");
-    EXPECT_THAT(log_of("local day = time.weekday('tomorrow') return day"), HasSubstr("tools/probe.lua:2: time.weekday: expected a date like 2026-12-01, found \\\"tomorrow\\\""));
-    EXPECT_THAT(log_of("return time.add_days('2026-12-01', 'x')"), HasSubstr("time.add_days: expected a whole number of days, found \\\"x\\\""));
+    EXPECT_THAT(log_of("local day = time.weekday('tomorrow') return day"),
+                HasSubstr("tools/probe.lua:2: time.weekday: expected a date like 2026-12-01, found \\\"tomorrow\\\""));
+    EXPECT_THAT(log_of("return time.add_days('2026-12-01', 'x')"),
+                HasSubstr("time.add_days: expected a whole number of days, found \\\"x\\\""));
     EXPECT_THAT(log_of("return time.add_days('9999-12-31', 1)"), HasSubstr("beyond the year 9999"));
 }
 
 TEST(TimeModule, ConvertsTimesOfDay) {
-    EXPECT_EQ(result_of("return { time.minutes('14:30'), time.minutes('2:30 PM'), time.from_minutes(870), time.spoken_time('14:30'), time.spoken_time(0), time.spoken_time(720) }").text,
+    EXPECT_EQ(result_of("return { time.minutes('14:30'), time.minutes('2:30 PM'), time.from_minutes(870), "
+                        "time.spoken_time('14:30'), time.spoken_time(0), time.spoken_time(720) }")
+                  .text,
               R"([870,870,"14:30","2:30 PM","12:00 AM","12:00 PM"])");
     EXPECT_EQ(result_of("return { time.parse('2026-12-01'), time.parse('2:30 PM'), time.parse('soon') == nil }").text,
               R"([{"day":1,"month":12,"year":2026},{"hour":14,"minute":30,"text":"14:30"},true])");
-    EXPECT_EQ(result_of("return { time.format { year = 2026, month = 2, day = 3 }, time.format { hour = 9 }, time.format { hour = 14, minute = 5 } }").text, R"(["2026-02-03","09:00","14:05"])");
-    for (const char* bad : {"time.format { year = 2026, month = 2, day = 30 }", "time.format { hour = 24 }", "time.format {}", "time.format 'x'", "time.minutes('x')", "time.from_minutes(-1)", "time.spoken_time({})"}) {
+    EXPECT_EQ(result_of("return { time.format { year = 2026, month = 2, day = 3 }, time.format { hour = 9 }, "
+                        "time.format { hour = 14, minute = 5 } }")
+                  .text,
+              R"(["2026-02-03","09:00","14:05"])");
+    for (const char* bad :
+         {"time.format { year = 2026, month = 2, day = 30 }", "time.format { hour = 24 }", "time.format {}",
+          "time.format 'x'", "time.minutes('x')", "time.from_minutes(-1)", "time.spoken_time({})"}) {
         EXPECT_EQ(result_of(fmt::format("return {}", bad)).text, failed_text) << bad;
     }
 }
 
 TEST(JsonModule, KeepsListsAndDropsNulls) {
-    EXPECT_EQ(result_of("return json.encode { a = json.list {}, o = {}, n = json.null, l = { 1, 'x' } }").text, R"("{\"a\":[],\"l\":[1,\"x\"],\"n\":null,\"o\":{}}")");
-    EXPECT_EQ(result_of(R"(local v = json.decode('{"a":null,"l":[1,null,3],"e":[],"o":{}}') return { v.a == nil, #v.l, v.l[2] == json.null, json.encode(v) })").text,
-              R"([true,3,true,"{\"e\":[],\"l\":[1,null,3],\"o\":{}}"])");
-    EXPECT_EQ(result_of("local v, problem = json.decode('{') return { v == nil, problem }").text, R"([true,{"kind":"mistake","message":"this is not JSON","retry":false}])");
-    EXPECT_THAT(log_of("local out = json.encode { a = { b = print } } return out"), HasSubstr("tools/probe.lua:2: json.encode: field `a.b` is a function"));
+    EXPECT_EQ(result_of("return json.encode { a = json.list {}, o = {}, n = json.null, l = { 1, 'x' } }").text,
+              R"("{\"a\":[],\"l\":[1,\"x\"],\"n\":null,\"o\":{}}")");
+    EXPECT_EQ(
+        result_of(
+            R"(local v = json.decode('{"a":null,"l":[1,null,3],"e":[],"o":{}}') return { v.a == nil, #v.l, v.l[2] == json.null, json.encode(v) })")
+            .text,
+        R"([true,3,true,"{\"e\":[],\"l\":[1,null,3],\"o\":{}}"])");
+    EXPECT_EQ(result_of("local v, problem = json.decode('{') return { v == nil, problem }").text,
+              R"([true,{"kind":"mistake","message":"this is not JSON","retry":false}])");
+    EXPECT_THAT(log_of("local out = json.encode { a = { b = print } } return out"),
+                HasSubstr("tools/probe.lua:2: json.encode: field `a.b` is a function"));
     EXPECT_THAT(log_of("return json.list(5)"), HasSubstr("json.list: expected a table, found the number 5"));
     EXPECT_EQ(result_of("return json.decode(('['):rep(100) .. (']'):rep(100)) == nil").text, "true");
 }
 
 TEST(TextModule, TrimsSplitsAndSpells) {
-    EXPECT_EQ(result_of("return { text.trim('  a b \\n'), text.split('a, b,,c'), text.split(''), text.split('a--b', '--'), text.spell('Jo Smith'), text.spell('Zoë') }").text,
+    EXPECT_EQ(result_of("return { text.trim('  a b \\n'), text.split('a, b,,c'), text.split(''), text.split('a--b', "
+                        "'--'), text.spell('Jo Smith'), text.spell('Zoë') }")
+                  .text,
               "[\"a b\",[\"a\",\"b\",\"\",\"c\"],[],[\"a\",\"b\"],\"J-O, S-M-I-T-H\",\"Z-O-ë\"]");
-    EXPECT_THAT(log_of("local out = text.trim(nil) return out"), HasSubstr("tools/probe.lua:2: text.trim: expected text, found nothing"));
+    EXPECT_THAT(log_of("local out = text.trim(nil) return out"),
+                HasSubstr("tools/probe.lua:2: text.trim: expected text, found nothing"));
     EXPECT_THAT(log_of("return text.split('a', '')"), HasSubstr("the separator must not be empty"));
 }
 
 TEST(ListHelpers, PickMapAndFind) {
-    EXPECT_EQ(result_of("return { pick({ 1, 2, 3 }, function(x) return x > 1 end), map({ 1, 2 }, function(x) return x * 2 end), find({ 1, 2, 3 }, function(x) return x > 1 end), pick({ 1 }, function() end) }").text,
+    EXPECT_EQ(result_of("return { pick({ 1, 2, 3 }, function(x) return x > 1 end), map({ 1, 2 }, function(x) return x "
+                        "* 2 end), find({ 1, 2, 3 }, function(x) return x > 1 end), pick({ 1 }, function() end) }")
+                  .text,
               "[[2,3],[2,4],2,[]]");
     EXPECT_EQ(result_of("return find({}, function() return true end) == nil").text, "true");
-    EXPECT_THAT(log_of("local out = map(5, function() end) return out"), HasSubstr("tools/probe.lua:2: map: expected a list, found number"));
+    EXPECT_THAT(log_of("local out = map(5, function() end) return out"),
+                HasSubstr("tools/probe.lua:2: map: expected a list, found number"));
     EXPECT_THAT(log_of("return pick({}, 5)"), HasSubstr("pick: expected a function, found number"));
 }
 
@@ -82,7 +115,7 @@ TEST(StringModule, KeepsLuasPatterns) {
         {"('hello'):find('l')", "[3,3]"},
         {"('hello'):find('xyz')", "[null]"},
         {"('hello'):find('')", "[1,0]"},
-        {"('hello'):find('', 10)", "[null]"},
+        {"('hello'):find('', 10)", "[6,5]"},
         {"('hello'):find('l', -2)", "[4,4]"},
         {"('a.b'):find('.', 1, true)", "[2,2]"},
         {"('a+b'):find('+', 1, true)", "[2,2]"},
@@ -115,26 +148,43 @@ TEST(StringModule, KeepsLuasPatterns) {
         {"('abc'):sub(2, -1), ('a'):byte(), #'abc', string.char(65)", R"(["bc",97,3,"A"])"},
     };
     for (const auto& [expression, expected] : cases) {
-        const auto output = result_of("local out = { " + expression + " } if #out == 0 then return { json.null } end return out");
+        const auto output =
+            result_of("local out = { " + expression + " } if #out == 0 then return { json.null } end return out");
         EXPECT_EQ(output.text, expected) << expression;
     }
-    EXPECT_EQ(result_of("local out = {} for k, v in ('a=1, b=2'):gmatch('(%w+)=(%w+)') do out[#out + 1] = k .. v end return out").text, R"(["a1","b2"])");
-    EXPECT_EQ(result_of("local out = {} for w in ('a bb'):gmatch('%a*') do out[#out + 1] = w end return out").text, R"(["a","","bb",""])");
-    for (const char* bad : {"('x'):find('[')", "('x'):find('[a')", "('x'):find('%')", "('x'):find('(x')", "('x'):find('.)')", "('x'):find('%1')", "('x'):find('%b')", "('x'):find('%fx')", "('x'):gsub('x', '%9')",
-                            "('x'):gsub('x', print())", "string.format('%d', 'x')", "string.find(nil, 'x')"}) {
+    EXPECT_EQ(
+        result_of(
+            "local out = {} for k, v in ('a=1, b=2'):gmatch('(%w+)=(%w+)') do out[#out + 1] = k .. v end return out")
+            .text,
+        R"(["a1","b2"])");
+    EXPECT_EQ(result_of("local out = {} for w in ('a bb'):gmatch('%a*') do out[#out + 1] = w end return out").text,
+              R"(["a","","bb",""])");
+    for (const char* bad :
+         {"('x'):find('[')", "('x'):find('[a')", "('x'):find('%')", "('x'):find('(x')", "('x'):find('.)')",
+          "('x'):find('%1')", "('x'):find('%b')", "('x'):find('%fx')", "('x'):gsub('x', '%9')",
+          "('x'):gsub('x', print())", "string.format('%d', 'x')", "string.find(nil, 'x')"}) {
         EXPECT_EQ(result_of(fmt::format("return {}", bad)).text, failed_text) << bad;
     }
-    EXPECT_THAT(log_of("local out = string.format('%d', 'x') return out"), HasSubstr("tools/probe.lua:2: bad argument #2 to string.format (number expected, got string)"));
+    EXPECT_THAT(log_of("local out = string.format('%d', 'x') return out"),
+                HasSubstr("tools/probe.lua:2: bad argument #2 to string.format (number expected, got string)"));
 }
 
 TEST(TableModule, WorksAsUsual) {
-    EXPECT_EQ(result_of("local t = { 3, 1, 2 } table.sort(t) table.insert(t, 9) table.insert(t, 1, 0) local last = table.remove(t) local first = table.remove(t, 1) return { table.concat(t, '-'), last, first, #t, table.remove({}) == nil }").text,
+    EXPECT_EQ(result_of("local t = { 3, 1, 2 } table.sort(t) table.insert(t, 9) table.insert(t, 1, 0) local last = "
+                        "table.remove(t) local first = table.remove(t, 1) return { table.concat(t, '-'), last, first, "
+                        "#t, table.remove({}) == nil }")
+                  .text,
               R"(["1-2-3",9,0,3,true])");
-    EXPECT_EQ(result_of("return { table.concat({ 1, 2.5, 'x' }), table.concat({}, ','), table.concat({ 1, 2, 3 }, ',', 2, 3), unpack({ 1, 2 }) }").text, R"(["12.5x","","2,3",1,2])");
-    EXPECT_THAT(log_of("local out = table.concat({ 1, {} }) return out"), HasSubstr("tools/probe.lua:2: table.concat: item 2 is a table; only text and numbers can be joined"));
+    EXPECT_EQ(result_of("return { table.concat({ 1, 2.5, 'x' }), table.concat({}, ','), table.concat({ 1, 2, 3 }, ',', "
+                        "2, 3), unpack({ 1, 2 }) }")
+                  .text,
+              R"(["12.5x","","2,3",1,2])");
+    EXPECT_THAT(log_of("local out = table.concat({ 1, {} }) return out"),
+                HasSubstr("tools/probe.lua:2: table.concat: item 2 is a table; only text and numbers can be joined"));
     EXPECT_THAT(log_of("table.insert(nil, 1)"), HasSubstr("table.insert: expected a table, found nothing"));
     EXPECT_THAT(log_of("table.sort({ 1, 'x' })"), HasSubstr("attempt to compare"));
-    EXPECT_THAT(log_of("local t = { 3, 2, 1 } table.sort(t, function(a, b) local x = nil return x.y end)"), HasSubstr("tools/probe.lua:2: `x` is nil"));
+    EXPECT_THAT(log_of("local t = { 3, 2, 1 } table.sort(t, function(a, b) local x = nil return x.y end)"),
+                HasSubstr("tools/probe.lua:2: `x` is nil"));
 }
 
 TEST(DbModule, GivesRowsCountsAndProblems) {
@@ -149,11 +199,12 @@ TEST(DbModule, GivesRowsCountsAndProblems) {
     EXPECT_EQ(counts.database.statements[0].parameters, (json::array{"x", true, 1.5}));
 
     using Kind = store::QueryProblem::Kind;
-    for (const auto& [kind, expected] : std::vector<std::pair<Kind, std::string>>{{Kind::constraint, R"({"kind":"constraint","message":"m","retry":false})"},
-                                                                               {Kind::busy, R"({"kind":"busy","message":"m","retry":true})"},
-                                                                               {Kind::timeout, R"({"kind":"timeout","message":"m","retry":true})"},
-                                                                               {Kind::full, R"({"kind":"full","message":"m","retry":false})"},
-                                                                               {Kind::mistake, R"({"kind":"mistake","message":"m","retry":false})"}}) {
+    for (const auto& [kind, expected] : std::vector<std::pair<Kind, std::string>>{
+             {Kind::constraint, R"({"kind":"constraint","message":"m","retry":false})"},
+             {Kind::busy, R"({"kind":"busy","message":"m","retry":true})"},
+             {Kind::timeout, R"({"kind":"timeout","message":"m","retry":true})"},
+             {Kind::full, R"({"kind":"full","message":"m","retry":false})"},
+             {Kind::mistake, R"({"kind":"mistake","message":"m","retry":false})"}}) {
         Probe probe("local rows, problem = db.query('x') assert(rows == nil) return problem");
         probe.database.answers.push_back(store::QueryProblem{kind, "m"});
         EXPECT_EQ(probe.run().text, expected);
@@ -178,9 +229,12 @@ TEST(DbModule, WithoutADatabaseGivesAProblem) {
 }
 
 TEST(DbModule, SaysWhereItCannotBeUsed) {
-    EXPECT_THAT(log_of("local out = ('x'):gsub('x', function() local rows = db.query('select 1') return rows end) return out"), HasSubstr("tools/probe.lua:2: db.query cannot be used inside a sort or gsub function"));
+    EXPECT_THAT(
+        log_of("local out = ('x'):gsub('x', function() local rows = db.query('select 1') return rows end) return out"),
+        HasSubstr("tools/probe.lua:2: db.query cannot be used inside a sort or gsub function"));
     EXPECT_THAT(log_of("return db.query(nil)"), HasSubstr("db.query: the statement: expected text, found nothing"));
-    EXPECT_THAT(log_of("return db.query('x', {})"), HasSubstr("db.query: parameter 1 is a table; expected text, a number, true, false or nil"));
+    EXPECT_THAT(log_of("return db.query('x', {})"),
+                HasSubstr("db.query: parameter 1 is a table; expected text, a number, true, false or nil"));
     Probe many("for i = 1, 21 do db.query('select 1') end");
     for (int i = 0; i < 21; ++i) many.database.answers.push_back(store::QueryAnswer{});
     EXPECT_EQ(many.run().text, failed_text);
@@ -188,7 +242,9 @@ TEST(DbModule, SaysWhereItCannotBeUsed) {
 }
 
 TEST(DbModule, MayBeUsedInsidePcall) {
-    Probe probe("local ok, rows = pcall(db.query, 'select 1') local ok2, rows2 = pcall(function() return db.query('select 2')[1].n end) return { ok, #rows, ok2, rows2 }");
+    Probe probe(
+        "local ok, rows = pcall(db.query, 'select 1') local ok2, rows2 = pcall(function() return db.query('select "
+        "2')[1].n end) return { ok, #rows, ok2, rows2 }");
     probe.database.answers.push_back(store::QueryAnswer{});
     probe.database.answers.push_back(store::QueryAnswer{json::array{json::object{{"n", 3}}}, 0, 0});
     EXPECT_EQ(probe.run().text, "[true,0,true,3]");
@@ -196,7 +252,10 @@ TEST(DbModule, MayBeUsedInsidePcall) {
 
 TEST(LogModule, WritesLinesWithTheCall) {
     testing::internal::CaptureStderr();
-    EXPECT_EQ(result_of("log.warn('slow calendar', { tool = 'x', ms = 5 }) log.error('bad\\nline') for i = 1, 100 do log.warn('n') end return 1").text, "1");
+    EXPECT_EQ(result_of("log.warn('slow calendar', { tool = 'x', ms = 5 }) log.error('bad\\nline') for i = 1, 100 do "
+                        "log.warn('n') end return 1")
+                  .text,
+              "1");
     const std::string logged = testing::internal::GetCapturedStderr();
     EXPECT_THAT(logged, HasSubstr("script.log"));
     EXPECT_THAT(logged, HasSubstr("call=CA1"));

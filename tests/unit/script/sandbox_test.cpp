@@ -34,7 +34,9 @@ TEST(Sandbox, StopsPlainLoops) {
     expect_stopped("repeat until false", cpu);
     expect_stopped("::again:: goto again", cpu);
     expect_stopped("local function f() return f() end f()", cpu);
-    expect_stopped("local t = setmetatable({}, { __index = function(t, k) return t[k + 1] end }) while true do pcall(function() return t[1] end) end");
+    expect_stopped(
+        "local t = setmetatable({}, { __index = function(t, k) return t[k + 1] end }) while true do pcall(function() "
+        "return t[1] end) end");
     expect_stopped("local t = { 1 } while true do for k in pairs(t) do end end", cpu);
 }
 
@@ -54,7 +56,10 @@ TEST(Sandbox, StopsMemoryBombs) {
     expect_stopped("local t = {} for i = 1, 1e9 do t[i] = function() return i end end", memory);
     expect_stopped("local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(1000) .. i end", memory);
     expect_stopped("local t = {} while true do pcall(function() while true do t[#t + 1] = { #t } end end) end", memory);
-    expect_stopped("local t = {} while true do xpcall(function() while true do t[#t + 1] = { #t } end end, function() return t end) end", memory);
+    expect_stopped(
+        "local t = {} while true do xpcall(function() while true do t[#t + 1] = { #t } end end, function() return t "
+        "end) end",
+        memory);
     expect_stopped("local t = {} while true do t[#t + 1] = string.gmatch('x', 'x') end", memory);
     expect_stopped("local t = {} while true do t[#t + 1] = setmetatable({}, {}) end", memory);
 }
@@ -63,11 +68,17 @@ TEST(Sandbox, StopsDeepRecursion) {
     expect_stopped("local function f() return 1 + f() end f()", "stack overflow");
     expect_stopped("local function f() return (('x'):gsub('x', f)) end f()");
     expect_stopped("local function f() table.sort({ 1, 2, 3 }, f) return true end f()");
-    expect_stopped("local t = setmetatable({}, {}) getmetatable(t).__tostring = function() return string.format('%s', t) end string.format('%s', t)");
-    expect_stopped("local t = setmetatable({}, {}) getmetatable(t).__tostring = function() return tostring(t) end tostring(t)");
-    expect_stopped("local t = setmetatable({}, {}) getmetatable(t).__index = function(t, k) return t[k] end return t.x");
-    expect_stopped("local t = setmetatable({}, {}) getmetatable(t).__concat = function(a, b) return a .. b end return t .. t");
-    expect_stopped("local t = setmetatable({}, {}) getmetatable(t).__lt = function(a, b) return a < b end return t < t");
+    expect_stopped(
+        "local t = setmetatable({}, {}) getmetatable(t).__tostring = function() return string.format('%s', t) end "
+        "string.format('%s', t)");
+    expect_stopped(
+        "local t = setmetatable({}, {}) getmetatable(t).__tostring = function() return tostring(t) end tostring(t)");
+    expect_stopped(
+        "local t = setmetatable({}, {}) getmetatable(t).__index = function(t, k) return t[k] end return t.x");
+    expect_stopped(
+        "local t = setmetatable({}, {}) getmetatable(t).__concat = function(a, b) return a .. b end return t .. t");
+    expect_stopped(
+        "local t = setmetatable({}, {}) getmetatable(t).__lt = function(a, b) return a < b end return t < t");
     expect_stopped("local function f(n) pcall(f, n) error('x') end f(1)");
     expect_stopped("local t = {} for i = 1, 200 do t = { t } end return t", "nested too deeply");
 }
@@ -91,16 +102,24 @@ TEST(Sandbox, StopsSlowLibraryCalls) {
     expect_stopped("local t = {} for i = 1, 20000 do t[i] = -i end while true do table.sort(t) end", cpu);
     expect_stopped("table.sort({ 3, 2, 1 }, function() while true do end end)", unyielding);
     expect_stopped("while true do pcall(table.sort, { 3, 2, 1 }, function() while true do end end) end", unyielding);
-    expect_stopped("while true do pcall(string.gsub, 'x', 'x', function() while true do pcall(function() while true do end end) end end) end", unyielding);
-    expect_stopped("table.sort({ 3, 2, 1 }, function() pcall(function() while true do pcall(function() while true do end end) end end) end)", unyielding);
+    expect_stopped(
+        "while true do pcall(string.gsub, 'x', 'x', function() while true do pcall(function() while true do end end) "
+        "end end) end",
+        unyielding);
+    expect_stopped(
+        "table.sort({ 3, 2, 1 }, function() pcall(function() while true do pcall(function() while true do end end) end "
+        "end) end)",
+        unyielding);
     expect_stopped("return ('x'):rep(1e9)", "string.rep: the text would be longer than 1048576 characters");
     expect_stopped("return ('x'):rep(1e300)");
     expect_stopped("while true do local s = ('x'):rep(1e6) end");
     expect_stopped("local t = {} for i = 1, 60000 do t[i] = 'x' end return table.concat(t)", "items are too many");
-    expect_stopped("local t = {} for i = 1, 2000 do t[i] = ('x'):rep(1000) end return table.concat(t)", "longer than 1048576");
+    expect_stopped("local t = {} for i = 1, 2000 do t[i] = ('x'):rep(1000) end return table.concat(t)",
+                   "longer than 1048576");
     expect_stopped("return string.format('%99999s', 'x')");
     expect_stopped("return string.format(('%d'):rep(10000), 1)");
-    expect_stopped("local t = {} for i = 1, 1e5 do t[i] = i end while true do table.insert(t, 1, 0) table.remove(t, 1) end", cpu);
+    expect_stopped(
+        "local t = {} for i = 1, 1e5 do t[i] = i end while true do table.insert(t, 1, 0) table.remove(t, 1) end", cpu);
     expect_stopped("local s = ('x'):rep(1e6) while true do s:upper() end", cpu);
     expect_stopped("local s = ('1'):rep(1e6) while true do tonumber(s) end", cpu);
     expect_stopped("return unpack({}, 1, 1e8)");
@@ -109,9 +128,14 @@ TEST(Sandbox, StopsSlowLibraryCalls) {
 }
 
 TEST(Sandbox, HasNothingThatReachesOut) {
-    for (const char* name : {"load",      "loadstring", "loadfile", "dofile", "getfenv", "setfenv",   "module",     "debug",     "ffi",       "jit",
-                             "package",   "io",         "os",       "newproxy", "coroutine", "collectgarbage", "gcinfo", "_G", "arg"}) {
-        EXPECT_EQ(result_of(fmt::format("local ok, message = pcall(function() return {} end) return {{ ok, message }}", name)).text.substr(0, 7), "[false,") << name;
+    for (const char* name :
+         {"load", "loadstring", "loadfile", "dofile", "getfenv", "setfenv", "module", "debug", "ffi", "jit", "package",
+          "io", "os", "newproxy", "coroutine", "collectgarbage", "gcinfo", "_G", "arg"}) {
+        EXPECT_EQ(
+            result_of(fmt::format("local ok, message = pcall(function() return {} end) return {{ ok, message }}", name))
+                .text.substr(0, 7),
+            "[false,")
+            << name;
     }
     for (const char* gone : {"string.dump", "string.buffer", "math.randomseed", "table.foreach", "table.maxn"}) {
         EXPECT_EQ(result_of(fmt::format("return {} == nil", gone)).text, "true") << gone;
@@ -126,9 +150,11 @@ TEST(Sandbox, HasNothingThatReachesOut) {
 
 TEST(Sandbox, ShowsExactlyTheseNames) {
     // What stands on the left of a dot or is called in the scripts' documentation; a new name is added here on purpose.
-    const std::vector<std::string> names{"agent", "assert", "bit",    "db",     "error",  "fail",     "find",     "getmetatable", "ipairs",       "json", "log",
-                                         "map",   "math",   "next",   "pairs",  "param",  "pcall",    "pick",     "print",        "rawequal",     "rawget", "rawset",
-                                         "require", "select", "setmetatable", "string", "table", "text", "time", "tonumber", "tool", "tostring", "type", "unpack", "xpcall"};
+    const std::vector<std::string> names{
+        "agent", "assert",   "bit",      "db",     "error",    "fail",   "find",         "getmetatable", "ipairs",
+        "json",  "log",      "map",      "math",   "next",     "pairs",  "param",        "pcall",        "pick",
+        "print", "rawequal", "rawget",   "rawset", "require",  "select", "setmetatable", "string",       "table",
+        "text",  "time",     "tonumber", "tool",   "tostring", "type",   "unpack",       "xpcall"};
     std::string body = "local seen = {}\n";
     for (const auto& name : names) body += fmt::format("seen[#seen + 1] = type({}) ~= 'nil'\n", name);
     body += "for _, is_there in ipairs(seen) do assert(is_there) end return #seen";
@@ -136,9 +162,11 @@ TEST(Sandbox, ShowsExactlyTheseNames) {
 }
 
 TEST(Sandbox, KeepsCallsApart) {
-    const auto bundle = bundle_of({{"agents/tester.lua", agent_file()},
-                                   {"lib/state.lua", "return { n = 0 }"},
-                                   {"tools/probe.lua", "local state = require 'lib.state'\n" + tool_file("state.n = state.n + 1 string.upper = nil return state.n")}});
+    const auto bundle =
+        bundle_of({{"agents/tester.lua", agent_file()},
+                   {"lib/state.lua", "return { n = 0 }"},
+                   {"tools/probe.lua", "local state = require 'lib.state'\n" +
+                                           tool_file("state.n = state.n + 1 string.upper = nil return state.n")}});
     TestCall first(bundle);
     TestCall second(bundle);
     ASSERT_TRUE(first.prepare());

@@ -44,7 +44,9 @@ class Folder {
     std::filesystem::path dir_;
 };
 
-inline std::string shipped_scripts() { return std::string(PARLEY_SOURCE_DIR) + "/scripts"; }
+inline std::string shipped_scripts() {
+    return std::string(PARLEY_SOURCE_DIR) + "/scripts";
+}
 
 inline std::vector<std::string> texts(const std::vector<Fault>& faults) {
     std::vector<std::string> lines;
@@ -60,7 +62,8 @@ inline std::vector<std::string> faults_of(const Files& files) {
 
 inline WallTime utc(int year, unsigned month, unsigned day, int hour, int minute) {
     using namespace std::chrono;
-    return sys_days(std::chrono::year(year) / std::chrono::month(month) / std::chrono::day(day)) + hours(hour) + minutes(minute);
+    return sys_days(std::chrono::year(year) / std::chrono::month(month) / std::chrono::day(day)) + hours(hour) +
+           minutes(minute);
 }
 
 // Answers when the test says so.
@@ -98,9 +101,9 @@ struct EventLog final : call::EventSink {
 
 struct Output {
     bool ok = false;
-    std::string text;                                  // as the model gets it
+    std::string text;  // as the model gets it
     json::value value;
-    std::string at(const char* name) const {           // a member, as text
+    std::string at(const char* name) const {  // a member, as text
         const auto* object = value.if_object();
         const auto* member = object == nullptr ? nullptr : object->if_contains(name);
         if (member == nullptr) return "(absent)";
@@ -192,7 +195,8 @@ inline std::shared_ptr<const Bundle> bundle_of(const Files& files) {
 class Probe : public TestCall {
  public:
     explicit Probe(const std::string& body, const std::string& agent_extra = "", const std::string& tool_extra = "")
-        : TestCall(bundle_of({{"agents/tester.lua", agent_file(agent_extra)}, {"tools/probe.lua", tool_file(body, tool_extra)}})) {
+        : TestCall(bundle_of(
+              {{"agents/tester.lua", agent_file(agent_extra)}, {"tools/probe.lua", tool_file(body, tool_extra)}})) {
         parts.database = &database;
     }
     Output run(const std::string& arguments = "{}") {
@@ -209,6 +213,7 @@ inline Output result_of(const std::string& body) {
     return probe.run();
 }
 
-constexpr const char* failed_text = R"({"error":"tool_failed","message":"I'm having trouble with our system right now."})";
+constexpr const char* failed_text =
+    R"({"error":"tool_failed","message":"I'm having trouble with our system right now."})";
 
 }  // namespace parley::script

@@ -63,6 +63,7 @@ TEST(MediaReader, ReadsMediaHoweverItIsWritten) {
     expect_media(" {\n\t\"event\" : \"media\" ,\r\n\"streamSid\":\"MZ1\", \"media\" : { \"payload\" : \"AAECAw==\" } } \n", "white space");
     expect_media(R"({"event":"media","streamSid":"MZ1","extra":[1,{"a":2}],"media":{"payload":"AAECAw==","more":null}})", "unknown members");
     expect_media(R"({"event":"medi\u0061","streamSid":"M\u005a1","media":{"p\u0061yload":"AAEC\u0041w=="}})", "escapes");
+    expect_media(R"({"event":"media","sequenceNumber":"123456789012345678901234567890","streamSid":"MZ1","media":{"chunk":1234567890123456,"payload":"AAECAw=="}})", "endless numbers");
     expect_media(R"({"event":"media","sequenceNumber":1e2,"streamSid":"MZ1","media":{"timestamp":-5,"payload":"AAECAw=="}})", "odd numbers");
 }
 

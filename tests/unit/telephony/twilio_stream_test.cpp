@@ -29,11 +29,12 @@ class TwilioStreamTest : public ::testing::Test {
         options.rest = std::move(wishes.rest);
         // The port is known only after listening; the public URL is made of it.
         auto listening = net::Server::listen(threads, {.host = "127.0.0.1"},
-                                             {.on_request = [this](net::Request request) { return service->on_request(std::move(request)); },
-                                              .on_upgrade = [this](net::Request request) { return service->on_upgrade(std::move(request)); }});
+                                             {.on_request = [this](net::Request request) { return current().on_request(std::move(request)); },
+                                              .on_upgrade = [this](net::Request request) { return current().on_upgrade(std::move(request)); }});
         ASSERT_TRUE(listening);
         server = std::move(*listening);
         options.public_url = "http://127.0.0.1:" + std::to_string(server->port());
+        const std::lock_guard lock(service_mutex);
         service = std::make_unique<TwilioService>(std::move(options), calls, [](std::string_view) { return std::optional<std::string>("sarah"); });
         phone = std::make_unique<Phone>(client_threads, server->port());
     }
@@ -42,6 +43,10 @@ class TwilioStreamTest : public ::testing::Test {
         ASSERT_EQ(phone->open("/media-stream"), 101);
         phone->start("CA1", "token-of-CA1");
         ASSERT_TRUE(session().events.wait_for("attached"));
+    }
+    TwilioService& current() {
+        const std::lock_guard lock(service_mutex);
+        return *service;
     }
     FakeSession& session() { return *calls->session; }
     void on_home(std::function<void()> action) {
@@ -56,6 +61,7 @@ class TwilioStreamTest : public ::testing::Test {
     net::IoThreads threads{2};
     net::IoThreads client_threads{1};
     std::shared_ptr<FakeCalls> calls = std::make_shared<FakeCalls>();
+    std::mutex service_mutex;
     std::unique_ptr<TwilioService> service;
     std::unique_ptr<net::Server> server;
     std::unique_ptr<Phone> phone;
@@ -279,7 +285,7 @@ TEST_F(TwilioRestTest, TriesAgainOnlyWhenTwilioHasNotLooked) {
 }
 
 TEST_F(TwilioRestTest, HangingUpEndsTheCallAtTwilioBeforeTheSocketCloses) {
-    calls->endings["CA1"] = {"appointment_booked", "agent_hung_up"};
+    calls->end("CA1", {"appointment_booked", "agent_hung_up"});
     call();
     on_home([&] { session().channel->hang_up(); });
     EXPECT_EQ(phone->closed_with(), 1000);
@@ -289,7 +295,7 @@ TEST_F(TwilioRestTest, HangingUpEndsTheCallAtTwilioBeforeTheSocketCloses) {
 }
 
 TEST_F(TwilioRestTest, ACallThatOwesAnApologyIsLeftToTwiliosDocument) {
-    calls->endings["CA1"] = {"error", "provider_lost_unspoken"};
+    calls->end("CA1", {"error", "provider_lost_unspoken"});
     call();
     on_home([&] { session().channel->hang_up(); });
     EXPECT_EQ(phone->closed_with(), 1000);
@@ -299,7 +305,7 @@ TEST_F(TwilioRestTest, ACallThatOwesAnApologyIsLeftToTwiliosDocument) {
 TEST_F(TwilioRestTest, AnApiThatCannotBeReachedDoesNotHoldTheLine) {
     api->close();
     api_threads.stop();
-    calls->endings["CA1"] = {"appointment_booked", "agent_hung_up"};
+    calls->end("CA1", {"appointment_booked", "agent_hung_up"});
     call();
     on_home([&] { session().channel->hang_up(); });
     EXPECT_EQ(phone->closed_with(), 1000);

@@ -12,6 +12,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <future>
 #include <map>
@@ -100,13 +101,18 @@ class FakeCalls final : public TwilioService::Calls {
         return found == endings.end() ? std::nullopt : std::optional(found->second);
     }
 
+    void end(const std::string& call_sid, call::Finish ending) {
+        const std::lock_guard lock(mutex);
+        endings[call_sid] = std::move(ending);
+    }
+
     mutable std::mutex mutex;
     std::optional<call::Switchboard::Refusal> refusal;
     std::vector<call::CallInfo> announced;
     std::map<std::string, call::Finish> endings;
     std::size_t home = 0;
-    int claims = 0;
-    bool refuses_attach = false;
+    std::atomic<int> claims = 0;
+    std::atomic<bool> refuses_attach = false;
     std::shared_ptr<FakeSession> session = std::make_shared<FakeSession>();
 };
 

@@ -192,6 +192,23 @@ TEST(TwilioWebhook, AfterTheStreamItHangsUpOrApologises) {
     EXPECT_TRUE(has(desk.ended("CA9"), "technical problem")) << "a call of another node";
 }
 
+TEST(TwilioWebhook, ACallWhoseAgentCannotBePreparedEndsWithAnApology) {
+    boost::asio::io_context io;
+    call::Switchboard switchboard(
+        {}, {io.get_executor()}, [](const call::CallInfo&, std::size_t) -> Checked<call::Session::Parts> { return Fault{"scripts/agents/sarah.lua", "is missing"}; },
+        [] { return std::size_t{0}; }, [](std::size_t, int) {});
+    const auto calls = std::make_shared<SwitchboardCalls>(switchboard);
+    TwilioService service(options_for(base), calls, [](std::string_view) { return std::optional<std::string>("sarah"); });
+
+    const net::Response connected = service.answer(signed_post(base, "/voice", incoming("CA1")));
+    EXPECT_TRUE(has(connected, "<Connect")) << connected.body;
+    EXPECT_FALSE(calls->claim("guessed", "CA1", 0));
+    EXPECT_EQ(switchboard.live_count(), 1u);
+    io.poll();  // the session is started, and fails
+    EXPECT_FALSE(calls->claim("any", "CA1", 0));
+    EXPECT_TRUE(has(service.answer(signed_post(base, "/voice/ended", incoming("CA1"))), "technical problem"));
+}
+
 TEST(TwilioWebhook, AnUpgradeNeedsAGenuineSignature) {
     Desk desk;
     const auto upgrade = [&](const std::string& target, const std::string& sent) {

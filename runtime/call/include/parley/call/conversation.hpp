@@ -173,6 +173,7 @@ class Conversation {
     TimePoint rotate_at_ = TimePoint::max();
     bool is_rotating_ = false;
     bool is_answer_owed_ = false;                     // the loss left the caller without an answer
+    bool is_agent_broken_ = false;
     std::optional<std::string> prepared_greeting_;
     bool is_greeted_ = false;
 

@@ -54,6 +54,8 @@ class Session final : public EventSink, public std::enable_shared_from_this<Sess
 
  private:
     Session(CallInfo info, Parts parts, std::function<void()> finished);
+    void handle(const Event& event);
+    void end_by_bug(const char* what);
     void carry_out(const Command& command);
     void write(journal::Event event, WallTime at);
     void log_entry(const journal::Event& event) const;

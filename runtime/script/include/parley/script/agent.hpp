@@ -10,7 +10,8 @@
 //   a result                      {...}                                                     ok
 //   bad arguments, unknown tool   {"error":"bad_arguments","message":"date: expected ..."}  not ok
 //   fail("sentence", problem)     {"failed":"sentence"}                                     not ok
-//   an error, a limit, a timeout  {"error":"tool_failed","message":"I'm having trouble ..."}  not ok; the truth is in the log
+//   an error, a limit, a timeout  {"error":"tool_failed","message":"I'm having trouble ..."}  not ok; the truth is in
+//   the log
 // An error in on_start is logged and the call goes on with the vars as they stand: a caller is waiting.
 //
 // Owner:  the call's Session. Thread: the executor given, one thread.
@@ -35,13 +36,13 @@ namespace parley::script {
 // What one handler may use. The defaults are measured: a slice is far below an audio frame of 20 ms, and a
 // usual tool run takes 10 µs.
 struct Budgets {
-    std::chrono::microseconds slice{1'000};            // then the event loop gets its turn
-    int instructions_per_check = 1'000;                // fewer costs more, more gains nothing
-    std::chrono::microseconds unyielding_max{5'000};   // inside a sort or gsub function, which cannot pause
+    std::chrono::microseconds slice{1'000};           // then the event loop gets its turn
+    int instructions_per_check = 1'000;               // fewer costs more, more gains nothing
+    std::chrono::microseconds unyielding_max{5'000};  // inside a sort or gsub function, which cannot pause
     std::chrono::milliseconds on_end_cpu_max{5};
-    int queries_max = 20;                              // per run
-    int log_lines_max = 50;                            // per run
-    std::size_t runs_max = 16;                         // tools of one call at the same time
+    int queries_max = 20;       // per run
+    int log_lines_max = 50;     // per run
+    std::size_t runs_max = 16;  // tools of one call at the same time
 };
 
 struct AgentParts {
@@ -49,12 +50,12 @@ struct AgentParts {
     config::AgentSettings settings;
     config::ScriptSettings limits;
     call::CallInfo info;
-    call::EventSink* events = nullptr;                 // outlives the agent
+    call::EventSink* events = nullptr;  // outlives the agent
     boost::asio::any_io_executor home;
-    std::function<WallTime()> wall_now;                // empty: the system's clock
-    Database* database = nullptr;                      // outlives the agent; null: db calls give nil, problem
+    std::function<WallTime()> wall_now;  // empty: the system's clock
+    Database* database = nullptr;        // outlives the agent; null: db calls give nil, problem
     Budgets budgets = {};
-    std::optional<std::uint64_t> random_seed = {};     // of math.random; empty: a new one for each VM
+    std::optional<std::uint64_t> random_seed = {};  // of math.random; empty: a new one for each VM
 };
 
 std::unique_ptr<call::Agent> make_agent(AgentParts parts);

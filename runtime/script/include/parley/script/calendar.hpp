@@ -19,22 +19,22 @@ namespace parley::script {
 
 using Date = std::chrono::year_month_day;
 
-std::optional<Date> parse_date(std::string_view text);   // "2026-12-01" of a day that exists
-bool looks_like_date(std::string_view text);             // four, two, two digits; the day need not exist
+std::optional<Date> parse_date(std::string_view text);  // "2026-12-01" of a day that exists
+bool looks_like_date(std::string_view text);            // four, two, two digits; the day need not exist
 std::string format_date(Date date);
 Date add_days(Date date, int days);
 int days_between(Date from, Date to);
-std::string_view weekday_name(Date date);                // "monday"
-std::string spoken_date(Date date);                      // "Tuesday, December 1st"
+std::string_view weekday_name(Date date);  // "monday"
+std::string spoken_date(Date date);        // "Tuesday, December 1st"
 
-std::optional<int> parse_time(std::string_view text);    // "14:30", "2:30 PM", "2 pm" -> 870
-std::string format_time(int minutes);                    // "14:30"
-std::string spoken_time(int minutes);                    // "2:30 PM"
+std::optional<int> parse_time(std::string_view text);  // "14:30", "2:30 PM", "2 pm" -> 870
+std::string format_time(int minutes);                  // "14:30"
+std::string spoken_time(int minutes);                  // "2:30 PM"
 
 struct LocalTime {
     Date date;
-    int minutes = 0;            // since midnight
-    int offset_seconds = 0;     // east of UTC
+    int minutes = 0;         // since midnight
+    int offset_seconds = 0;  // east of UTC
 };
 
 class TimeZone {
@@ -46,7 +46,7 @@ class TimeZone {
     // From a POSIX rule such as "EST5EDT,M3.2.0,M11.1.0"; null when it is malformed.
     static std::shared_ptr<const TimeZone> parse_rule(std::string_view rule);
 
-    int offset_at(std::int64_t unix_seconds) const;      // seconds east of UTC
+    int offset_at(std::int64_t unix_seconds) const;  // seconds east of UTC
     LocalTime local(WallTime when) const;
 
  private:
@@ -68,9 +68,9 @@ class TimeZone {
     int offset_by_rule(std::int64_t unix_seconds) const;
 
     std::vector<std::int64_t> transitions_;
-    std::vector<int> offsets_;       // from each transition on
-    int offset_before_ = 0;          // ahead of the first
-    std::optional<Rule> rule_;       // beyond the last
+    std::vector<int> offsets_;  // from each transition on
+    int offset_before_ = 0;     // ahead of the first
+    std::optional<Rule> rule_;  // beyond the last
 };
 
 }  // namespace parley::script

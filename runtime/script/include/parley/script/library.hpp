@@ -29,9 +29,9 @@ class Bundle {
     Bundle(const Bundle&) = delete;
     Bundle& operator=(const Bundle&) = delete;
 
-    const std::string& version() const;             // first 12 hexadecimal digits of the hash of all files
-    std::vector<std::string> agents() const;        // names of agents/*.lua
-    std::vector<std::string> tools() const;         // names of tools/*.lua
+    const std::string& version() const;                     // first 12 hexadecimal digits of the hash of all files
+    std::vector<std::string> agents() const;                // names of agents/*.lua
+    std::vector<std::string> tools() const;                 // names of tools/*.lua
     const json::object* tool(std::string_view name) const;  // {"type":"function","name","description","parameters"}
 
     // What is wrong with these settings for the agent's script: no such script, a var the script does not have,

@@ -99,8 +99,8 @@ class ScriptPlayer {
     std::vector<std::string> problems_;
 };
 
-// What a client wants to be said word for word: the first quotation in its instructions, or what follows
-// the first colon; empty when there is neither.
+// What a client wants to be said word for word: the last quotation in its instructions (the agent's prompt, which
+// may quote as well, comes before it), or else what follows the first colon; empty when there is neither.
 std::string wanted_words(std::string_view instructions);
 
 }  // namespace parley::sim

@@ -87,15 +87,22 @@ class TwilioCall : public std::enable_shared_from_this<TwilioCall> {
     CallReport report();                       // waits for the call's end
 
  private:
+    struct Question {                          // to the webhook
+        net::Url place;
+        net::Request request;
+        std::string shown;                     // the URL without its query
+        std::string problem;                   // empty: it can be asked
+    };
     struct Answer {
-        int status = 0;
         Twiml twiml;
         std::string problem;                   // empty: there is TwiML
     };
 
     Task<> carry_out();
     Task<bool> prepare_speech();
-    Task<Answer> request(std::string url, CallOptions::Method method, bool is_first);
+    Question ask(std::string url, CallOptions::Method method, bool is_first) const;
+    Task<Answer> request(Question question);
+    Answer read_answer(const std::string& shown, const Result<net::Response>& response);
     Task<> stream(TwimlVerb verb);
     Task<> read_stream();
     Task<> tick_stream();
