@@ -19,13 +19,13 @@ turns:
       slot: "{choose: result.available_slots, 10:00 AM}"
     then:
       - when: result.available_slots
-        says: "There is {list 6: result.available_slots}, and many more in the afternoon. Which of them would you like?"
+        says: "There is {list 4: result.available_slots}, and many more in the afternoon. Which of them would you like?"
   - heard: "Ten o'clock."
     calls:
       - {tool: book_appointment, arguments: {customer_name: "Ann Lee", date: "{date}", time: "{slot}"}}
     then:
       - when: result.success
-        says: "Booked. Your number is {digits: result.confirmation_number}. Goodbye."
+        says: "Booked for {spoken_time: slot}. Goodbye."
         calls: [end_call]
 )");
     const auto call = stage.dial(R"(

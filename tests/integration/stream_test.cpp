@@ -134,6 +134,7 @@ TEST(BadInputOnOneStream, EndsThatStreamWhereItMustAndLeavesOtherCallsAlone) {
     EXPECT_THAT(report.violations, IsEmpty());
     EXPECT_GT(share_heard(report.heard, sentence), 0.8) << "somebody else's bad input could be heard";
     EXPECT_EQ(stage.ended(steady->sid()).reason, "caller_hung_up");
+    EXPECT_NEAR(static_cast<double>(stage.model().sessions().at(0).appended_ms), static_cast<double>(report.duration.count()), 500);
     for (const auto& session : stage.model().sessions()) EXPECT_THAT(violations(session), IsEmpty());
     EXPECT_EQ(stage.service().get("/health").status, 200);
 }
