@@ -30,11 +30,19 @@ struct Lookup {
 };
 
 Task<Result<Endpoints>> look_up(asio::io_context& context, const Url& url, Deadline& deadline) {
+    const auto port = static_cast<std::uint16_t>(std::stoi(url.port));
     error_code not_an_address;
     const auto address = asio::ip::make_address(url.host, not_an_address);
     if (!not_an_address) {
-        Endpoints one(1, tcp::endpoint(address, static_cast<std::uint16_t>(std::stoi(url.port))));
+        Endpoints one(1, tcp::endpoint(address, port));
         co_return one;
+    }
+    if (url.host == "localhost") {
+        // RFC 6761, 6.3: always loopback, also on a machine whose /etc/hosts does not say so.
+        Endpoints both;
+        both.emplace_back(asio::ip::address_v4::loopback(), port);
+        both.emplace_back(asio::ip::address_v6::loopback(), port);
+        co_return both;
     }
     auto lookup = std::make_shared<Lookup>(context);
     lookup->resolver.async_resolve(
