@@ -245,7 +245,7 @@ class Load::Impl::Model final : public Peer {
 // The carrier's side of one call.
 class Load::Impl::Caller final : public Peer {
  public:
-    Caller(Impl& load, int number) : Peer(tcp::socket(load.io)), load_(load), web_(load.io), call_sid_(fmt::format("CA{:032x}", number)) {
+    Caller(Impl& load, int number) : Peer(tcp::socket(load.io)), load_(load), web_(load.io), call_sid_(fmt::format("CA{:016x}{:016x}", now_ns(), number)) {  // new in every wave: an ended call does not come back
         head_ = fmt::format(R"({{"event":"media","sequenceNumber":"2","streamSid":"MZ{}","media":{{"track":"inbound","chunk":"1","timestamp":")", call_sid_.substr(2));
     }
 

@@ -160,6 +160,7 @@ int measure_everything(const fs::path& tree, const std::string& json_file, std::
     Bench bench(tree);
     json::object report;
     fmt::print("Start to listening: {:.0f} ms\n\n", (report["start_to_listening_ms"] = bench.start_to_listening_ms()).get_double());
+    std::fflush(stdout);
     fmt::print("{:<22} {:>5} {:>9} {:>7} {:>7} {:>9} {:>17} {:>17} {:>6}  {}\n", "", "calls", "cpu ms/s", "ratio", "core", "KB/call", "up ms p50/95/99", "down ms p50/95/99", "lost", "load");
     json::array rows;
     const auto measure = [&](const std::string& name, Plan plan, double relay_cpu) {
@@ -195,6 +196,7 @@ int measure_everything(const fs::path& tree, const std::string& json_file, std::
         line("tool call -> its output (SQLite, check_slots)", reactions->load.tool);
         line("stream started -> greeting on the wire", reactions->load.set_up);
     }
+    std::fflush(stdout);
     const auto [before, after] = bench.churn(22, 50);
     report["resident_mb_after_100_calls"] = before;
     report["resident_mb_after_1100_calls"] = after;
