@@ -59,6 +59,7 @@ std::vector<std::string> choices(const json::object& schema) {
 // "a whole number between 0 and 65535", "one of low, high", "text"
 std::string expectation(const json::object& schema) {
     const auto type = json_read::text(schema, "type");
+    if (auto own = json_read::text(schema, "x-expected"); !own.empty()) return own;
     if (const auto words = choices(schema); !words.empty()) return "one of " + joined(words);
     if (type == "integer" || type == "number") return quantity(type, schema);
     if (type == "boolean") return "true or false";
@@ -74,6 +75,13 @@ class Inspector {
 
     void check(const json::value& value, const json::object& schema, const std::string& pointer) {
         if (broken_.contains(pointer)) return;
+        if (const auto* alternatives = json_read::array(schema, "anyOf")) {
+            for (const auto& each : *alternatives) {
+                const auto* one = each.if_object();
+                if (one != nullptr && has_type(value, json_read::text(*one, "type"))) return check(value, *one, pointer);
+            }
+            return wrong_type(value, schema, pointer);
+        }
         if (!has_type(value, json_read::text(schema, "type"))) return wrong_type(value, schema, pointer);
         if (const auto* object = value.if_object()) return check_object(*object, schema, pointer);
         if (const auto* array = value.if_array()) return check_array(*array, schema, pointer);
@@ -205,7 +213,8 @@ class Inspector {
         } else if (!known.empty() && known.size() <= known_listed_max) {
             remedy = "known here: " + joined(known);
         }
-        refuse(pointer, "unknown setting", std::move(remedy));
+        auto words = json_read::text(schema, "x-unknown");
+        refuse(pointer, words.empty() ? "unknown setting" : std::move(words), std::move(remedy));
     }
 
     const Document& document_;

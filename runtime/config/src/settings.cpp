@@ -4,13 +4,10 @@
 #include "fill.hpp"
 #include "inspect.hpp"
 #include "overrides.hpp"
+#include "read_file.hpp"
 #include "yaml_values.hpp"
 
-#include <array>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 
 #include <unistd.h>
 
@@ -25,23 +22,6 @@ struct Source {
     std::string name;
     std::string text;
 };
-
-// At most a little more than settings may have, so that /dev/zero is refused rather than read.
-Checked<std::string> read_file(const std::string& path, const std::string& remedy) {
-    std::error_code ignored;
-    if (std::filesystem::is_directory(path, ignored)) return Fault{path, "is a folder, not a file", remedy};
-    errno = 0;
-    std::ifstream file(path, std::ios::binary);
-    if (!file) return Fault{path, std::string("cannot be read: ") + std::strerror(errno == 0 ? EIO : errno), remedy};
-    std::string text;
-    std::array<char, 16 * 1024> piece;
-    while (file && text.size() <= yaml_bytes_max) {
-        file.read(piece.data(), piece.size());
-        text.append(piece.data(), static_cast<std::size_t>(file.gcount()));
-    }
-    if (file.bad()) return Fault{path, "cannot be read to its end", remedy};
-    return {boost::system::in_place_value, std::move(text)};
-}
 
 void append(std::vector<Fault>& to, std::vector<Fault> more) {
     to.insert(to.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));

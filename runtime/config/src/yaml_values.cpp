@@ -37,7 +37,8 @@ bool is_json_number(std::string_view text) {
 
 class Reader {
  public:
-    Reader(const std::string& name, const Environment& environment, Secrets& secrets, Reading& reading)
+    // Without an environment, "$" is a dollar.
+    Reader(const std::string& name, const Environment* environment, Secrets& secrets, Reading& reading)
         : name_(name), environment_(environment), secrets_(secrets), reading_(reading) {}
 
     json::value read(const YamlNode& node, const json::object* schema, const std::string& pointer, std::size_t depth) {
@@ -48,9 +49,9 @@ class Reader {
             return nullptr;
         }
         switch (node.kind) {
-            case YamlNode::Kind::scalar: return scalar(node, schema, pointer);
-            case YamlNode::Kind::list: return list(node, schema, pointer, depth);
-            case YamlNode::Kind::map: return map(node, schema, pointer, depth);
+            case YamlNode::Kind::scalar: return scalar(node, alternative(schema, "string"), pointer);
+            case YamlNode::Kind::list: return list(node, alternative(schema, "array"), pointer, depth);
+            case YamlNode::Kind::map: return map(node, alternative(schema, "object"), pointer, depth);
             case YamlNode::Kind::null: break;
         }
         // A group whose every line is commented out is an empty group.
@@ -85,12 +86,12 @@ class Reader {
     }
 
     json::value scalar(const YamlNode& node, const json::object* schema, const std::string& pointer) {
-        if (node.text.find('$') == std::string::npos) {
+        if (environment_ == nullptr || node.text.find('$') == std::string::npos) {
             text_bytes_ += node.text.size();
             if (node.is_plain && !wants(schema, "string")) return plain_value(node.text);
             return json::value(node.text);
         }
-        const auto filled = environment_.substitute(node.text, secrets_);
+        const auto filled = environment_->substitute(node.text, secrets_);
         if (!filled) {
             refuse(node, pointer, filled.error().what, filled.error().remedy);
             reading_.broken.insert(pointer);
@@ -202,7 +203,7 @@ class Reader {
     }
 
     const std::string& name_;
-    const Environment& environment_;
+    const Environment* environment_;
     Secrets& secrets_;
     Reading& reading_;
     std::size_t nodes_ = 0;
@@ -239,8 +240,10 @@ const json::object* member_schema(const json::object* schema, std::string_view k
     return json_read::object(*schema, "additionalProperties");
 }
 
-Reading read_values(const YamlTree& tree, const std::string& name, const json::object& schema,
-                    const Environment& environment, Secrets& secrets) {
+namespace {
+
+Reading read_tree(const YamlTree& tree, const std::string& name, const json::object& schema, const Environment* environment,
+                  Secrets& secrets) {
     Reading reading;
     reading.document.origins.emplace("", Origin{name});
     if (tree.top == nullptr || tree.top->kind == YamlNode::Kind::null) return reading;
@@ -256,6 +259,28 @@ Reading read_values(const YamlTree& tree, const std::string& name, const json::o
     auto root = reader.read(*tree.top, &schema, "", 0);
     if (auto* group = root.if_object()) reading.document.root = std::move(*group);
     return reading;
+}
+
+}  // namespace
+
+const json::object* alternative(const json::object* schema, std::string_view type) {
+    const auto* all = schema == nullptr ? nullptr : json_read::array(*schema, "anyOf");
+    if (all == nullptr) return schema;
+    for (const auto& each : *all) {
+        const auto* one = each.if_object();
+        if (one != nullptr && json_read::string(*one, "type") == type) return one;
+    }
+    return nullptr;
+}
+
+Reading read_values(const YamlTree& tree, const std::string& name, const json::object& schema,
+                    const Environment& environment, Secrets& secrets) {
+    return read_tree(tree, name, schema, &environment, secrets);
+}
+
+Reading read_values(const YamlTree& tree, const std::string& name, const json::object& schema) {
+    Secrets none;
+    return read_tree(tree, name, schema, nullptr, none);
 }
 
 }  // namespace parley::config

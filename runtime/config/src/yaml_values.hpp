@@ -24,9 +24,14 @@ struct Reading {
 
 Reading read_values(const YamlTree& tree, const std::string& name, const json::object& schema,
                     const Environment& environment, Secrets& secrets);
+// The same without variables: "$" is a dollar.
+Reading read_values(const YamlTree& tree, const std::string& name, const json::object& schema);
 
 // A number or a boolean where the text is plainly one; the text itself otherwise.
 json::value plain_value(std::string_view text);
+
+// Of alternatives (anyOf) the one for a type, where they differ in type; `schema` itself where there are none.
+const json::object* alternative(const json::object* schema, std::string_view type);
 
 // The schema of the member `key` of what `schema` describes; null where nothing is known about it.
 const json::object* member_schema(const json::object* schema, std::string_view key);

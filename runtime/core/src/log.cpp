@@ -71,10 +71,22 @@ void stop() {
     spdlog::shutdown();
 }
 
-bool enabled(Level level) { return logger()->should_log(to_spdlog(level)); }
+thread_local Capture* Capture::current_ = nullptr;
+
+Capture::Capture(Level threshold, Take take) : threshold_(threshold), take_(std::move(take)), earlier_(current_) {
+    current_ = this;
+}
+
+Capture::~Capture() { current_ = earlier_; }
+
+bool enabled(Level level) {
+    if (Capture::current_ != nullptr) return level >= Capture::current_->threshold_;
+    return logger()->should_log(to_spdlog(level));
+}
 
 void write(Level level, std::string_view event, Fields fields) {
     if (!enabled(level)) return;
+    if (Capture::current_ != nullptr) return Capture::current_->take_(level, event, fields);
     fmt::memory_buffer line;
     line.append(event);
     for (const auto& field : fields) {

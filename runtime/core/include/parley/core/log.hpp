@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <functional>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -38,6 +39,26 @@ inline void debug(std::string_view event, Fields fields = {}) {
 inline void info(std::string_view event, Fields fields = {}) { write(Level::info, event, fields); }
 inline void warn(std::string_view event, Fields fields = {}) { write(Level::warn, event, fields); }
 inline void error(std::string_view event, Fields fields = {}) { write(Level::error, event, fields); }
+
+// While it lives, lines of `threshold` and above that this thread writes go to `take`, and none goes to stderr.
+// For rehearsals and tests, where what a script logs is part of the result. The latest one counts.
+class Capture {
+ public:
+    using Take = std::function<void(Level, std::string_view event, Fields fields)>;
+    Capture(Level threshold, Take take);
+    ~Capture();
+    Capture(const Capture&) = delete;
+    Capture& operator=(const Capture&) = delete;
+
+ private:
+    friend bool enabled(Level level);
+    friend void write(Level level, std::string_view event, Fields fields);
+    static thread_local Capture* current_;
+
+    Level threshold_;
+    Take take_;
+    Capture* earlier_;
+};
 
 // "debug", "info", "warn"/"warning", "error"; anything else is info.
 Level level_named(std::string_view name);
