@@ -21,12 +21,14 @@ fs::path shipped_folder() {
 
 }  // namespace
 
+std::string schema_dir() { return (shipped_folder() / "schemas").lexically_normal().string(); }
+
 std::optional<config::Settings> load_settings(const SettingsChoice& choice) {
     const fs::path shipped = shipped_folder();
     config::LoadOptions options;
     options.file = choice.file.empty() ? (shipped / "config" / "parley.yaml").lexically_normal().string() : choice.file;
     options.overlays = choice.overlays;
-    options.schema_dir = (shipped / "schemas").lexically_normal().string();
+    options.schema_dir = schema_dir();
     options.environment = config::process_environment();
     options.flags = choice.flags;
     auto settings = config::load(options);

@@ -19,4 +19,7 @@ struct SettingsChoice {
 // Faults and warnings go to stderr; nothing when there was a fault.
 std::optional<config::Settings> load_settings(const SettingsChoice& choice);
 
+// The folder with the *.schema.json files, found the same way.
+std::string schema_dir();
+
 }  // namespace parley::app

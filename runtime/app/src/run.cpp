@@ -2,6 +2,7 @@
 
 #include "commands.hpp"
 #include "paths.hpp"
+#include "rehearsal_commands.hpp"
 #include "service.hpp"
 
 #include <parley/config/report.hpp>
@@ -56,6 +57,12 @@ int run(int argc, char** argv) {
     watch_command->add_flag("--until-ended", watching.until_ended, "stop when a call has ended");
     flag(watch_command, "--database", "store.path", "SQLite file (DATABASE_PATH)");
 
+    auto* test_command = cli.add_subcommand("test", "play scenarios and run tests of scripts: no network, no key, no waiting");
+    TestCommand testing;
+    test_command->add_option("PATH", testing.paths, "files or folders (default: tests/scenarios tests/scripts)");
+    test_command->add_option("--filter", testing.filter, "only tests whose file or name contains this");
+    test_command->add_flag_callback("--json", [&testing] { testing.format = Format::json; }, "print JSON");
+
     try {
         cli.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -64,6 +71,7 @@ int run(int argc, char** argv) {
     auto settings = load_settings(choice);
     if (!settings) return 2;
     if (*serve_command) return serve(std::move(*settings));
+    if (*test_command) return test(std::move(*settings), testing);
     if (*config_command) {
         fmt::print("{}", config::explain(*settings));
         return 0;

@@ -127,6 +127,8 @@ Fault syntax_fault(std::string_view text, const std::string& name, std::size_t l
         if (indent.find('\t') == std::string_view::npos) continue;
         return {name + ":" + std::to_string(candidate), "a tab stands where YAML wants spaces", "indent with spaces"};
     }
+    // What yaml-cpp says of a plain text with a question mark or a colon inside {...} or [...].
+    if (fault.what == "unknown token") fault.remedy = "put a text with signs such as ? or : into quotation marks";
     return fault;
 }
 

@@ -67,6 +67,7 @@ Rig::~Rig() {
 }
 
 void Rig::begin(MakeEngine make_engine) {
+    vars_ = stage_.bundle->vars(call_.agent);
     call::Session::Parts parts;
     parts.time = clock_.make_timekeeper();
     Timekeeper& time = *parts.time;

@@ -179,11 +179,11 @@ void Core::start_tool(const call::RunTool& call, std::function<void(call::ToolFi
                   {{"call", parts_.info.call_sid}, {"tool", shortened(call.name, 64)}, {"what", shortened(why, 500)}});
         done({call.tool_call_id, false, std::move(output)});
     };
-    const bool is_listed =
-        entry_ != nullptr && std::find(entry_->tools.begin(), entry_->tools.end(), call.name) != entry_->tools.end();
-    if (!is_listed) {
+    const std::vector<std::string> none;
+    const auto& offered = parts_.tools ? *parts_.tools : entry_ != nullptr ? entry_->tools : none;
+    if (std::find(offered.begin(), offered.end(), call.name) == offered.end()) {
         std::string message = fmt::format("there is no tool \"{}\"", shortened(to_valid_utf8(call.name), 64));
-        if (entry_ != nullptr && !entry_->tools.empty()) message += "; the tools are " + joined(entry_->tools, ", ");
+        if (!offered.empty()) message += "; the tools are " + joined(offered, ", ");
         return reject(rejected_output("unknown_tool", message), message);
     }
     const auto& tools = parts_.bundle->content().tools;
@@ -326,7 +326,10 @@ void Core::carry_out(Job& job) {
 }
 
 void Core::keep_what_it_left(Job& job, Vm::Step step) {
-    if (job.run.vars) vars_ = std::move(*job.run.vars);
+    if (job.run.vars) {
+        vars_ = std::move(*job.run.vars);
+        if (parts_.vars_kept) parts_.vars_kept(vars_);
+    }
     if (step == Vm::Step::killed) {
         if (job.vm == vm_) vm_.reset();  // the next handler gets a fresh one; others in this VM may end there
     } else {

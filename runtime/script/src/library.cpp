@@ -278,6 +278,17 @@ std::vector<Fault> Bundle::check(const config::AgentSettings& settings) const {
     return check_settings(*content_, settings);
 }
 
+json::object Bundle::vars(const config::AgentSettings& settings) const {
+    const AgentEntry* agent = content_->agent_for(settings);
+    return agent == nullptr ? settings.vars : merged_vars(*agent, settings);
+}
+
+std::shared_ptr<const TimeZone> Bundle::time_zone(const config::AgentSettings& settings) const {
+    std::string ignored;
+    auto zone = zone_of(vars(settings), ignored);
+    return zone ? zone : TimeZone::find("UTC");
+}
+
 // ---- Library ----------------------------------------------------------------------------------
 
 Library::Loaded<std::shared_ptr<const Bundle>> Library::build(const std::string& dir, const Agents& agents) {

@@ -25,6 +25,10 @@ void carry_out(SleepRequest, const Services&, Done) {
     throw Bug("a sleep belongs to the agent's own clock");
 }
 
+void carry_out(HostRequest, const Services&, Done) {
+    throw Bug("only a test of scripts has a host");
+}
+
 }  // namespace
 
 void ask(Request request, const Services& services, std::function<void(Answer)> done) {

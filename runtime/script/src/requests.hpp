@@ -5,9 +5,12 @@
 #pragma once
 
 #include <parley/core/clock.hpp>
+#include <parley/core/json.hpp>
+#include <parley/core/result.hpp>
 #include <parley/script/services.hpp>
 
 #include <functional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -23,9 +26,13 @@ struct TransactionRequest {
 struct SleepRequest {  // by the call's own clock: carried out by the agent
     milliseconds span{};
 };
+struct HostRequest {  // of a test of scripts: carried out by its host
+    std::string what;
+    json::value arguments;
+};
 
-using Request = std::variant<std::monostate, QueryRequest, TransactionRequest, SleepRequest>;
-using Answer = std::variant<std::monostate, store::QueryResult, TransactionResult>;
+using Request = std::variant<std::monostate, QueryRequest, TransactionRequest, SleepRequest, HostRequest>;
+using Answer = std::variant<std::monostate, store::QueryResult, TransactionResult, Checked<json::value>>;
 
 // `done` may run on any thread, also inside ask(), and at most once.
 void ask(Request request, const Services& services, std::function<void(Answer)> done);

@@ -242,4 +242,14 @@ LocalTime TimeZone::local(WallTime when) const {
     return {year_month_day(day), static_cast<int>(duration_cast<minutes>(shifted - day).count()), offset};
 }
 
+WallTime TimeZone::moment(Date date, int minutes_of_day) const {
+    using namespace std::chrono;
+    constexpr std::int64_t day = 86'400;
+    const std::int64_t wanted = duration_cast<seconds>(sys_days(date).time_since_epoch()).count() + minutes_of_day * 60;
+    const std::int64_t before = offset_at(wanted - day);
+    const std::int64_t after = offset_at(wanted + day);
+    const bool is_after = offset_at(wanted - before) != before && offset_at(wanted - after) == after;
+    return WallTime(seconds(wanted - (is_after ? after : before)));
+}
+
 }  // namespace parley::script

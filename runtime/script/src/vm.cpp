@@ -1,6 +1,7 @@
 #include "vm.hpp"
 
 #include "bind.hpp"
+#include "test_prelude.hpp"
 
 #include <parley/core/log.hpp>
 #include <parley/core/text.hpp>
@@ -137,8 +138,13 @@ bool Vm::build() {
         lua_setfield(L, -2, "from");
         lua_pushlstring(L, world_.to.data(), world_.to.size());
         lua_setfield(L, -2, "to");
+        const auto tests = files_.find(test_prelude_path);
+        if (tests != files_.end()) lua_pushvalue(L, -1);  // the host table is needed once more
+        if (tests != files_.end()) lua_insert(L, -3);
         lua_call(L, 1, 1);
+        if (tests != files_.end()) add_tests(L, tests->second);
         entries_ = luaL_ref(L, LUA_REGISTRYINDEX);
+        if (tests != files_.end()) lua_pop(L, 1);
         lua_sethook(L, &Vm::hook, LUA_MASKCOUNT, limits_.budgets.instructions_per_check);
     });
     world_.vars = {};  // from now on they live in Lua

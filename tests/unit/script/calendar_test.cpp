@@ -61,6 +61,20 @@ TEST(TimeZones, KnowsTheHourOfEachSideOfAChange) {
     EXPECT_EQ(local("UTC", utc(2026, 1, 1, 0, 0)), "2026-01-01 00:00");
 }
 
+TEST(TimeZones, FindTheMomentOfALocalTime) {
+    const auto moment = [](int month, int day, int minutes) {
+        using namespace std::chrono;
+        return TimeZone::find("America/New_York")->moment(year(2026) / month / day, minutes);
+    };
+    EXPECT_EQ(moment(12, 1, 10 * 60), utc(2026, 12, 1, 15, 0));
+    EXPECT_EQ(moment(7, 1, 10 * 60), utc(2026, 7, 1, 14, 0));
+    EXPECT_EQ(moment(3, 8, 90), utc(2026, 3, 8, 6, 30));
+    EXPECT_EQ(moment(3, 8, 150), utc(2026, 3, 8, 7, 30)) << "2:30 is skipped: 3:30 by the clock";
+    EXPECT_EQ(moment(3, 8, 210), utc(2026, 3, 8, 7, 30));
+    EXPECT_EQ(moment(11, 1, 90), utc(2026, 11, 1, 5, 30)) << "comes twice: the first";
+    EXPECT_EQ(moment(11, 1, 150), utc(2026, 11, 1, 7, 30));
+}
+
 TEST(TimeZones, FollowsTheRuleFarBeyondTheTable) {
     EXPECT_EQ(local("America/New_York", utc(2150, 1, 15, 12, 0)), "2150-01-15 07:00");
     EXPECT_EQ(local("America/New_York", utc(2150, 7, 15, 12, 0)), "2150-07-15 08:00");

@@ -27,8 +27,11 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace parley::script {
 
@@ -55,6 +58,8 @@ struct AgentParts {
     Services services = {};
     Budgets budgets = {};
     std::optional<std::uint64_t> random_seed = {};  // of math.random; empty: a new one for each VM
+    std::optional<std::vector<std::string>> tools = {};  // instead of those its script lists; for tests of tools
+    std::function<void(const json::object& vars)> vars_kept = {};  // told of call.vars after each handler; for rehearsals
 };
 
 std::unique_ptr<call::Agent> make_agent(AgentParts parts);

@@ -48,6 +48,9 @@ class TimeZone {
 
     int offset_at(std::int64_t unix_seconds) const;  // seconds east of UTC
     LocalTime local(WallTime when) const;
+    // The moment of a local time. One that is skipped in spring is the moment an hour later by the clock; of one that
+    // comes twice in autumn the first.
+    WallTime moment(Date date, int minutes) const;
 
  private:
     // When daylight saving starts or ends in a year: a day and a local time.

@@ -12,6 +12,7 @@
 #include <parley/config/settings.hpp>
 #include <parley/core/json.hpp>
 #include <parley/core/result.hpp>
+#include <parley/script/calendar.hpp>
 
 #include <map>
 #include <memory>
@@ -37,6 +38,11 @@ class Bundle {
     // What is wrong with these settings for the agent's script: no such script, a var the script does not have,
     // an unknown time zone, an unknown {var} in the greeting, and whatever the script's check_vars() objects to.
     std::vector<Fault> check(const config::AgentSettings& settings) const;
+
+    // The zone an agent lives in: its var time_zone, else UTC.
+    std::shared_ptr<const TimeZone> time_zone(const config::AgentSettings& settings) const;
+    // The vars a call begins with: the script's, with those of the settings on top.
+    json::object vars(const config::AgentSettings& settings) const;
 
     const Content& content() const { return *content_; }  // private to this room
 

@@ -1,0 +1,72 @@
+// suite.hpp: what `parley test` runs: scenarios (*.yaml) and tests of scripts (*_test.lua), one after the other.
+//
+// Thread: one. Nothing here waits: a suite takes as long as its computing.
+#pragma once
+
+#include <parley/config/yaml_file.hpp>
+#include <parley/rehearsal/record.hpp>
+#include <parley/rehearsal/stage.hpp>
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace parley::rehearsal {
+
+// One scenario, or one `it` of a test of scripts.
+struct TestResult {
+    struct Broken {
+        std::string where;       // "tests/scenarios/a.yaml:12"
+        std::string what;        // what was expected
+        std::string found;       // and what was found; may be empty
+    };
+    std::string file;
+    std::string name;
+    std::vector<Broken> broken;  // empty: passed
+    std::string conversation;    // of a scenario that failed
+    std::size_t turns = 0;
+    bool has_passed() const { return broken.empty(); }
+};
+
+struct SuiteOptions {
+    std::vector<std::string> paths;      // files and folders; empty: tests/scenarios and tests/scripts
+    std::string filter;                  // only tests whose file or name contains it, in any case
+    Ink ink = Ink::plain;
+};
+
+class Suite {
+ public:
+    Suite(const Stage& stage, std::shared_ptr<const config::FileSchema> schema, SuiteOptions options);
+
+    // `each` is told of every test as it ends.
+    void run(const std::function<void(const TestResult&)>& each);
+
+    std::size_t passed() const { return passed_; }
+    std::size_t failed() const { return failed_; }
+    std::size_t turns() const { return turns_; }
+
+ private:
+    struct File {
+        std::string path;
+        enum class Kind { scenario, script_test } kind;
+    };
+    // Sorted; faults of paths that lead nowhere become failed tests.
+    std::vector<File> files(const std::function<void(TestResult)>& refuse) const;
+    bool is_wanted(const std::string& file, const std::string& name) const;
+    void play(const std::string& path, const std::function<void(TestResult)>& done) const;
+
+    void run_scripts(const std::string& path, const std::function<void(TestResult)>& done) const;
+
+    const Stage& stage_;
+    const std::shared_ptr<const config::FileSchema> schema_;
+    const SuiteOptions options_;
+    std::size_t passed_ = 0;
+    std::size_t failed_ = 0;
+    std::size_t turns_ = 0;
+};
+
+// "✓ tests/scenarios/a.yaml  A caller books" or the conversation with what is broken, for a terminal.
+std::string shown(const TestResult& result, Ink ink);
+
+}  // namespace parley::rehearsal

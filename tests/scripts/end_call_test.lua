@@ -1,0 +1,7 @@
+describe("end_call", function()
+  it("hangs up and says so", function()
+    local answer, call = run_tool("end_call")
+    expect(answer.success).to_be_true()
+    expect(call.hung_up).to_be_true()
+  end)
+end)
