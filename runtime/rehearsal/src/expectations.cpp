@@ -299,7 +299,7 @@ std::vector<Happening> unexpected_errors(const std::vector<Happening>& happening
                    std::any_of(words.begin(), words.end(), [&](const auto& one) { return contains_words(error.text, one); });
         });
         if (is_expected || !told.insert(error.text).second) continue;
-        broken.push_back({.kind = Happening::Kind::broken, .at = error.at, .text = "a script failed", .detail = error.text, .line = 1});
+        broken.push_back({.kind = Happening::Kind::broken, .at = error.at, .text = "a script failed", .detail = error.text});
     }
     return broken;
 }

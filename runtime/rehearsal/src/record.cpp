@@ -85,7 +85,7 @@ std::string words(const Happening& happening) {
         case Kind::logged: return fmt::format("{} {}", happening.name, text);
         case Kind::ended: return fmt::format("{} ({})", text, safe(happening.detail));
         case Kind::broken:
-            return fmt::format("line {}: {}{}", happening.line, text,
+            return fmt::format("{}{}{}", happening.line == 0 ? "" : fmt::format("line {}: ", happening.line), text,
                                happening.detail.empty() ? "" : fmt::format("\n                found: {}", safe(happening.detail)));
         default: return happening.detail.empty() ? text : fmt::format("{}: {}", text, safe(happening.detail));
     }

@@ -86,7 +86,7 @@ void Suite::play(const std::string& path, const std::function<void(TestResult)>&
     }
     result.turns = performed->turns;
     for (const auto& broken : performed->broken) {
-        result.broken.push_back({fmt::format("{}:{}", path, std::max<std::size_t>(broken.line, 1)), broken.text, broken.detail});
+        result.broken.push_back({broken.line == 0 ? path : fmt::format("{}:{}", path, broken.line), broken.text, broken.detail});
     }
     if (!result.has_passed()) result.conversation = conversation(performed->record, options_.ink);
     done(std::move(result));

@@ -40,7 +40,7 @@ struct Happening {
     std::string detail = {};     // the unheard rest; a reason; what was found instead
     std::int64_t took_ms = 0;
     bool ok = true;
-    std::size_t line = 0;        // in the scenario, of what is broken
+    std::size_t line = 0;        // in the scenario, of what is broken; 0: of none
 };
 
 class Record {

@@ -5,6 +5,7 @@
 #include <parley/config/settings.hpp>
 #include <parley/script/library.hpp>
 
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -15,7 +16,11 @@ struct Stage {
     std::shared_ptr<const script::Bundle> bundle;
     call::Policy policy = {};
 
-    std::string migrations_dir() const { return settings.scripts.dir + "/migrations"; }
+    std::string migrations_dir() const {  // "" where the scripts have no tables of their own
+        const auto dir = std::filesystem::path(settings.scripts.dir) / "migrations";
+        std::error_code ignored;
+        return std::filesystem::is_directory(dir, ignored) ? dir.string() : "";
+    }
 };
 
 }  // namespace parley::rehearsal

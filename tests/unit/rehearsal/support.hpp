@@ -1,0 +1,123 @@
+// What the rehearsal tests share: scripts in a folder of their own, a stage, a scenario from text.
+#pragma once
+
+#include <parley/rehearsal/performance.hpp>
+#include <parley/rehearsal/scenario.hpp>
+#include <parley/rehearsal/suite.hpp>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include <unistd.h>
+
+namespace parley::rehearsal {
+
+using Files = std::map<std::string, std::string>;
+
+inline const std::string source_dir = PARLEY_SOURCE_DIR;
+
+class Folder {
+ public:
+    Folder() {
+        static int count = 0;
+        dir_ = std::filesystem::temp_directory_path() / fmt::format("parley-rehearsal-{}-{}", ::getpid(), ++count);
+        std::filesystem::create_directories(dir_);
+    }
+    ~Folder() {
+        std::error_code ignored;
+        std::filesystem::remove_all(dir_, ignored);
+    }
+    Folder(const Folder&) = delete;
+    Folder& operator=(const Folder&) = delete;
+
+    void write(const std::string& path, const std::string& text) const {
+        std::filesystem::create_directories((dir_ / path).parent_path());
+        std::ofstream(dir_ / path, std::ios::binary) << text;
+    }
+    std::string read(const std::string& path) const {
+        std::ifstream in(dir_ / path, std::ios::binary);
+        return std::string(std::istreambuf_iterator<char>(in), {});
+    }
+    std::string path() const { return dir_.string(); }
+
+ private:
+    std::filesystem::path dir_;
+};
+
+inline config::Settings settings_for(const std::string& scripts_dir) {
+    config::LoadOptions options;
+    options.file = source_dir + "/config/parley.yaml";
+    options.schema_dir = source_dir + "/schemas";
+    options.env_file = "";
+    auto settings = config::load(options);
+    if (!settings) throw std::runtime_error(settings.error().front().text());
+    settings->scripts.dir = scripts_dir;
+    return std::move(*settings);
+}
+
+inline std::shared_ptr<const config::FileSchema> schema() {
+    static const auto loaded = config::FileSchema::load(source_dir + "/schemas", scenario_schema);
+    return loaded.value();
+}
+
+// The shipped scripts and settings.
+inline const Stage& shipped() {
+    static const Stage stage = [] {
+        Stage made;
+        made.settings = settings_for(source_dir + "/scripts");
+        made.bundle = script::Library::build(made.settings.scripts.dir, made.settings.agents).value();
+        return made;
+    }();
+    return stage;
+}
+
+// Scripts of one's own, with an agent `tester`.
+struct OwnStage {
+    OwnStage(const OwnStage&) = delete;
+    OwnStage& operator=(const OwnStage&) = delete;
+    explicit OwnStage(const Files& files) {
+        for (const auto& [path, text] : files) folder.write(path, text);
+        stage.settings = settings_for(folder.path());
+        stage.settings.agents.clear();
+        config::AgentSettings agent;
+        agent.name = "tester";
+        stage.settings.agents["tester"] = agent;
+        stage.settings.numbers = {{"default", "tester"}};
+        stage.bundle = script::Library::build(folder.path(), stage.settings.agents).value();
+    }
+    Folder folder;
+    Stage stage;
+};
+
+inline std::vector<std::string> texts(const std::vector<Fault>& faults) {
+    std::vector<std::string> lines;
+    for (const auto& fault : faults) lines.push_back(fault.text());
+    return lines;
+}
+
+inline std::vector<std::string> faults_of(const std::string& yaml) {
+    const auto scenario = Scenario::parse(yaml, "a.yaml", *schema());
+    return scenario.has_error() ? texts(scenario.error()) : std::vector<std::string>{};
+}
+
+inline Performed play(const std::string& yaml, const Stage& stage = shipped()) {
+    const auto scenario = Scenario::parse(yaml, "a.yaml", *schema());
+    if (!scenario) throw std::runtime_error(scenario.error().front().text());
+    auto performed = perform(*scenario, stage);
+    if (!performed) throw std::runtime_error(performed.error().text());
+    return std::move(*performed);
+}
+
+// "line 7: expected ...; found ..." of everything broken.
+inline std::vector<std::string> broken_by(const std::string& yaml, const Stage& stage = shipped()) {
+    std::vector<std::string> lines;
+    for (const auto& broken : play(yaml, stage).broken) lines.push_back(fmt::format("{}{}; found {}", broken.line == 0 ? "" : fmt::format("line {}: ", broken.line), broken.text, broken.detail));
+    return lines;
+}
+
+}  // namespace parley::rehearsal
