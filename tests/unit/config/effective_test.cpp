@@ -291,7 +291,7 @@ TEST(Settings, EverySettingIsRead) {
 void collect_keywords(const json::object& schema, std::set<std::string>& keywords, Lines& undocumented, const std::string& path) {
     for (const auto& member : schema) keywords.insert(std::string(member.key()));
     if (path != "" && (!schema.contains("title") || !schema.contains("description"))) undocumented.push_back(path);
-    if (json_read::string(schema, "type") != "object" && !schema.contains("examples") &&
+    if (schema_type(schema) != "object" && !schema.contains("examples") &&
         json_read::boolean(schema, "writeOnly") != true) {
         undocumented.push_back(path + " (no example)");
     }
