@@ -17,15 +17,15 @@ class IoAlarm final : public Alarm {
         state_->timer.cancel();
     }
 
+    // A call's deadline moves on with every frame of audio, and setting a timer costs more than the frame. So a timer that
+    // is due earlier stays as it is, and looks again when it rings.
     void arm(TimePoint deadline) override {
-        const auto turn = ++state_->turn;  // an expiry already queued must not ring for a replaced deadline
-        state_->timer.expires_at(deadline);
-        state_->timer.async_wait([state = state_, turn](const boost::system::error_code& error) {
-            if (!error && state->ring && turn == state->turn) state->ring();
-        });
+        state_->deadline = deadline;
+        if (!state_->is_waiting || deadline < state_->timer.expiry()) wait(state_);
     }
     void cancel() override {
         ++state_->turn;
+        state_->is_waiting = false;
         state_->timer.cancel();
     }
 
@@ -33,8 +33,23 @@ class IoAlarm final : public Alarm {
     struct State {
         boost::asio::steady_timer timer;
         std::function<void()> ring;
-        std::uint64_t turn = 0;
+        TimePoint deadline = {};
+        bool is_waiting = false;
+        std::uint64_t turn = 0;  // an expiry already queued must not ring for a replaced or cancelled deadline
     };
+
+    static void wait(const std::shared_ptr<State>& its_state) {
+        const auto turn = ++its_state->turn;
+        its_state->is_waiting = true;
+        its_state->timer.expires_at(its_state->deadline);
+        its_state->timer.async_wait([state = its_state, turn](const boost::system::error_code& error) {
+            if (error || turn != state->turn || !state->ring) return;
+            if (Clock::now() < state->deadline) return wait(state);
+            state->is_waiting = false;
+            state->ring();
+        });
+    }
+
     std::shared_ptr<State> state_;  // outlives the alarm while an expiry is queued
 };
 
