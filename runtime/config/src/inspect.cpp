@@ -58,7 +58,7 @@ std::vector<std::string> choices(const json::object& schema) {
 
 // "a whole number between 0 and 65535", "one of low, high", "text"
 std::string expectation(const json::object& schema) {
-    const auto type = json_read::text(schema, "type");
+    const auto type = schema_type(schema);
     if (auto own = json_read::text(schema, "x-expected"); !own.empty()) return own;
     if (const auto words = choices(schema); !words.empty()) return "one of " + joined(words);
     if (type == "integer" || type == "number") return quantity(type, schema);
@@ -78,11 +78,11 @@ class Inspector {
         if (const auto* alternatives = json_read::array(schema, "anyOf")) {
             for (const auto& each : *alternatives) {
                 const auto* one = each.if_object();
-                if (one != nullptr && has_type(value, json_read::text(*one, "type"))) return check(value, *one, pointer);
+                if (one != nullptr && has_type(value, schema_type(*one))) return check(value, *one, pointer);
             }
             return wrong_type(value, schema, pointer);
         }
-        if (!has_type(value, json_read::text(schema, "type"))) return wrong_type(value, schema, pointer);
+        if (!has_type(value, schema_type(schema))) return wrong_type(value, schema, pointer);
         if (const auto* object = value.if_object()) return check_object(*object, schema, pointer);
         if (const auto* array = value.if_array()) return check_array(*array, schema, pointer);
         check_choice(value, schema, pointer);
@@ -134,7 +134,7 @@ class Inspector {
     void wrong_type(const json::value& value, const json::object& schema, const std::string& pointer) {
         std::string remedy = json_read::text(schema, "x-remedy");
         // "3000" in quotes where 3000 is wanted: name the quotes, or nobody sees what is wrong.
-        if (value.is_string() && has_type(plain_value(value.get_string()), json_read::text(schema, "type"))) {
+        if (value.is_string() && has_type(plain_value(value.get_string()), schema_type(schema))) {
             remedy = "write it without quotes";
         }
         refuse(pointer, "expected " + expectation(schema) + found(value, schema), std::move(remedy));
