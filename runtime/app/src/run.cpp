@@ -61,7 +61,25 @@ int run(int argc, char** argv) {
     TestCommand testing;
     test_command->add_option("PATH", testing.paths, "files or folders (default: tests/scenarios tests/scripts)");
     test_command->add_option("--filter", testing.filter, "only tests whose file or name contains this");
+    auto* live_flag = test_command->add_flag_callback("--live", [&testing] { testing.model = TestCommand::Model::real; },
+                                                      "scenarios with the real model, by text (OPENAI_API_KEY)");
+    test_command->add_option("--times", testing.times, "with --live: play each so often")->check(CLI::Range(1, 1'000))->needs(live_flag);
     test_command->add_flag_callback("--json", [&testing] { testing.format = Format::json; }, "print JSON");
+
+    auto* talk_command = cli.add_subcommand("talk", "type to an agent: with the real model if a key is set, else with a scenario's lines");
+    TalkCommand talking;
+    talk_command->add_option("AGENT", talking.agent, "name of an agent (default: the one that answers)");
+    talk_command->add_option("--as", talking.from, "the caller's number");
+    talk_command->add_option("--scenario", talking.scenario, "this scenario plays the model")->type_name("FILE");
+
+    auto* replay_command = cli.add_subcommand("replay", "run a recorded call through these scripts and show the first difference");
+    replay_command->add_option("CALL_SID", call_sid, "of a call made with calls.record: events, or the beginning of it; or a file")->required();
+    flag(replay_command, "--database", "store.path", "SQLite file (DATABASE_PATH)");
+    auto* scenario_command = cli.add_subcommand("scenario", "scenarios made of calls");
+    scenario_command->require_subcommand(1);
+    auto* from_command = scenario_command->add_subcommand("from", "print a recorded call as a scenario");
+    from_command->add_option("CALL_SID", call_sid, "as for replay")->required();
+    flag(from_command, "--database", "store.path", "SQLite file (DATABASE_PATH)");
 
     try {
         cli.parse(argc, argv);
@@ -72,6 +90,9 @@ int run(int argc, char** argv) {
     if (!settings) return 2;
     if (*serve_command) return serve(std::move(*settings));
     if (*test_command) return test(std::move(*settings), testing);
+    if (*talk_command) return talk(std::move(*settings), talking);
+    if (*replay_command) return replay(std::move(*settings), call_sid);
+    if (*from_command) return scenario_from(std::move(*settings), call_sid);
     if (*config_command) {
         fmt::print("{}", config::explain(*settings));
         return 0;

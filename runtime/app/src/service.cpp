@@ -9,6 +9,7 @@
 #include <parley/core/log.hpp>
 #include <parley/engine/openai_realtime.hpp>
 #include <parley/net/server.hpp>
+#include <parley/rehearsal/recording.hpp>
 #include <parley/script/agent.hpp>
 #include <parley/script/library.hpp>
 #include <parley/store/store.hpp>
@@ -19,6 +20,7 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <random>
 #include <thread>
 
 namespace parley::app {
@@ -40,6 +42,18 @@ int refuse(const std::vector<Fault>& faults) {
 Task<net::Response> route(const Health& health, telephony::TwilioService& twilio, net::Request request) {
     if (request.path() == "/health") co_return health.answer();
     co_return co_await twilio.on_request(std::move(request));
+}
+
+rehearsal::RecordedCall recorded_call(const call::Session::Parts& parts, const script::AgentParts& script) {
+    rehearsal::RecordedCall call;
+    call.agent = script.settings;
+    call.policy = parts.policy;
+    call.one_moment_bytes = parts.phrases->one_moment.size();
+    call.apology_bytes = parts.phrases->apology.size();
+    call.goodbye_bytes = parts.phrases->goodbye.size();
+    call.seed = script.random_seed.value_or(0);
+    call.bundle = script.bundle->version();
+    return call;
 }
 
 std::vector<boost::asio::any_io_executor> executors(net::IoThreads& threads) {
@@ -69,6 +83,12 @@ int serve(config::Settings settings) {
     auto database = script::database_of(**store);
     auto library = script::Library::load(settings.scripts.dir, settings.agents);
     if (!library) return refuse(library.error());
+    std::unique_ptr<rehearsal::Recordings> recorder;
+    if (settings.calls.record == "events") {
+        auto opened = rehearsal::Recordings::open({.dir = rehearsal::recordings_dir(settings.store.path)});
+        if (!opened) return refuse({opened.error()});
+        recorder = std::move(*opened);
+    }
     const PhraseBook phrases(settings.calls.phrases);
 
     const std::size_t thread_count = settings.server.io_threads != 0 ? settings.server.io_threads
@@ -82,22 +102,33 @@ int serve(config::Settings settings) {
         if (agent == settings.agents.end()) return Fault{"agents", fmt::format("there is no agent \"{}\"", info.agent)};
         call::Session::Parts parts;
         parts.time = std::make_unique<IoTimekeeper>(homes[home]);
-        parts.make_agent = [&, home, chosen = agent->second](call::EventSink& sink, const call::CallInfo& call, Timekeeper& time) {
-            return script::make_agent({.bundle = (*library)->current(),
-                                       .settings = chosen,
-                                       .limits = settings.scripts,
-                                       .info = call,
-                                       .events = &sink,
-                                       .home = homes[home],
-                                       .time = &time,
-                                       .services = {.database = database.get()}});
+        parts.phrases = phrases.current();
+        parts.policy = call_policy(settings.calls);
+        script::AgentParts script{.bundle = (*library)->current(),
+                                  .settings = agent->second,
+                                  .limits = settings.scripts,
+                                  .info = {},
+                                  .events = nullptr,
+                                  .home = homes[home],
+                                  .time = nullptr,
+                                  .services = {.database = database.get()}};
+        if (recorder) {
+            script.random_seed = std::random_device()();
+            auto recording = recorder->begin(recorded_call(parts, script));
+            script.services = recording->record(script.services);
+            parts.recorder = std::move(recording);
+        }
+        parts.make_agent = [script](call::EventSink& sink, const call::CallInfo& call, Timekeeper& time) {
+            auto own = script;
+            own.info = call;
+            own.events = &sink;
+            own.time = &time;
+            return script::make_agent(std::move(own));
         };
         parts.make_engine = [&, home](call::EventSink& sink, const call::CallInfo& call) {
             return engine::make_openai_realtime(homes[home], model, sink, call.call_sid);
         };
         parts.journal = {store->get()};
-        parts.phrases = phrases.current();
-        parts.policy = call_policy(settings.calls);
         return parts;
     };
     call::Switchboard switchboard(

@@ -39,8 +39,10 @@ Session::Session(CallInfo info, Parts parts, std::function<void()> finished)
     : info_(std::move(info)),
       parts_(std::move(parts)),
       finished_(std::move(finished)),
-      conversation_(parts_.policy, parts_.phrases, parts_.time->now()) {
+      created_(parts_.time->now()),
+      conversation_(parts_.policy, parts_.phrases, created_) {
     info_.started_at = parts_.time->wall_now();
+    if (parts_.recorder) parts_.recorder->begun(info_, created_);
 }
 
 Session::~Session() = default;
@@ -58,6 +60,7 @@ void Session::start() {
         if (!session || session->is_finished_) return;
         if (!prepared) return session->on(AgentUnavailable{prepared.error().text()});
         session->profile_ = std::move(*prepared);
+        if (session->parts_.recorder) session->parts_.recorder->prepared(*session->profile_);
         session->on(AgentPrepared{session->profile_->greeting});
     });
 }
@@ -114,7 +117,10 @@ void Session::handle(const Event& event) {
     const Event* next = &event;
     Event current = AlarmRang{};
     while (true) {
-        for (const Command& command : conversation_.handle(*next, parts_.time->now())) carry_out(command);
+        const auto now = parts_.time->now();
+        const auto& commands = conversation_.handle(*next, now);
+        if (parts_.recorder) parts_.recorder->handled(*next, now, commands);
+        for (const Command& command : commands) carry_out(command);
         if (waiting_.empty()) return;
         current = std::move(waiting_.front());
         waiting_.pop_front();

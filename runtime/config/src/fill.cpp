@@ -202,6 +202,7 @@ Settings fill(const Document& document) {
     calls.to("filler_after_ms", settings.calls.filler_after);
     calls.to("silence_before_prompt_ms", settings.calls.silence_before_prompt);
     calls.to("silence_prompts_max", settings.calls.silence_prompts_max);
+    calls.to("record", settings.calls.record);
     for (auto& [name, words] : settings.calls.phrases) calls.in("phrases").to(name, words);
 
     const auto scripts = root.in("scripts");

@@ -42,6 +42,26 @@ void append_turn_detection(std::string& out, const TurnDetectionOptions& options
     out += R"(,"create_response":true,"interrupt_response":true})";
 }
 
+void append_audio(std::string& out, const SessionSetup& setup) {
+    out += R"(,"audio":{"input":{"format":)";
+    out += format_json(setup.audio);
+    // Neither noise reduction nor, without a model, transcription: both are off in a fresh session, and the types know no null.
+    if (!setup.transcription_model.empty()) {
+        out += R"(,"transcription":{"model":)";
+        append_json_string(out, setup.transcription_model);
+        // The transcriber knows ISO 639-1: "en", not "en-US".
+        if (!setup.language.empty())
+            append_field(out, "language", std::string_view(setup.language).substr(0, setup.language.find('-')));
+        out += '}';
+    }
+    out += ",\"turn_detection\":";
+    append_turn_detection(out, setup.turn_detection);
+    out += R"(},"output":{"format":)";
+    out += format_json(setup.audio);
+    append_field(out, "voice", setup.voice);
+    out += "}}";
+}
+
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view text) {
@@ -77,25 +97,11 @@ void build_append(std::string& out, call::Bytes audio) {
 
 std::string session_update(std::string_view event_id, const SessionSetup& setup) {
     std::string out = begin_event("session.update", event_id);
-    out += R"(,"session":{"type":"realtime","output_modalities":["audio"])";
+    const bool is_written = setup.speech == ModelSpeech::written;
+    out += fmt::format(R"(,"session":{{"type":"realtime","output_modalities":["{}"])", is_written ? "text" : "audio");
     append_field(out, "instructions", setup.instructions);
-    out += R"(,"audio":{"input":{"format":)";
-    out += format_json(setup.audio);
-    // Neither noise reduction nor, without a model, transcription: both are off in a fresh session, and the types know no null.
-    if (!setup.transcription_model.empty()) {
-        out += R"(,"transcription":{"model":)";
-        append_json_string(out, setup.transcription_model);
-        // The transcriber knows ISO 639-1: "en", not "en-US".
-        if (!setup.language.empty())
-            append_field(out, "language", std::string_view(setup.language).substr(0, setup.language.find('-')));
-        out += '}';
-    }
-    out += ",\"turn_detection\":";
-    append_turn_detection(out, setup.turn_detection);
-    out += R"(},"output":{"format":)";
-    out += format_json(setup.audio);
-    append_field(out, "voice", setup.voice);
-    out += "}},\"tools\":";
+    if (!is_written) append_audio(out, setup);
+    out += ",\"tools\":";
     const std::string tools = json::serialize(setup.tools);  // does not look at the encoding of its strings
     out += is_valid_utf8(tools) ? tools : to_valid_utf8(tools);
     out += R"(,"tool_choice":"auto"}})";

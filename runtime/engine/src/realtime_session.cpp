@@ -66,7 +66,8 @@ RealtimeSession::RealtimeSession(const OpenAiOptions& options, const call::Agent
              profile.language,
              options.turn_detection,
              profile.instructions,
-             profile.tools},
+             profile.tools,
+             options.speech},
       opened_at_(now),
       opened_at_wall_(wall_now),
       history_(std::move(history)) {
@@ -128,7 +129,7 @@ void RealtimeSession::on(const SessionUpdated& event, Output& out) {
     if (state_ != State::configuring) return;
     // Audio in a format other than agreed is loud noise in the caller's ear.
     for (const auto* format : {&event.input, &event.output}) {
-        if (is_accepted(setup_.audio, *format)) continue;
+        if (setup_.speech == ModelSpeech::written || is_accepted(setup_.audio, *format)) continue;
         const char* wanted = setup_.audio == ModelAudio::pcmu ? "audio/pcmu" : "audio/pcm at 24000 Hz";
         return end(fmt::format("the server set the {} format to {} where {} was asked for",
                                format == &event.input ? "input" : "output", shortened(format->text(), quoted_bytes_max),

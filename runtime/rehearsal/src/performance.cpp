@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 namespace parley::rehearsal {
 
@@ -46,7 +47,9 @@ Checked<WallTime> time_of(const Scenario& scenario, const config::AgentSettings&
     return stage.bundle->time_zone(agent)->moment(*date, *minutes);
 }
 
-Checked<Performed> perform(const Scenario& scenario, const Stage& stage) {
+namespace {
+
+Checked<Performed> played(const Scenario& scenario, const Stage& stage, const std::function<void(Player&)>& play) {
     auto agent = agent_of(scenario, stage);
     if (!agent) return agent.error();
     const auto at = time_of(scenario, *agent, stage);
@@ -58,7 +61,7 @@ Checked<Performed> perform(const Scenario& scenario, const Stage& stage) {
         if (!done) return Fault{scenario.given_where[i], done.error().message, "correct the row, or the table in scripts/migrations"};
     }
     Player player(scenario, **rig);
-    player.run();
+    play(player);
 
     std::vector<const Expectation*> expectations;
     for (const auto& step : scenario.steps) {
@@ -70,6 +73,50 @@ Checked<Performed> perform(const Scenario& scenario, const Stage& stage) {
         player.broken().push_back(std::move(error));
     }
     return Performed{std::move(player.broken()), (*rig)->record(), player.turns()};
+}
+
+// The model's steps become expectations that stand before the caller's next step.
+Checked<Scenario> for_a_real_model(const Scenario& scenario) {
+    Scenario live = scenario;
+    live.steps.clear();
+    Step judged;
+    const auto flush = [&] {
+        if (!judged.expectations.empty()) live.steps.push_back(std::exchange(judged, Step()));
+    };
+    for (const auto& step : scenario.steps) {
+        using Kind = Step::Kind;
+        if (step.kind == Kind::model && step.model.fails == engine::ScriptedLine::Fails::no) {
+            for (const auto& call : step.model.calls) {
+                Expectation expectation{.kind = Expectation::Kind::tool_called, .line = step.line, .value = json::value(call.tool)};
+                auto arguments = json_read::parse(call.arguments);
+                if (arguments && arguments->is_object()) expectation.with = arguments->get_object();
+                judged.line = step.line;
+                judged.expectations.push_back(std::move(expectation));
+            }
+            continue;
+        }
+        const bool is_trouble = step.kind == Kind::model || step.kind == Kind::provider_drops || step.kind == Kind::provider_drops_after ||
+                                step.kind == Kind::provider_refuses;
+        if (is_trouble) {
+            return Fault{fmt::format("{}:{}", scenario.file, step.line), "troubles of the provider cannot be played with a real model", "leave this scenario out: --filter"};
+        }
+        flush();
+        live.steps.push_back(step);
+    }
+    flush();
+    return live;
+}
+
+}  // namespace
+
+Checked<Performed> perform(const Scenario& scenario, const Stage& stage) {
+    return played(scenario, stage, [](Player& player) { player.run(); });
+}
+
+Checked<Performed> perform_live(const Scenario& scenario, const Stage& stage, const engine::OpenAiOptions& model) {
+    const auto live = for_a_real_model(scenario);
+    if (!live) return live.error();
+    return played(*live, stage, [&](Player& player) { player.run_live(model); });
 }
 
 }  // namespace parley::rehearsal

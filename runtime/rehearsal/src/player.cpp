@@ -1,5 +1,7 @@
 #include "player.hpp"
 
+#include <parley/engine/written_engine.hpp>
+
 #include <fmt/format.h>
 
 namespace parley::rehearsal {
@@ -36,9 +38,25 @@ Player::Player(const Scenario& scenario, Rig& rig)
 void Player::run() {
     rig_.begin([this](call::EventSink& sink, Timekeeper& time) {
         auto made = std::make_unique<engine::ScriptedEngine>(time, sink, *this);
-        engine_ = made.get();
+        engine_ = scripted_ = made.get();
         return made;
     });
+    go_on();
+}
+
+void Player::run_live(const engine::OpenAiOptions& model) {
+    engine::WrittenEngine* written = nullptr;
+    rig_.wait_while([&] { return written != nullptr && written->is_asking(); });
+    rig_.begin([&](call::EventSink& sink, Timekeeper&) {
+        auto made = engine::make_written_engine(rig_.home(), model, sink, "rehearsal");
+        engine_ = written = made.get();
+        return made;
+    });
+    go_on();
+    rig_.wait_while({});
+}
+
+void Player::go_on() {
     const auto limit = rig_.clock().now() + call_max;
     while (!is_stuck_) {
         rig_.run_ready();
@@ -49,7 +67,7 @@ void Player::run() {
             break;
         }
     }
-    engine_ = nullptr;
+    engine_ = scripted_ = nullptr;
     if (is_stuck_) return;
     for (; next_ < scenario_.steps.size(); ++next_) {
         const Step& step = scenario_.steps[next_];
@@ -120,7 +138,7 @@ void Player::asked(std::string_view instructions) {
 bool Player::is_settled() const {
     const auto now = rig_.clock().now();
     const bool are_keys_told = keys_left_.empty() && (pressed_at_ == TimePoint::min() || now >= pressed_at_ + dtmf_pause);
-    const bool is_model_done = engine_ != nullptr && (engine_->is_idle() || engine_->is_waiting_for_line());
+    const bool is_model_done = engine_ != nullptr && (engine_->is_idle() || (scripted_ != nullptr && scripted_->is_waiting_for_line()));
     return rig_.is_listening() && is_model_done && !rig_.line().is_playing() && !is_speaking_ && rig_.tools_running() == 0 && are_keys_told;
 }
 
@@ -201,10 +219,10 @@ Player::Progress Player::take(const Step& step) {
                 if (settled_since_ != TimePoint::max()) wake_at(settled_since_ + quiet_before_speaking);
                 return Progress::none;
             }
-            engine_->lose("the scenario drops the connection",
-                          step.is_for_good ? engine::ScriptedEngine::Retry::pointless : engine::ScriptedEngine::Retry::allowed);
+            scripted_->lose("the scenario drops the connection",
+                            step.is_for_good ? engine::ScriptedEngine::Retry::pointless : engine::ScriptedEngine::Retry::allowed);
             break;
-        case Kind::provider_refuses: engine_->refuse_connections(step.count, engine::ScriptedEngine::Retry::allowed); break;
+        case Kind::provider_refuses: scripted_->refuse_connections(step.count, engine::ScriptedEngine::Retry::allowed); break;
         case Kind::slow_tool: rig_.slow_down(step.tool, step.span); break;
         case Kind::database_is_busy: rig_.refuse_statements(step.count); break;
     }
@@ -220,7 +238,7 @@ Player::Progress Player::interrupt(const Step& step) {
         wake_at(due);
         if (now < due) return Progress::none;
         if (step.kind == Kind::provider_drops_after) {
-            engine_->lose("the scenario drops the connection", engine::ScriptedEngine::Retry::allowed);
+            scripted_->lose("the scenario drops the connection", engine::ScriptedEngine::Retry::allowed);
         } else if (step.text.empty()) {
             press(step.keys);
         } else {
@@ -249,11 +267,11 @@ Player::Progress Player::expect(const Step& step) {
 }
 
 Player::Progress Player::wait_for_model(const Step& step) {
-    if (engine_->is_waiting_for_line()) {
+    if (scripted_->is_waiting_for_line()) {
         ++turns_;
         auto line = step.model;
         done();
-        engine_->give_line(std::move(line));
+        scripted_->give_line(std::move(line));
         return Progress::made;
     }
     if (quiet_for() >= quiet_without_model) {

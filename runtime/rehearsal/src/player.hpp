@@ -10,6 +10,7 @@
 #include "expectations.hpp"
 #include "rig.hpp"
 
+#include <parley/engine/openai_options.hpp>
 #include <parley/engine/scripted_engine.hpp>
 #include <parley/rehearsal/scenario.hpp>
 
@@ -26,6 +27,7 @@ class Player final : public engine::Prompter {
     Player(const Scenario& scenario, Rig& rig);
 
     void run();
+    void run_live(const engine::OpenAiOptions& model);  // a scenario without steps of the model and the provider
     std::vector<Happening>& broken() { return broken_; }
     std::size_t turns() const { return turns_; }
 
@@ -39,6 +41,7 @@ class Player final : public engine::Prompter {
  private:
     enum class Progress { made, none };
 
+    void go_on();
     Progress advance();
     Progress take(const Step& step);
     Progress interrupt(const Step& step);
@@ -63,7 +66,8 @@ class Player final : public engine::Prompter {
 
     const Scenario& scenario_;
     Rig& rig_;
-    engine::ScriptedEngine* engine_ = nullptr;   // while the call lasts
+    engine::TypedCaller* engine_ = nullptr;      // while the call lasts
+    engine::ScriptedEngine* scripted_ = nullptr; // the same, unless the model is a real one
     std::unique_ptr<Alarm> wake_;
     std::unique_ptr<Alarm> mouth_;               // the end of what the caller says
     std::unique_ptr<Alarm> finger_;              // the next key

@@ -1,12 +1,14 @@
 #include "rig.hpp"
 
 #include <parley/core/text.hpp>
+#include <parley/rehearsal/recording.hpp>
 
 #include <fmt/format.h>
 
 namespace parley::rehearsal {
 namespace {
 
+constexpr std::chrono::seconds model_patience{60};  // for a model on the network; then time goes on, and the call gives it up
 constexpr milliseconds answer_the_phone{600};  // from the webhook to the caller's line
 
 // What the runtime says without a model. Each is a byte of its own, so that the line can tell what is heard.
@@ -50,7 +52,6 @@ Rig::Rig(const Stage& stage, Call call, std::unique_ptr<store::InlineStore> stor
       clock_(call_.at),
       record_(call_.at),
       watch_(std::move(watch)),
-      io_(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE),
       store_(std::move(store)),
       line_(clock_, sink_),
       log_(log::Level::info, [this](log::Level level, std::string_view event, log::Fields fields) { take_log(level, event, fields); }),
@@ -70,8 +71,23 @@ void Rig::begin(MakeEngine make_engine) {
     vars_ = stage_.bundle->vars(call_.agent);
     call::Session::Parts parts;
     parts.time = clock_.make_timekeeper();
+    parts.journal = {this};
+    parts.phrases = phrases();
+    parts.policy = stage_.policy;
     Timekeeper& time = *parts.time;
-    parts.make_agent = [this](call::EventSink& sink, const call::CallInfo& info, Timekeeper& clock) {
+    script::Services services{.database = this};
+    if (stage_.recorder != nullptr) {
+        auto recording = stage_.recorder->begin({.agent = call_.agent,
+                                                 .policy = parts.policy,
+                                                 .one_moment_bytes = parts.phrases->one_moment.size(),
+                                                 .apology_bytes = parts.phrases->apology.size(),
+                                                 .goodbye_bytes = parts.phrases->goodbye.size(),
+                                                 .seed = call_.seed,
+                                                 .bundle = stage_.bundle->version()});
+        services = recording->record(services);
+        parts.recorder = std::move(recording);
+    }
+    parts.make_agent = [this, services](call::EventSink& sink, const call::CallInfo& info, Timekeeper& clock) {
         script::AgentParts agent;
         agent.bundle = stage_.bundle;
         agent.settings = call_.agent;
@@ -80,7 +96,7 @@ void Rig::begin(MakeEngine make_engine) {
         agent.events = &sink;
         agent.home = io_.get_executor();
         agent.time = &clock;
-        agent.services.database = this;
+        agent.services = services;
         agent.random_seed = call_.seed;
         agent.vars_kept = [this](const json::object& vars) { vars_ = vars; };
         return script::make_agent(std::move(agent));
@@ -88,9 +104,6 @@ void Rig::begin(MakeEngine make_engine) {
     parts.make_engine = [make_engine = std::move(make_engine), &time](call::EventSink& sink, const call::CallInfo&) {
         return make_engine(sink, time);
     };
-    parts.journal = {this};
-    parts.phrases = phrases();
-    parts.policy = stage_.policy;
 
     call::CallInfo info;
     info.call_sid = "CA00000000000000000000000000000001";
@@ -110,6 +123,12 @@ void Rig::begin(MakeEngine make_engine) {
 void Rig::run_ready() {
     io_.restart();
     io_.poll();
+    const auto patience = std::chrono::steady_clock::now() + model_patience;
+    while (!is_over_ && is_asking_ && is_asking_() && std::chrono::steady_clock::now() < patience) {
+        io_.restart();
+        io_.run_one_for(std::chrono::milliseconds(50));
+        io_.poll();
+    }
     note_phrase();
 }
 

@@ -49,6 +49,9 @@ class Rig final : public call::journal::Subscriber, public script::Database {
 
     // Starts the session; the caller's line is there a moment later.
     void begin(MakeEngine make_engine);
+    // A model on the network: while it has the word, time stands still and the network is waited for. To be called before begin().
+    void wait_while(std::function<bool()> is_asking) { is_asking_ = std::move(is_asking); }
+    boost::asio::any_io_executor home() { return io_.get_executor(); }
     // Whatever is ready runs; then time moves to the next alarm. False: nothing is left to happen by `limit`.
     void run_ready();
     bool advance(TimePoint limit);
@@ -100,6 +103,7 @@ class Rig final : public call::journal::Subscriber, public script::Database {
     json::object vars_;
     std::unique_ptr<Alarm> attach_;
     std::shared_ptr<call::Session> session_;
+    std::function<bool()> is_asking_;
     bool is_attached_ = false;
     bool is_over_ = false;
     std::map<std::string, std::string> tools_;   // running: id, name

@@ -242,6 +242,7 @@ class Reader {
     // ---- expectations -------------------------------------------------------------------------
 
     void read_expectations(const json::value& value, const std::string& pointer, std::vector<Expectation>& into) {
+        if (value.is_null()) return;  // every line of it is a comment
         if (const auto* list = value.if_array()) {
             for (std::size_t i = 0; i < list->size(); ++i) {
                 read_expectations((*list)[i], pointer + "/" + std::to_string(i), into);

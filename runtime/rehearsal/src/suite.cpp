@@ -78,17 +78,26 @@ void Suite::play(const std::string& path, const std::function<void(TestResult)>&
     }
     if (!is_wanted(path, scenario->name)) return;
     TestResult result{.file = path, .name = scenario->name};
-    auto performed = perform(*scenario, stage_);
-    if (!performed) {
-        result = refused(path, {performed.error()});
-        result.name = scenario->name;
-        return done(std::move(result));
+    result.runs = options_.live ? options_.times : 1;
+    for (int run = 0; run < result.runs; ++run) {
+        auto performed = options_.live ? perform_live(*scenario, stage_, *options_.live) : perform(*scenario, stage_);
+        if (!performed) {
+            result = refused(path, {performed.error()});
+            result.name = scenario->name;
+            result.is_left_out = options_.live.has_value();
+            return done(std::move(result));
+        }
+        result.turns += performed->turns;
+        if (performed->has_passed()) {
+            ++result.runs_passed;
+            continue;
+        }
+        result.broken.clear();
+        for (const auto& broken : performed->broken) {
+            result.broken.push_back({broken.line == 0 ? path : fmt::format("{}:{}", path, broken.line), broken.text, broken.detail});
+        }
+        result.conversation = conversation(performed->record, options_.ink);
     }
-    result.turns = performed->turns;
-    for (const auto& broken : performed->broken) {
-        result.broken.push_back({broken.line == 0 ? path : fmt::format("{}:{}", path, broken.line), broken.text, broken.detail});
-    }
-    if (!result.has_passed()) result.conversation = conversation(performed->record, options_.ink);
     done(std::move(result));
 }
 
@@ -113,14 +122,14 @@ void Suite::run_scripts(const std::string& path, const std::function<void(TestRe
 
 void Suite::run(const std::function<void(const TestResult&)>& each) {
     const auto count = [&](const TestResult& result) {
-        (result.has_passed() ? passed_ : failed_) += 1;
+        if (!result.is_left_out) (result.has_passed() ? passed_ : failed_) += 1;
         turns_ += result.turns;
         each(result);
     };
     for (const auto& file : files(count)) {
         if (file.kind == File::Kind::scenario) {
             play(file.path, count);
-        } else {
+        } else if (!options_.live) {
             run_scripts(file.path, count);
         }
     }
@@ -128,10 +137,12 @@ void Suite::run(const std::function<void(const TestResult&)>& each) {
 
 std::string shown(const TestResult& result, Ink ink) {
     const bool is_coloured = ink == Ink::ansi;
+    if (result.is_left_out) return fmt::format("- {}  {}: left out, {}\n", result.file, result.name, result.broken.front().what);
+    const std::string rate = result.runs > 1 ? fmt::format("  {} of {}", result.runs_passed, result.runs) : "";
     if (result.has_passed()) {
-        return fmt::format("{}✓{} {}  {}\n", is_coloured ? "\033[32m" : "", is_coloured ? "\033[0m" : "", result.file, result.name);
+        return fmt::format("{}✓{} {}  {}{}\n", is_coloured ? "\033[32m" : "", is_coloured ? "\033[0m" : "", result.file, result.name, rate);
     }
-    std::string text = fmt::format("{}✗{} {}  {}\n", is_coloured ? "\033[31m" : "", is_coloured ? "\033[0m" : "", result.file, result.name);
+    std::string text = fmt::format("{}✗{} {}  {}{}\n", is_coloured ? "\033[31m" : "", is_coloured ? "\033[0m" : "", result.file, result.name, rate);
     if (!result.conversation.empty()) return text + "\n" + result.conversation + "\n";
     for (const auto& broken : result.broken) {
         text += fmt::format("  ✗ {}: {}\n", broken.where, broken.what);

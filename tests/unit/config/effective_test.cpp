@@ -143,7 +143,7 @@ TEST(Explained, ListsEverySettingInAStableOrder) {
                                    "openai.turn_detection.threshold", "openai.turn_detection.prefix_padding_ms",
                                    "openai.turn_detection.silence_duration_ms", "openai.turn_detection.eagerness",
                                    "calls.duration_max_minutes", "calls.filler_after_ms", "calls.silence_before_prompt_ms",
-                                   "calls.silence_prompts_max", "calls.phrases.one_moment", "calls.phrases.apology",
+                                   "calls.silence_prompts_max", "calls.record", "calls.phrases.one_moment", "calls.phrases.apology",
                                    "calls.phrases.goodbye", "scripts.dir", "scripts.memory_bytes_max", "scripts.cpu_max_ms",
                                    "scripts.tool_timeout_ms", "scripts.output_bytes_max", "store.path", "log.level",
                                    "agents.sarah.script", "agents.sarah.voice", "agents.sarah.model",
@@ -213,6 +213,7 @@ TEST(Defaults, SchemaAndStructAgree) {
         EXPECT_EQ(settings->calls.filler_after, structs.calls.filler_after);
         EXPECT_EQ(settings->calls.silence_before_prompt, structs.calls.silence_before_prompt);
         EXPECT_EQ(settings->calls.silence_prompts_max, structs.calls.silence_prompts_max);
+        EXPECT_EQ(settings->calls.record, structs.calls.record);
         EXPECT_EQ(settings->calls.phrases, structs.calls.phrases);
         EXPECT_EQ(settings->scripts.dir, structs.scripts.dir);
         EXPECT_EQ(settings->scripts.memory_bytes_max, structs.scripts.memory_bytes_max);
@@ -234,7 +235,7 @@ TEST(Settings, EverySettingIsRead) {
         "   turn_detection: {type: semantic_vad, threshold: 0.25, prefix_padding_ms: 5, silence_duration_ms: 60, eagerness: low},\n"
         "   prices: {m: {text_in: 1, text_cached: 2, text_out: 3, audio_in: 4, audio_cached: 5.5, audio_out: 6}},\n"
         "   transcription_prices: {t: 0.25, u: 1}}\n"
-        "calls: {duration_max_minutes: 8, filler_after_ms: 700, silence_before_prompt_ms: 900, silence_prompts_max: 1,\n"
+        "calls: {duration_max_minutes: 8, filler_after_ms: 700, silence_before_prompt_ms: 900, silence_prompts_max: 1, record: events,\n"
         "        phrases: {one_moment: o, apology: a, goodbye: g}}\n"
         "scripts: {dir: d, memory_bytes_max: 300000, cpu_max_ms: 11, tool_timeout_ms: 12, output_bytes_max: 2048}\n"
         "store: {path: x}\n"
@@ -271,6 +272,7 @@ TEST(Settings, EverySettingIsRead) {
     EXPECT_EQ(settings.calls.filler_after, std::chrono::milliseconds(700));
     EXPECT_EQ(settings.calls.silence_before_prompt, std::chrono::milliseconds(900));
     EXPECT_EQ(settings.calls.silence_prompts_max, 1);
+    EXPECT_EQ(settings.calls.record, "events");
     EXPECT_EQ(settings.calls.phrases,
               (std::map<std::string, std::string>{{"one_moment", "o"}, {"apology", "a"}, {"goodbye", "g"}}));
     EXPECT_EQ(settings.scripts.dir, "d");

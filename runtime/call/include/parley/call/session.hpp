@@ -11,6 +11,7 @@
 #include <parley/call/conversation.hpp>
 #include <parley/call/journal.hpp>
 #include <parley/call/ports.hpp>
+#include <parley/call/recorder.hpp>
 
 #include <deque>
 #include <functional>
@@ -29,6 +30,7 @@ class Session final : public EventSink, public std::enable_shared_from_this<Sess
         std::vector<journal::Subscriber*> journal;  // outlive every session
         std::shared_ptr<const Phrases> phrases;
         Policy policy;
+        std::unique_ptr<Recorder> recorder = {};    // none: the call is not recorded
     };
     // What others may know of a running call.
     struct Snapshot {
@@ -63,6 +65,7 @@ class Session final : public EventSink, public std::enable_shared_from_this<Sess
     CallInfo info_;
     Parts parts_;
     std::function<void()> finished_;
+    const TimePoint created_;
     Conversation conversation_;
     std::unique_ptr<Agent> agent_;
     std::unique_ptr<Engine> engine_;

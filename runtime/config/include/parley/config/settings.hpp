@@ -67,6 +67,7 @@ struct CallSettings {
     std::chrono::milliseconds filler_after{4'000};       // a caller who waits this long for an answer hears one_moment
     std::chrono::milliseconds silence_before_prompt{10'000};
     int silence_prompts_max = 2;
+    std::string record = "off";             // or events: kept beside the database, for parley replay
     std::map<std::string, std::string> phrases = {  // spoken without a model
         {"one_moment", "One moment, please."},
         {"apology", "I am sorry, we have a technical problem. Please call again later."},

@@ -15,6 +15,10 @@ enum class ModelAudio {
     pcm16_24k,  // resampled both ways
 };
 
+// What the model's answers are made of. Written ones are for trying an agent without audio: no speech is detected, no
+// audio sent, and barge-in cannot tell the model what was heard.
+enum class ModelSpeech { spoken, written };
+
 // USD per million tokens.
 struct TokenPrice {
     double text_in = 0, text_cached = 0, text_out = 0;
@@ -36,6 +40,7 @@ struct OpenAiOptions {
     std::string model = "gpt-realtime-2.1";
     std::string voice = "marin";
     ModelAudio audio = ModelAudio::pcmu;
+    ModelSpeech speech = ModelSpeech::spoken;
     std::string transcription_model = "gpt-transcribe";  // of the caller's words; empty: none
     TurnDetectionOptions turn_detection = {};
     std::map<std::string, TokenPrice> prices = {};       // by model; a model that is missing costs 0

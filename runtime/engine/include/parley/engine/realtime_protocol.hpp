@@ -129,6 +129,7 @@ struct SessionSetup {
     TurnDetectionOptions turn_detection = {};
     std::string instructions;
     json::array tools;
+    ModelSpeech speech = ModelSpeech::spoken;
 };
 
 // Appends `text` as a JSON string, quotes included. Invalid UTF-8 becomes U+FFFD.

@@ -13,7 +13,7 @@
 // End:    destroying it stops its events.
 #pragma once
 
-#include <parley/call/ports.hpp>
+#include <parley/engine/typed_caller.hpp>
 
 #include <deque>
 #include <map>
@@ -50,10 +50,7 @@ class Prompter {
     virtual void asked(std::string_view instructions) = 0;  // of respond()
 };
 
-// How long `text` takes to say.
-milliseconds spoken_length(std::string_view text, milliseconds per_character = milliseconds(60));
-
-class ScriptedEngine final : public call::Engine {
+class ScriptedEngine final : public TypedCaller {
  public:
     struct Options {
         milliseconds connect{150};
@@ -79,11 +76,10 @@ class ScriptedEngine final : public call::Engine {
     void inject(const call::Turn& turn) override;
 
     // ---- for the one who plays the caller: a model hears them in the audio -------------------
-    void caller_starts();
-    void caller_stops(std::string text);    // what the transcription will say
+    void caller_starts() override;
+    void caller_stops(std::string text) override;
+    bool is_idle() const override { return due_.empty() && !response_ && !pending_; }
     bool is_connected() const { return is_connected_; }
-    // Nothing is under way: no response, no connecting, nothing of the caller's left to answer.
-    bool is_idle() const { return due_.empty() && !response_ && !pending_; }
     bool is_waiting_for_line() const { return response_ && response_->is_waiting; }
     void give_line(ScriptedLine line);
 

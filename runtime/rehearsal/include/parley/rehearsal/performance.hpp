@@ -6,6 +6,7 @@
 // Thread: one at a time; no sockets, no waiting.
 #pragma once
 
+#include <parley/engine/openai_options.hpp>
 #include <parley/rehearsal/record.hpp>
 #include <parley/rehearsal/scenario.hpp>
 #include <parley/rehearsal/stage.hpp>
@@ -24,6 +25,10 @@ struct Performed {
 
 // Fault where the scenario cannot be played at all: no such agent, a row that does not fit its table.
 Checked<Performed> perform(const Scenario& scenario, const Stage& stage);
+
+// The same with a real model that writes. What the scenario's model says is left to it; that it calls the scenario's
+// tools, with at least their arguments, is expected. Fault for a scenario with troubles of the provider.
+Checked<Performed> perform_live(const Scenario& scenario, const Stage& stage, const engine::OpenAiOptions& model);
 
 // The agent of a scenario, with its vars laid over the settings'; used by whoever plays it otherwise.
 Checked<config::AgentSettings> agent_of(const Scenario& scenario, const Stage& stage);

@@ -11,10 +11,13 @@
 
 namespace parley::rehearsal {
 
+class Recordings;
+
 struct Stage {
     config::Settings settings;
     std::shared_ptr<const script::Bundle> bundle;
     call::Policy policy = {};
+    Recordings* recorder = nullptr;   // rehearsed calls are recorded, too; outlives the stage
 
     std::string migrations_dir() const {  // "" where the scripts have no tables of their own
         const auto dir = std::filesystem::path(settings.scripts.dir) / "migrations";

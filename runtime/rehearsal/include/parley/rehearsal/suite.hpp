@@ -4,11 +4,14 @@
 #pragma once
 
 #include <parley/config/yaml_file.hpp>
+#include <parley/engine/openai_options.hpp>
 #include <parley/rehearsal/record.hpp>
 #include <parley/rehearsal/stage.hpp>
 
 #include <chrono>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +29,9 @@ struct TestResult {
     std::vector<Broken> broken;  // empty: passed
     std::string conversation;    // of a scenario that failed
     std::size_t turns = 0;
+    int runs = 1;                // with a real model: how often it was played
+    int runs_passed = 0;
+    bool is_left_out = false;    // cannot be played with a real model
     bool has_passed() const { return broken.empty(); }
 };
 
@@ -33,6 +39,8 @@ struct SuiteOptions {
     std::vector<std::string> paths;      // files and folders; empty: tests/scenarios and tests/scripts
     std::string filter;                  // only tests whose file or name contains it, in any case
     Ink ink = Ink::plain;
+    std::optional<engine::OpenAiOptions> live = {};  // scenarios with a real model, `times` each; no tests of scripts
+    int times = 1;
 };
 
 class Suite {

@@ -1,0 +1,99 @@
+// recording.hpp: what went into a call and what came out of it, kept so that the call can be replayed and become a test.
+//
+// A recording is a file of lines, CALL_SID.events in the folder `recordings` beside the database. The first line tells
+// who called whom and how the call was set up; each further line is one event with what came of it, or one answer of
+// the database. Of audio only the length is kept.
+//
+// Size:   about 1 KB for each second of a call, at most `bytes_max`; what is beyond is left out, and the file says so.
+// Thread: a CallRecorder is the call's, but for answers of the database, which come from the store's thread. Files are
+//         written on the own thread of Recordings.
+#pragma once
+
+#include <parley/call/conversation.hpp>
+#include <parley/call/recorder.hpp>
+#include <parley/config/settings.hpp>
+#include <parley/script/services.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace parley::rehearsal {
+
+// How a call was set up: all that its course depends on beside its events.
+struct RecordedCall {
+    call::CallInfo info;           // started_at: the time of day at `began`
+    TimePoint began = {};          // by the clock of the machine it ran on
+    config::AgentSettings agent;
+    call::Policy policy;
+    std::size_t one_moment_bytes = 0, apology_bytes = 0, goodbye_bytes = 0;  // of the phrases
+    std::uint64_t seed = 1;                                                  // of math.random
+    std::string bundle;                                                      // version of the scripts
+};
+
+class CallRecorder : public call::Recorder {
+ public:
+    // The same services, with their answers recorded. Valid as long as the recorder.
+    virtual script::Services record(script::Services services) = 0;
+};
+
+class Recordings {
+ public:
+    struct Options {
+        std::string dir;
+        std::size_t bytes_max = 16 * 1024 * 1024;         // of one call
+        std::size_t bytes_queued_max = 64 * 1024 * 1024;  // waiting for the disk; beyond it pieces are dropped and logged
+    };
+    // Fault when the folder cannot be made.
+    static Checked<std::unique_ptr<Recordings>> open(Options options);
+    ~Recordings();  // writes what is queued
+
+    // What of `call` is known before it begins.
+    std::unique_ptr<CallRecorder> begin(RecordedCall call);
+
+    struct Disk;
+
+ private:
+    explicit Recordings(std::shared_ptr<Disk> disk) : disk_(std::move(disk)) {}
+    std::shared_ptr<Disk> disk_;
+};
+
+// A recording, read back.
+struct Recording {
+    struct Answer {
+        std::size_t request = 0;       // counting the call's requests from 0
+        json::array asked;             // statements: {"sql", "parameters"}
+        json::value answer;            // {"rows", "changes", "last_id"}, {"problem": {...}}, or a list for a transaction
+    };
+    struct Line {
+        std::size_t number = 0;        // in the file
+        std::chrono::nanoseconds at{0};   // since it began: deadlines depend on every one of them
+        std::string event;             // "dtmf 5", as event_text() gives it
+        std::vector<std::string> commands;
+    };
+    std::string file;
+    RecordedCall call;
+    json::object profile;              // as prepared; empty when it never was
+    std::vector<Line> lines;
+    std::vector<Answer> answers;       // by request
+    bool is_cut = false;               // it had grown too large
+
+    static Checked<Recording> load(const std::string& path);
+};
+
+// Beside the database: "data/parley.db" -> "data/recordings".
+std::string recordings_dir(const std::string& database_path);
+
+// ---- the text of events and commands: one line each ---------------------------------------------
+
+std::string event_text(const call::Event& event);
+std::string command_text(const call::Command& command);
+json::object profile_json(const call::AgentProfile& profile);
+// Events of the caller's and the model's side; nothing for the script's own, which a replay makes anew.
+// Views point into `audio` and into `text`, so both must live as long as the event.
+std::optional<call::Event> event_of(std::string_view text, std::string& scratch, std::vector<std::uint8_t>& audio);
+
+}  // namespace parley::rehearsal

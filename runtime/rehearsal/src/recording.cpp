@@ -1,0 +1,401 @@
+#include <parley/rehearsal/recording.hpp>
+
+#include <parley/core/log.hpp>
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <condition_variable>
+#include <deque>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include <pthread.h>
+
+namespace parley::rehearsal {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::nanoseconds;
+
+constexpr std::size_t piece_bytes = 64 * 1024;         // handed to the disk at once
+constexpr std::size_t file_bytes_max = 64 * 1024 * 1024;
+constexpr const char* cut_line = "cut";
+
+// ---- the first line ---------------------------------------------------------------------------
+
+// The rules a call's course depends on, by name. Durations are milliseconds.
+template <class Visit>
+void each_rule(call::Policy& policy, Visit visit) {
+    visit("duration_max_ms", policy.duration_max);
+    visit("wrap_up_max_ms", policy.wrap_up_max);
+    visit("silence_before_prompt_ms", policy.silence_before_prompt);
+    visit("filler_after_ms", policy.filler_after);
+    visit("filler_after_loss_ms", policy.filler_after_loss);
+    visit("unanswered_after_ms", policy.unanswered_after);
+    visit("stall_after_ms", policy.stall_after);
+    visit("reconnect_first_delay_ms", policy.reconnect_first_delay);
+    visit("rotate_before_expiry_ms", policy.rotate_before_expiry);
+    visit("dtmf_pause_ms", policy.dtmf_pause);
+    visit("tools_after_hang_up_ms", policy.tools_after_hang_up);
+    visit("silence_prompts_max", policy.silence_prompts_max);
+    visit("reconnects_max", policy.reconnects_max);
+    visit("response_retries_max", policy.response_retries_max);
+}
+
+json::value to_json(milliseconds span) { return span.count(); }
+json::value to_json(int count) { return count; }
+void from_json(std::int64_t value, milliseconds& span) { span = milliseconds(value); }
+void from_json(std::int64_t value, int& count) { count = static_cast<int>(value); }
+
+std::string head_of(const RecordedCall& call) {
+    json::object rules;
+    call::Policy policy = call.policy;
+    each_rule(policy, [&](const char* name, const auto& value) { rules[name] = to_json(value); });
+    const auto& agent = call.agent;
+    const json::object head{
+        {"parley_recording", 1},
+        {"call_sid", call.info.call_sid},
+        {"from", call.info.from},
+        {"to", call.info.to},
+        {"channel", call.info.channel},
+        {"began_at_us", std::chrono::duration_cast<std::chrono::microseconds>(call.info.started_at.time_since_epoch()).count()},
+        {"began_ns", std::chrono::duration_cast<nanoseconds>(call.began.time_since_epoch()).count()},
+        {"agent",
+         {{"name", agent.name}, {"script", agent.script}, {"voice", agent.voice}, {"model", agent.model}, {"language", agent.language},
+          {"greeting", agent.greeting}, {"vars", agent.vars}}},
+        {"rules", std::move(rules)},
+        {"phrases", json::array{call.one_moment_bytes, call.apology_bytes, call.goodbye_bytes}},
+        {"seed", call.seed},
+        {"scripts", call.bundle},
+    };
+    return json::serialize(head);
+}
+
+std::optional<RecordedCall> read_head(std::string_view line) {
+    const auto parsed = json_read::parse(line);
+    if (!parsed || !parsed->is_object() || json_read::integer(parsed->get_object(), "parley_recording") != 1) return std::nullopt;
+    const json::object& head = parsed->get_object();
+    const auto text = [&](std::string_view key) { return json_read::text(head, key); };
+    RecordedCall call;
+    call.info.call_sid = text("call_sid");
+    call.info.from = text("from");
+    call.info.to = text("to");
+    call.info.channel = text("channel");
+    call.info.started_at = WallTime(std::chrono::microseconds(json_read::integer(head, "began_at_us").value_or(0)));
+    call.began = TimePoint(nanoseconds(json_read::integer(head, "began_ns").value_or(0)));
+    if (const auto* agent = json_read::object(head, "agent")) {
+        call.agent.name = json_read::text(*agent, "name");
+        call.agent.script = json_read::text(*agent, "script");
+        call.agent.voice = json_read::text(*agent, "voice");
+        call.agent.model = json_read::text(*agent, "model");
+        call.agent.language = json_read::text(*agent, "language");
+        call.agent.greeting = json_read::text(*agent, "greeting");
+        if (const auto* vars = json_read::object(*agent, "vars")) call.agent.vars = *vars;
+    }
+    call.info.agent = call.agent.name;
+    if (const auto* rules = json_read::object(head, "rules")) {
+        each_rule(call.policy, [&](const char* name, auto& value) {
+            if (const auto found = json_read::integer(*rules, name)) from_json(*found, value);
+        });
+    }
+    if (const auto* sizes = json_read::array(head, "phrases"); sizes != nullptr && sizes->size() == 3) {
+        const auto size = [&](std::size_t i) { return (*sizes)[i].is_int64() ? static_cast<std::size_t>((*sizes)[i].get_int64()) : 0; };
+        call.one_moment_bytes = size(0);
+        call.apology_bytes = size(1);
+        call.goodbye_bytes = size(2);
+    }
+    call.seed = static_cast<std::uint64_t>(json_read::integer(head, "seed").value_or(1));
+    call.bundle = text("scripts");
+    return call;
+}
+
+// ---- answers of the database ------------------------------------------------------------------
+
+json::value answer_json(const store::QueryAnswer& answer) {
+    return json::object{{"rows", answer.rows}, {"changes", answer.changes}, {"last_id", answer.last_id}};
+}
+json::value problem_json(const store::QueryProblem& problem) {
+    return json::object{{"problem", {{"kind", static_cast<int>(problem.kind)}, {"message", problem.message}}}};
+}
+json::value result_json(const store::QueryResult& result) { return result ? answer_json(*result) : problem_json(result.error()); }
+json::value result_json(const script::TransactionResult& result) {
+    if (!result) return problem_json(result.error());
+    json::array answers;
+    for (const auto& each : *result) answers.push_back(answer_json(each));
+    return answers;
+}
+
+}  // namespace
+
+// ---- the disk ---------------------------------------------------------------------------------
+
+// Pieces of files, written in order by a thread of its own.
+struct Recordings::Disk {
+    struct Piece {
+        std::string path;
+        std::string text;
+    };
+
+    explicit Disk(Options wanted) : options(std::move(wanted)), thread([this] { run(); }) {}
+    ~Disk() {
+        {
+            const std::lock_guard lock(mutex);
+            is_closing = true;
+        }
+        changed.notify_one();
+        thread.join();
+    }
+    Disk(const Disk&) = delete;
+    Disk& operator=(const Disk&) = delete;
+
+    void write(std::string path, std::string text) {
+        {
+            const std::lock_guard lock(mutex);
+            if (bytes_queued + text.size() > options.bytes_queued_max) {
+                ++dropped;
+                return;
+            }
+            bytes_queued += text.size();
+            pieces.push_back({std::move(path), std::move(text)});
+        }
+        changed.notify_one();
+    }
+
+    void run() {
+        pthread_setname_np(pthread_self(), "parley-record");
+        std::unique_lock lock(mutex);
+        while (true) {
+            changed.wait(lock, [this] { return !pieces.empty() || is_closing; });
+            if (pieces.empty()) return;
+            const Piece piece = std::move(pieces.front());
+            pieces.pop_front();
+            bytes_queued -= piece.text.size();
+            const auto lost = std::exchange(dropped, 0);
+            lock.unlock();
+            if (lost > 0) log::warn("recording.dropped", {{"pieces", lost}, {"why", "the disk is too slow"}});
+            std::ofstream out(piece.path, std::ios::binary | std::ios::app);
+            out << piece.text;
+            if (!out.flush()) log::warn("recording.write_failed", {{"file", piece.path}, {"do", "free space, or turn calls.record off"}});
+            lock.lock();
+        }
+    }
+
+    const Options options;
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::deque<Piece> pieces;
+    std::size_t bytes_queued = 0;
+    std::size_t dropped = 0;
+    bool is_closing = false;
+    std::thread thread;
+};
+
+namespace {
+
+// What the call's thread and the store's thread write into. Outlives the recorder while an answer is on its way.
+class Pages {
+ public:
+    Pages(std::shared_ptr<Recordings::Disk> disk, std::size_t bytes_max) : disk_(std::move(disk)), bytes_max_(bytes_max) {}
+    ~Pages() { hand_over(); }
+    Pages(const Pages&) = delete;
+    Pages& operator=(const Pages&) = delete;
+
+    void begin(std::string path, const std::string& head) {
+        const std::lock_guard lock(mutex_);
+        path_ = std::move(path);
+        text_ = head + "\n";
+    }
+    void add(std::string_view line) {
+        const std::lock_guard lock(mutex_);
+        if (is_cut_) return;
+        bytes_ += line.size() + 1;
+        is_cut_ = bytes_ > bytes_max_;
+        text_ += is_cut_ ? std::string_view(cut_line) : line;
+        text_ += '\n';
+        if (text_.size() >= piece_bytes) hand_over();
+    }
+
+ private:
+    void hand_over() {
+        if (!path_.empty() && !text_.empty()) disk_->write(path_, std::exchange(text_, {}));
+    }
+
+    std::mutex mutex_;
+    std::shared_ptr<Recordings::Disk> disk_;
+    const std::size_t bytes_max_;
+    std::string path_;
+    std::string text_;
+    std::size_t bytes_ = 0;
+    bool is_cut_ = false;
+};
+
+class RecordedDatabase final : public script::Database {
+ public:
+    RecordedDatabase(script::Database& inner, std::shared_ptr<Pages> pages) : inner_(inner), pages_(std::move(pages)) {}
+
+    void query(store::Statement statement, std::function<void(store::QueryResult)> done) override {
+        json::array asked{{{"sql", statement.sql}, {"parameters", statement.parameters}}};
+        inner_.query(std::move(statement), noting<store::QueryResult>(std::move(asked), std::move(done)));
+    }
+    void transaction(std::vector<store::Statement> statements, std::function<void(script::TransactionResult)> done) override {
+        json::array asked;
+        for (const auto& each : statements) asked.push_back({{"sql", each.sql}, {"parameters", each.parameters}});
+        inner_.transaction(std::move(statements), noting<script::TransactionResult>(std::move(asked), std::move(done)));
+    }
+
+ private:
+    template <class Result>
+    std::function<void(Result)> noting(json::array asked, std::function<void(Result)> done) {
+        return [pages = pages_, number = next_++, asked = std::move(asked), done = std::move(done)](Result result) {
+            const json::object line{{"request", number}, {"asked", asked}, {"answer", result_json(result)}};
+            pages->add("! " + json::serialize(line));
+            done(std::move(result));
+        };
+    }
+
+    script::Database& inner_;
+    std::shared_ptr<Pages> pages_;
+    std::size_t next_ = 0;  // requests come from the call's thread
+};
+
+class FileRecorder final : public CallRecorder {
+ public:
+    FileRecorder(std::shared_ptr<Recordings::Disk> disk, RecordedCall call)
+        : dir_(disk->options.dir), call_(std::move(call)), pages_(std::make_shared<Pages>(disk, disk->options.bytes_max)) {}
+
+    script::Services record(script::Services services) override {
+        if (services.database != nullptr) {
+            database_ = std::make_unique<RecordedDatabase>(*services.database, pages_);
+            services.database = database_.get();
+        }
+        return services;
+    }
+
+    void begun(const call::CallInfo& info, TimePoint now) override {
+        call_.info = info;
+        call_.began = last_ = now;
+        // A carrier's id is letters and digits; anything else must not lead out of the folder.
+        std::string name;
+        for (const char c : info.call_sid) name += std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' ? c : '_';
+        pages_->begin((fs::path(dir_) / (name + ".events")).string(), head_of(call_));
+    }
+    void prepared(const call::AgentProfile& profile) override { pages_->add("= " + json::serialize(profile_json(profile))); }
+
+    void handled(const call::Event& event, TimePoint now, const std::vector<call::Command>& commands) override {
+        line_.clear();
+        const auto since = std::chrono::duration_cast<nanoseconds>(now - last_).count();
+        last_ = now;
+        const auto* audio = std::get_if<call::CallerAudio>(&event);
+        if (audio != nullptr && commands.size() <= 1) {
+            // Fifty a second: "20012345 a160", with "+" when the model got it.
+            fmt::format_to(std::back_inserter(line_), "{} a{}{}", since, audio->audio.size(), commands.empty() ? "" : "+");
+            return pages_->add(line_);
+        }
+        fmt::format_to(std::back_inserter(line_), "{} {}", since, event_text(event));
+        for (const auto& command : commands) line_ += "\n> " + command_text(command);
+        pages_->add(line_);
+    }
+
+ private:
+    const std::string dir_;
+    RecordedCall call_;
+    std::shared_ptr<Pages> pages_;
+    std::unique_ptr<RecordedDatabase> database_;
+    TimePoint last_ = {};
+    std::string line_;
+};
+
+}  // namespace
+
+Checked<std::unique_ptr<Recordings>> Recordings::open(Options options) {
+    std::error_code error;
+    fs::create_directories(options.dir, error);
+    if (error && !fs::is_directory(options.dir)) {
+        return Fault{options.dir, "the folder of the recordings cannot be made: " + error.message(), "make it, or set calls.record to off"};
+    }
+    // What callers say is not for every user of the machine.
+    fs::permissions(options.dir, fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec, error);
+    return std::unique_ptr<Recordings>(new Recordings(std::make_shared<Disk>(std::move(options))));
+}
+
+Recordings::~Recordings() = default;
+
+std::unique_ptr<CallRecorder> Recordings::begin(RecordedCall call) { return std::make_unique<FileRecorder>(disk_, std::move(call)); }
+
+std::string recordings_dir(const std::string& database_path) {
+    return (fs::path(database_path).parent_path() / "recordings").string();
+}
+
+// ---- reading ----------------------------------------------------------------------------------
+
+Checked<Recording> Recording::load(const std::string& path) {
+    std::error_code error;
+    const auto size = fs::file_size(path, error);
+    std::ifstream in(path, std::ios::binary);
+    if (error || !in) return Fault{path, "cannot be read", "`parley calls` lists the calls; recorded are those made with calls.record: events"};
+    if (size > file_bytes_max) return Fault{path, "is too large for a recording", ""};
+    const auto broken = [&](std::size_t number, const char* what) {
+        return Fault{fmt::format("{}:{}", path, number), what, "this is no recording of Parley, or one of another version"};
+    };
+    Recording recording;
+    recording.file = path;
+    std::string line;
+    if (!std::getline(in, line)) return broken(1, "the file is empty");
+    auto call = read_head(line);
+    if (!call) return broken(1, "the first line does not describe a call");
+    recording.call = std::move(*call);
+    nanoseconds at{0};
+    std::map<std::size_t, Answer> answers;
+    for (std::size_t number = 2; std::getline(in, line); ++number) {
+        if (line == cut_line) {
+            recording.is_cut = true;
+        } else if (line.starts_with("{")) {
+            // The call was announced twice, and the first session came to nothing.
+            auto again = read_head(line);
+            if (!again) return broken(number, "the line does not describe a call");
+            recording = Recording{.file = path, .call = std::move(*again)};
+            answers.clear();
+            at = nanoseconds(0);
+        } else if (line.starts_with("> ")) {
+            if (recording.lines.empty()) return broken(number, "a command without an event");
+            recording.lines.back().commands.push_back(line.substr(2));
+        } else if (line.starts_with("= ") || line.starts_with("! ")) {
+            auto parsed = json_read::parse(std::string_view(line).substr(2), 64);
+            if (!parsed || !parsed->is_object()) return broken(number, "the line cannot be read");
+            json::object& object = parsed->get_object();
+            if (line.front() == '=') {
+                recording.profile = std::move(object);
+                continue;
+            }
+            Answer answer;
+            answer.request = static_cast<std::size_t>(json_read::integer(object, "request").value_or(0));
+            if (const auto* asked = json_read::array(object, "asked")) answer.asked = *asked;
+            if (const auto* given = object.if_contains("answer")) answer.answer = *given;
+            answers[answer.request] = std::move(answer);
+        } else {
+            std::int64_t since = 0;
+            const auto [end, code] = std::from_chars(line.data(), line.data() + line.size(), since);
+            if (code != std::errc{} || end == line.data() + line.size() || *end != ' ') return broken(number, "the line cannot be read");
+            at += nanoseconds(since);
+            Line read{.number = number, .at = at};
+            const std::string_view text(end + 1, static_cast<std::size_t>(line.data() + line.size() - end - 1));
+            if (text.size() > 1 && text[0] == 'a' && text[1] >= '0' && text[1] <= '9') {
+                const bool was_passed_on = text.back() == '+';
+                const std::string bytes(text.substr(1, text.size() - 1 - (was_passed_on ? 1 : 0)));
+                read.event = "audio " + bytes;
+                if (was_passed_on) read.commands.push_back("append " + bytes);
+            } else {
+                read.event = std::string(text);
+            }
+            recording.lines.push_back(std::move(read));
+        }
+    }
+    for (auto& [request, answer] : answers) recording.answers.push_back(std::move(answer));
+    return recording;
+}
+
+}  // namespace parley::rehearsal

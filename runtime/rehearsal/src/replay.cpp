@@ -1,0 +1,257 @@
+#include <parley/rehearsal/replay.hpp>
+
+#include <parley/core/log.hpp>
+#include <parley/core/text.hpp>
+#include <parley/core/virtual_clock.hpp>
+#include <parley/script/agent.hpp>
+
+#include <boost/asio/io_context.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
+#include <memory>
+
+namespace parley::rehearsal {
+namespace {
+
+constexpr std::size_t context_bytes = 60;      // shown before the place where two texts differ
+constexpr std::size_t shown_bytes_max = 400;
+
+// From shortly before where the two part.
+std::pair<std::string, std::string> parted(const std::string& one, const std::string& other) {
+    const auto [a, b] = std::mismatch(one.begin(), one.end(), other.begin(), other.end());
+    auto at = static_cast<std::size_t>(a - one.begin());
+    at = at > context_bytes ? at - context_bytes : 0;
+    while (at > 0 && (static_cast<unsigned char>(one[at]) & 0xC0) == 0x80) --at;
+    const auto piece = [&](const std::string& text) {
+        return (at > 0 ? "…" : "") + shortened(std::string_view(text).substr(std::min(at, text.size())), shown_bytes_max);
+    };
+    return {piece(one), piece(other)};
+}
+
+store::QueryAnswer answer_of(const json::value& value) {
+    store::QueryAnswer answer;
+    const auto* object = value.if_object();
+    if (object == nullptr) return answer;
+    if (const auto* rows = json_read::array(*object, "rows")) answer.rows = *rows;
+    answer.changes = json_read::integer(*object, "changes").value_or(0);
+    answer.last_id = json_read::integer(*object, "last_id").value_or(0);
+    return answer;
+}
+
+std::optional<store::QueryProblem> problem_of(const json::value& value) {
+    const auto* object = value.if_object();
+    const auto* problem = object == nullptr ? nullptr : json_read::object(*object, "problem");
+    if (problem == nullptr) return std::nullopt;
+    const auto kind = std::clamp<std::int64_t>(json_read::integer(*problem, "kind").value_or(4), 0, 4);
+    return store::QueryProblem{static_cast<store::QueryProblem::Kind>(kind), json_read::text(*problem, "message")};
+}
+
+class Replay final : public call::EventSink, public script::Database {
+ public:
+    Replay(const Recording& recording, const Stage& stage, config::AgentSettings agent)
+        : recording_(recording),
+          clock_(recording.call.info.started_at),
+          zero_(clock_.now()),
+          time_(clock_.make_timekeeper()),
+          conversation_(recording.call.policy, phrases_of(recording.call), recording.call.began),
+          log_(log::Level::error, [](log::Level, std::string_view, log::Fields) {}) {
+        script::AgentParts parts;
+        parts.bundle = stage.bundle;
+        parts.settings = std::move(agent);
+        parts.limits = stage.settings.scripts;
+        parts.info = recording.call.info;
+        parts.events = this;
+        parts.home = io_.get_executor();
+        parts.time = time_.get();
+        parts.services.database = this;
+        parts.random_seed = recording.call.seed;
+        agent_ = script::make_agent(std::move(parts));
+    }
+
+    Replayed run() {
+        agent_->prepare([this](Checked<call::AgentProfile> prepared) {
+            if (!prepared) return on(call::AgentUnavailable{prepared.error().text()});
+            profile_ = std::move(*prepared);
+            on(call::AgentPrepared{profile_->greeting});
+        });
+        for (const auto& line : recording_.lines) {
+            line_ = &line;
+            pass_time();
+            if (!play(line)) break;
+            ++done_.events;
+        }
+        if (!done_.difference && !recording_.is_cut && !made_.empty()) differ("what the script does", "", event_text(made_.front()));
+        done_.is_cut = recording_.is_cut;
+        return std::move(done_);
+    }
+
+    // ---- from the script -----------------------------------------------------------------------
+    void on(const call::Event& event) override { made_.push_back(event); }
+
+    void query(store::Statement statement, std::function<void(store::QueryResult)> done) override {
+        const auto* answer = answer_to({{{"sql", statement.sql}, {"parameters", statement.parameters}}});
+        if (answer == nullptr) return done(no_answer);
+        if (const auto problem = problem_of(*answer)) return done(*problem);
+        done(answer_of(*answer));
+    }
+    void transaction(std::vector<store::Statement> statements, std::function<void(script::TransactionResult)> done) override {
+        json::array asked;
+        for (const auto& each : statements) asked.push_back({{"sql", each.sql}, {"parameters", each.parameters}});
+        const auto* answer = answer_to(std::move(asked));
+        if (answer == nullptr) return done(no_answer);
+        if (const auto problem = problem_of(*answer)) return done(*problem);
+        std::vector<store::QueryAnswer> answers;
+        if (const auto* list = answer->if_array()) {
+            for (const auto& each : *list) answers.push_back(answer_of(each));
+        }
+        done(std::move(answers));
+    }
+
+ private:
+    static inline const store::QueryProblem no_answer{store::QueryProblem::Kind::busy, "the recording has no answer to this"};
+
+    static std::shared_ptr<const call::Phrases> phrases_of(const RecordedCall& call) {
+        const auto sound = [](std::size_t bytes) { return std::vector<std::uint8_t>(std::min<std::size_t>(bytes, 1024 * 1024), 0x01); };
+        return std::make_shared<const call::Phrases>(call::Phrases{sound(call.one_moment_bytes), sound(call.apology_bytes), sound(call.goodbye_bytes)});
+    }
+
+    void differ(std::string what, std::string recorded, std::string now) {
+        if (done_.difference) return;
+        auto [one, other] = parted(recorded, now);
+        done_.difference = Difference{.line = line_ == nullptr ? 1 : line_->number,
+                                      .at = line_ == nullptr ? milliseconds(0) : std::chrono::duration_cast<milliseconds>(line_->at),
+                                      .what = std::move(what),
+                                      .recorded = std::move(one),
+                                      .now = std::move(other)};
+    }
+
+    const json::value* answer_to(json::array asked) {
+        const std::size_t number = requests_++;
+        const auto found = std::find_if(recording_.answers.begin(), recording_.answers.end(), [&](const auto& each) { return each.request == number; });
+        if (found == recording_.answers.end()) {
+            if (!recording_.is_cut) differ("what is asked of the database", "", json::serialize(asked));
+            return nullptr;
+        }
+        if (found->asked != asked) {
+            differ("what is asked of the database", json::serialize(found->asked), json::serialize(asked));
+            return nullptr;
+        }
+        return &found->answer;
+    }
+
+    void run_ready() {
+        io_.restart();
+        io_.poll();
+    }
+    void pass_time() {
+        run_ready();
+        while (clock_.ring_next(zero_ + line_->at)) run_ready();
+    }
+
+    // False at the first difference.
+    bool play(const Recording::Line& line) {
+        const bool is_script = line.event.starts_with("script ");
+        std::optional<call::Event> event = is_script ? take_made(line.event) : event_of(line.event, scratch_, audio_);
+        if (done_.difference) return false;
+        if (!event) {
+            differ("the event", line.event, "(not to be read)");
+            return false;
+        }
+        const auto& commands = conversation_.handle(*event, recording_.call.began + line.at);
+        for (std::size_t i = 0; i < std::max(commands.size(), line.commands.size()); ++i) {
+            const std::string now = i < commands.size() ? command_text(commands[i]) : "";
+            const std::string recorded = i < line.commands.size() ? line.commands[i] : "";
+            if (now != recorded) {
+                differ("what is done after `" + shortened(line.event, 100) + "`", recorded, now);
+                return false;
+            }
+        }
+        done_.commands += commands.size();
+        for (const auto& command : commands) carry_out(command);
+        run_ready();
+        return !done_.difference;
+    }
+
+    void carry_out(const call::Command& command) {
+        if (const auto* tool = std::get_if<call::RunTool>(&command)) {
+            agent_->run_tool(*tool, [this](call::ToolFinished result) { on(result); });
+        } else if (const auto* finish = std::get_if<call::Finish>(&command)) {
+            made_.clear();  // nobody hears of what is still under way
+            agent_->ended(finish->outcome, finish->reason);
+        }
+    }
+
+    // What the script does now, in place of what it did then.
+    std::optional<call::Event> take_made(const std::string& recorded) {
+        run_ready();
+        if (recorded.starts_with("script prepared") && profile_) compare_profiles();
+        if (done_.difference) return std::nullopt;
+        for (auto it = made_.begin(); it != made_.end(); ++it) {
+            if (event_text(*it) != recorded) continue;
+            call::Event event = std::move(*it);
+            made_.erase(it);
+            return event;
+        }
+        // The most similar is shown: one that begins alike, else the next.
+        std::string instead;
+        for (const auto& each : made_) {
+            const std::string text = event_text(each);
+            if (instead.empty() || text.substr(0, 40) == recorded.substr(0, 40)) instead = text;
+        }
+        differ("what the script does", recorded, instead);
+        return std::nullopt;
+    }
+
+    void compare_profiles() {
+        static constexpr std::pair<const char*, const char*> parts[] = {
+            {"instructions", "the prompt"}, {"greeting", "the greeting"}, {"tools", "the tools"}, {"name", "the agent's name"},
+            {"language", "the language"},   {"voice", "the voice"},       {"model", "the model"},
+        };
+        const auto now = profile_json(*profile_);
+        for (const auto& [key, words] : parts) {
+            const auto* recorded = recording_.profile.if_contains(key);
+            const auto* present = now.if_contains(key);
+            if (recorded == nullptr || present == nullptr || *recorded == *present) continue;
+            const auto text = [](const json::value& value) { return value.is_string() ? std::string(value.get_string()) : json::serialize(value); };
+            return differ(words, text(*recorded), text(*present));
+        }
+    }
+
+    const Recording& recording_;
+    VirtualClock clock_;
+    const TimePoint zero_;
+    std::unique_ptr<Timekeeper> time_;
+    boost::asio::io_context io_;
+    call::Conversation conversation_;
+    log::Capture log_;
+    std::deque<call::Event> made_;             // by the script, not yet compared
+    std::optional<call::AgentProfile> profile_;
+    std::unique_ptr<call::Agent> agent_;
+    const Recording::Line* line_ = nullptr;
+    std::size_t requests_ = 0;
+    std::string scratch_;
+    std::vector<std::uint8_t> audio_;
+    Replayed done_;
+};
+
+}  // namespace
+
+Checked<Replayed> replay(const Recording& recording, const Stage& stage) {
+    const auto& then = recording.call.agent;
+    const auto now = stage.settings.agents.find(then.name);
+    config::AgentSettings agent = now == stage.settings.agents.end() ? then : now->second;
+    agent.where = recording.file;
+    if (const auto faults = stage.bundle->check(agent); !faults.empty()) return faults.front();
+    return Replay(recording, stage, std::move(agent)).run();
+}
+
+std::string shown(const Difference& difference) {
+    return fmt::format("line {}, {}.{} s into the call, {} differs\n  recorded: {}\n  now:      {}\n", difference.line, difference.at.count() / 1000,
+                       difference.at.count() % 1000 / 100, difference.what, difference.recorded.empty() ? "nothing" : difference.recorded,
+                       difference.now.empty() ? "nothing" : difference.now);
+}
+
+}  // namespace parley::rehearsal
