@@ -60,6 +60,8 @@ class Written final : public WrittenEngine, public call::EventSink {
             is_active_ = false;
         } else if (std::holds_alternative<call::EngineReady>(event)) {
             is_opening_ = false;
+            // The session's end is by the machine's clock, the call goes by its own.
+            return sink_.on(call::EngineReady{});
         } else if (std::holds_alternative<call::EngineLost>(event)) {
             is_opening_ = is_active_ = false;
             wanted_ = 0;

@@ -250,9 +250,10 @@ class RecordedDatabase final : public script::Database {
  private:
     template <class Result>
     std::function<void(Result)> noting(json::array asked, std::function<void(Result)> done) {
-        return [pages = pages_, number = next_++, asked = std::move(asked), done = std::move(done)](Result result) {
-            const json::object line{{"request", number}, {"asked", asked}, {"answer", result_json(result)}};
-            pages->add("! " + json::serialize(line));
+        const auto request = next_++;
+        pages_->add("? " + json::serialize(json::object{{"request", request}, {"asked", std::move(asked)}}));
+        return [pages = pages_, request, done = std::move(done)](Result result) {
+            pages->add("! " + json::serialize(json::object{{"request", request}, {"answer", result_json(result)}}));
             done(std::move(result));
         };
     }
@@ -363,7 +364,7 @@ Checked<Recording> Recording::load(const std::string& path) {
         } else if (line.starts_with("> ")) {
             if (recording.lines.empty()) return broken(number, "a command without an event");
             recording.lines.back().commands.push_back(line.substr(2));
-        } else if (line.starts_with("= ") || line.starts_with("! ")) {
+        } else if (line.starts_with("= ") || line.starts_with("? ") || line.starts_with("! ")) {
             auto parsed = json_read::parse(std::string_view(line).substr(2), 64);
             if (!parsed || !parsed->is_object()) return broken(number, "the line cannot be read");
             json::object& object = parsed->get_object();
@@ -371,11 +372,14 @@ Checked<Recording> Recording::load(const std::string& path) {
                 recording.profile = std::move(object);
                 continue;
             }
-            Answer answer;
-            answer.request = static_cast<std::size_t>(json_read::integer(object, "request").value_or(0));
+            const auto request = static_cast<std::size_t>(json_read::integer(object, "request").value_or(0));
+            Answer& answer = answers[request];
+            answer.request = request;
             if (const auto* asked = json_read::array(object, "asked")) answer.asked = *asked;
-            if (const auto* given = object.if_contains("answer")) answer.answer = *given;
-            answers[answer.request] = std::move(answer);
+            if (const auto* given = object.if_contains("answer")) {
+                answer.answer = *given;
+                answer.after_lines = recording.lines.size();
+            }
         } else {
             std::int64_t since = 0;
             const auto [end, code] = std::from_chars(line.data(), line.data() + line.size(), since);

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <functional>
 #include <memory>
 
 namespace parley::rehearsal {
@@ -80,6 +81,7 @@ class Replay final : public call::EventSink, public script::Database {
         for (const auto& line : recording_.lines) {
             line_ = &line;
             pass_time();
+            give_answers();
             if (!play(line)) break;
             ++done_.events;
         }
@@ -92,22 +94,24 @@ class Replay final : public call::EventSink, public script::Database {
     void on(const call::Event& event) override { made_.push_back(event); }
 
     void query(store::Statement statement, std::function<void(store::QueryResult)> done) override {
-        const auto* answer = answer_to({{{"sql", statement.sql}, {"parameters", statement.parameters}}});
-        if (answer == nullptr) return done(no_answer);
-        if (const auto problem = problem_of(*answer)) return done(*problem);
-        done(answer_of(*answer));
+        await({{{"sql", statement.sql}, {"parameters", statement.parameters}}}, [done = std::move(done)](const json::value* answer) {
+            if (answer == nullptr) return done(no_answer);
+            if (const auto problem = problem_of(*answer)) return done(*problem);
+            done(answer_of(*answer));
+        });
     }
     void transaction(std::vector<store::Statement> statements, std::function<void(script::TransactionResult)> done) override {
         json::array asked;
         for (const auto& each : statements) asked.push_back({{"sql", each.sql}, {"parameters", each.parameters}});
-        const auto* answer = answer_to(std::move(asked));
-        if (answer == nullptr) return done(no_answer);
-        if (const auto problem = problem_of(*answer)) return done(*problem);
-        std::vector<store::QueryAnswer> answers;
-        if (const auto* list = answer->if_array()) {
-            for (const auto& each : *list) answers.push_back(answer_of(each));
-        }
-        done(std::move(answers));
+        await(std::move(asked), [done = std::move(done)](const json::value* answer) {
+            if (answer == nullptr) return done(no_answer);
+            if (const auto problem = problem_of(*answer)) return done(*problem);
+            std::vector<store::QueryAnswer> answers;
+            if (const auto* list = answer->if_array()) {
+                for (const auto& each : *list) answers.push_back(answer_of(each));
+            }
+            done(std::move(answers));
+        });
     }
 
  private:
@@ -128,18 +132,37 @@ class Replay final : public call::EventSink, public script::Database {
                                       .now = std::move(other)};
     }
 
-    const json::value* answer_to(json::array asked) {
+    using Tell = std::function<void(const json::value*)>;
+
+    // The recorded answer comes when it came then: before the same event.
+    void await(json::array asked, Tell tell) {
         const std::size_t number = requests_++;
         const auto found = std::find_if(recording_.answers.begin(), recording_.answers.end(), [&](const auto& each) { return each.request == number; });
         if (found == recording_.answers.end()) {
             if (!recording_.is_cut) differ("what is asked of the database", "", json::serialize(asked));
-            return nullptr;
+            return tell(nullptr);
         }
         if (found->asked != asked) {
             differ("what is asked of the database", json::serialize(found->asked), json::serialize(asked));
-            return nullptr;
+            return tell(nullptr);
         }
-        return &found->answer;
+        if (found->answer) waiting_.emplace_back(&*found, std::move(tell));
+    }
+
+    void give_answers() {
+        const auto played = done_.events;
+        for (bool has_given = true; has_given;) {
+            has_given = false;
+            for (auto it = waiting_.begin(); it != waiting_.end(); ++it) {
+                if (it->first->after_lines > played) continue;
+                const auto [answer, tell] = std::move(*it);
+                waiting_.erase(it);
+                tell(&*answer->answer);
+                run_ready();
+                has_given = true;
+                break;
+            }
+        }
     }
 
     void run_ready() {
@@ -232,6 +255,7 @@ class Replay final : public call::EventSink, public script::Database {
     std::unique_ptr<call::Agent> agent_;
     const Recording::Line* line_ = nullptr;
     std::size_t requests_ = 0;
+    std::deque<std::pair<const Recording::Answer*, Tell>> waiting_;
     std::string scratch_;
     std::vector<std::uint8_t> audio_;
     Replayed done_;

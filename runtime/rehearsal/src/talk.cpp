@@ -163,7 +163,7 @@ Checked<void> talk(const Stage& stage, TalkOptions options, const std::function<
     }
     Scenario scenario = is_scripted ? *options.scenario : Scenario();
     if (!is_scripted) {
-        scenario.to = "";
+        scenario.to = "+15550100001";
         scenario.from = "+15550100002";
         scenario.call_where = "parley talk";
     }

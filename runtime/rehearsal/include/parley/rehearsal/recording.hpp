@@ -66,7 +66,9 @@ struct Recording {
     struct Answer {
         std::size_t request = 0;       // counting the call's requests from 0
         json::array asked;             // statements: {"sql", "parameters"}
-        json::value answer;            // {"rows", "changes", "last_id"}, {"problem": {...}}, or a list for a transaction
+        // {"rows", "changes", "last_id"}, {"problem": {...}}, or a list for a transaction; nothing: none came in time
+        std::optional<json::value> answer = {};
+        std::size_t after_lines = 0;   // how many of `lines` were before the answer
     };
     struct Line {
         std::size_t number = 0;        // in the file
