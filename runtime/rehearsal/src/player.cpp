@@ -61,7 +61,7 @@ void Player::go_on() {
     while (!is_stuck_) {
         rig_.run_ready();
         if (rig_.is_over()) break;
-        if (advance() == Progress::made) continue;
+        if (advance() == Progress::made || rig_.is_over()) continue;
         if (!rig_.advance(limit)) {
             broke({.text = "expected the call to end", .detail = fmt::format("it still goes on after {} minutes", call_max.count())});
             break;
@@ -153,7 +153,10 @@ bool Player::has_floor() {
     return false;
 }
 
-void Player::wake_at(TimePoint when) { wake_->arm(when); }
+// Never for a moment that is over: time would stand still.
+void Player::wake_at(TimePoint when) {
+    if (when > rig_.clock().now()) wake_->arm(when);
+}
 
 // ---- steps ------------------------------------------------------------------------------------
 
