@@ -23,6 +23,18 @@ fs::path shipped_folder() {
 
 std::string schema_dir() { return (shipped_folder() / "schemas").lexically_normal().string(); }
 
+boost::system::result<config::Settings, std::vector<Fault>> load_settings_beside(const std::string& file) {
+    config::LoadOptions options;
+    options.file = file;
+    options.schema_dir = schema_dir();
+    options.env_file = "";
+    auto settings = config::load(options);
+    if (!settings) return settings;
+    const fs::path dir(settings->scripts.dir);
+    if (dir.is_relative()) settings->scripts.dir = (fs::path(file).parent_path() / dir).lexically_normal().string();
+    return settings;
+}
+
 std::optional<config::Settings> load_settings(const SettingsChoice& choice) {
     const fs::path shipped = shipped_folder();
     config::LoadOptions options;

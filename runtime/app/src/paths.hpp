@@ -19,6 +19,9 @@ struct SettingsChoice {
 // Faults and warnings go to stderr; nothing when there was a fault.
 std::optional<config::Settings> load_settings(const SettingsChoice& choice);
 
+// Settings of another place, such as those beside a scenario: without .env, environment and flags, and with scripts.dir
+// beside the file.
+boost::system::result<config::Settings, std::vector<Fault>> load_settings_beside(const std::string& file);
 // The folder with the *.schema.json files, found the same way.
 std::string schema_dir();
 

@@ -83,6 +83,11 @@ int test(config::Settings settings, const TestCommand& command) {
         options.live = engine_options(stage.settings.openai);
         options.times = command.times;
     }
+    options.load_stage = [](const std::string& file) -> boost::system::result<rehearsal::Stage, std::vector<Fault>> {
+        auto beside = load_settings_beside(file);
+        if (!beside) return beside.error();
+        return stage_of(std::move(*beside));
+    };
     rehearsal::Suite suite(stage, *schema, std::move(options));
     json::array results;
     const auto began = std::chrono::steady_clock::now();

@@ -29,6 +29,7 @@ class Written final : public WrittenEngine, public call::EventSink {
     void truncate(std::string_view, int, std::int64_t) override {}
     void tool_output(std::string_view tool_call_id, std::string_view output) override { model_->tool_output(tool_call_id, output); }
     void inject(const call::Turn& turn) override { model_->inject(turn); }
+    void offer_tools(const json::array& tools) override { model_->offer_tools(tools); }
 
     // ---- the caller ----------------------------------------------------------------------------
     void caller_starts() override {

@@ -37,6 +37,33 @@ json::value usage_json(const std::optional<call::Usage>& usage) {
                        usage->output_text_tokens, usage->output_audio_tokens, usage->cost_usd};
 }
 
+json::object rules_json(const call::AgentPrepared& rules) {
+    json::object tools;
+    for (const auto& [name, each] : rules.tools) {
+        tools[name] = json::object{{"timeout_ms", each.timeout.count()}, {"slow_phrase", each.slow_phrase}, {"slow_after_ms", each.slow_after.count()},
+                                   {"confirm", each.confirm}, {"idempotent", each.is_idempotent}, {"runs_after_hang_up", each.runs_after_hang_up}};
+    }
+    const auto& hooks = rules.hooks;
+    return {{"tools", std::move(tools)},
+            {"hooks", json::array{hooks.caller_said, hooks.agent_said, hooks.interrupted, hooks.dtmf, hooks.silence}},
+            {"silence_before_prompt_ms", optional_ms(rules.silence_before_prompt)},
+            {"interruptions", rules.interruptions == call::AgentPrepared::Interruptions::allowed}};
+}
+
+json::object news_json(const call::News& news) {
+    return std::visit(Match{
+                          [](const call::CallerWasHeard& each) { return json::object{{"caller_said", each.text}}; },
+                          [](const call::AgentWasHeard& each) { return json::object{{"agent_said", each.heard}, {"unheard", each.unheard}}; },
+                          [](const call::AgentWasCutOff& each) { return json::object{{"cut_off", each.heard}, {"unheard", each.unheard}}; },
+                          [](const call::KeyPressed& each) { return json::object{{"key", std::string(1, each.digit)}, {"id", each.key_id}}; },
+                          [](const call::CallerIsSilent& each) { return json::object{{"silent_s", each.lasted.count()}}; },
+                          [](const call::SayDone& each) {
+                              return json::object{{"say", each.say_id}, {"how", static_cast<int>(each.how)}, {"heard", each.heard}};
+                          },
+                      },
+                      news);
+}
+
 }  // namespace
 
 std::string event_text(const call::Event& event) {
@@ -80,11 +107,16 @@ std::string event_text(const call::Event& event) {
             [](const call::AlarmRang&) -> std::string { return "alarm"; },
             [](const call::DrainAsked&) -> std::string { return "drain"; },
             // ---- of the script ------------------------------------------------------------------
-            [](const call::AgentPrepared& each) { return line("script prepared", {{"greeting", each.greeting}}); },
+            [](const call::AgentPrepared& each) { return line("script prepared", {{"greeting", each.greeting}, {"rules", rules_json(each)}}); },
             [](const call::AgentUnavailable& each) { return line("script unavailable", {{"what", each.what}}); },
             [](const call::ToolFinished& each) {
-                return line("script tool_finished", {{"id", each.tool_call_id}, {"ok", each.ok}, {"output", each.output}});
+                return line("script tool_finished", {{"id", each.tool_call_id}, {"ok", each.ok}, {"output", each.output}, {"failure", static_cast<int>(each.failure)}});
             },
+            [](const call::ToolsOffered& each) { return line("script offer", {{"tools", each.tools}}); },
+            [](const call::SayAsked& each) { return line("script say", {{"id", each.say_id}, {"text", each.text}}); },
+            [](const call::ModelAsked& each) { return line("script ask_model", {{"instructions", each.instructions}}); },
+            [](const call::NoteTaken& each) { return line("script note", {{"text", each.text}, {"fields", each.fields}}); },
+            [](const call::KeyAnswered& each) { return line("script key", {{"id", each.key_id}, {"handled", each.is_handled}}); },
             [](const call::OutcomeSet& each) { return line("script outcome", {{"outcome", each.outcome}}); },
             [](const call::HangUpAsked&) -> std::string { return "script hang_up"; },
             [](const call::TextInjected& each) { return line("script inject", {{"text", each.text}, {"respond", each.respond}}); },
@@ -113,9 +145,15 @@ std::string command_text(const call::Command& command) {
             [](const call::SendToolOutput& each) { return line("tool_output", {{"id", each.tool_call_id}, {"output", each.output}}); },
             [](const call::InjectText& each) { return line("inject", turn_json(each.turn)); },
             [](const call::RunTool& each) {
-                return line("run_tool", {{"id", each.tool_call_id}, {"name", each.name}, {"arguments", each.arguments}});
+                return line("run_tool", {{"id", each.tool_call_id}, {"name", each.name}, {"arguments", each.arguments},
+                                         {"check", each.purpose == call::RunTool::Purpose::check}, {"attempt", each.attempt}});
             },
-            [](const call::Finish& each) { return line("finish", {{"outcome", each.outcome}, {"reason", each.reason}}); },
+            [](const call::OfferTools& each) { return line("offer", {{"tools", each.tools}}); },
+            [](const call::TellAgent& each) { return line("tell", news_json(each.news)); },
+            [](const call::Finish& each) {
+                return line("finish", {{"outcome", each.outcome}, {"reason", each.reason}, {"ms", each.totals.duration.count()},
+                                       {"turns", each.totals.turns}, {"interruptions", each.totals.interruptions}, {"tool_calls", each.totals.tool_calls}});
+            },
         },
         command);
 }

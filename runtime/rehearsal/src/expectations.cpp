@@ -59,6 +59,7 @@ class Check {
             case Kind::hang_up_by: hang_up_by(); break;
             case Kind::hand_off_to: texts("a hand-off to", {Happening::Kind::handed_off}, &Happening::text); break;
             case Kind::vars: vars(); break;
+            case Kind::summary: summary(); break;
             case Kind::note: texts("a note with", {Happening::Kind::noted}, &Happening::text); break;
             case Kind::log: texts("a log line with", {Happening::Kind::logged}, &Happening::text); break;
             case Kind::script_error: texts("a script error with", {Happening::Kind::script_failed}, &Happening::text); break;
@@ -277,6 +278,12 @@ class Check {
 
     void vars() {
         if (const auto what = shortfall(wanted_.value, seen_.vars)) refuse("vars " + json::serialize(wanted_.value), *what);
+    }
+
+    void summary() {
+        const auto found = of({Happening::Kind::summed_up}, 0);
+        if (found.empty()) return refuse("a summary with " + json::serialize(wanted_.value), "on_end returned nothing");
+        if (const auto what = shortfall(wanted_.value, parsed(found.back()->text))) refuse("a summary with " + json::serialize(wanted_.value), *what);
     }
 
     const Expectation& wanted_;

@@ -68,6 +68,7 @@ void Player::go_on() {
         }
     }
     engine_ = scripted_ = nullptr;
+    rig_.let_go();
     if (is_stuck_) return;
     for (; next_ < scenario_.steps.size(); ++next_) {
         const Step& step = scenario_.steps[next_];
@@ -117,10 +118,10 @@ std::optional<engine::ScriptedLine> Player::next_line(std::string_view) {
 
 void Player::opened(const call::AgentProfile& profile, const std::vector<call::Turn>&) {
     instructions_ = profile.instructions;
-    tools_changed(profile.tools);
+    offered(profile.tools);
 }
 
-void Player::tools_changed(const json::array& tools) {
+void Player::offered(const json::array& tools) {
     tools_offered_.clear();
     for (const auto& tool : tools) {
         if (const auto* object = tool.if_object()) tools_offered_.push_back(json_read::text(*object, "name"));

@@ -36,7 +36,7 @@ class Player final : public engine::Prompter {
     void opened(const call::AgentProfile& profile, const std::vector<call::Turn>& history) override;
     void told(const call::Turn& turn) override;
     void asked(std::string_view instructions) override;
-    void tools_changed(const json::array& tools);
+    void offered(const json::array& tools) override;
 
  private:
     enum class Progress { made, none };

@@ -48,6 +48,7 @@ std::string_view label(Kind kind) {
         case Kind::script_failed: return "ERROR";
         case Kind::logged: return "log";
         case Kind::noted: return "note";
+        case Kind::summed_up: return "summary";
         case Kind::provider:
         case Kind::problem: return "trouble";
         case Kind::handed_off: return "hand-off";
@@ -123,6 +124,10 @@ void Record::add(const call::journal::Entry& entry) {
                    [&](const journal::Problem& each) {
                        add({.kind = Kind::problem, .at = at, .text = each.what, .detail = each.detail});
                    },
+                   [&](const journal::Note& each) {
+                       add({.kind = Kind::noted, .at = at, .text = each.text + (each.fields.empty() ? "" : " " + json::serialize(each.fields))});
+                   },
+                   [&](const journal::Summary& each) { add({.kind = Kind::summed_up, .at = at, .text = json::serialize(each.fields)}); },
                    [&](const journal::CallEnded& each) {
                        add({.kind = Kind::ended, .at = at, .text = each.outcome, .detail = each.reason, .took_ms = each.duration_ms});
                    },

@@ -233,21 +233,24 @@ class Pages {
     bool is_cut_ = false;
 };
 
-class RecordedDatabase final : public script::Database {
+json::value result_json(const script::KeyValues::Result<std::optional<std::string>>& result) {
+    if (!result) return problem_json(result.error());
+    return json::object{{"value", *result ? json::value(**result) : json::value(nullptr)}};
+}
+json::value result_json(const script::KeyValues::Result<std::int64_t>& result) {
+    if (!result) return problem_json(result.error());
+    return json::object{{"number", *result}};
+}
+json::value result_json(const script::KeyValues::Result<void>& result) {
+    if (!result) return problem_json(result.error());
+    return json::object();
+}
+
+// Writes what a script asks for, and what it is answered.
+class Asking {
  public:
-    RecordedDatabase(script::Database& inner, std::shared_ptr<Pages> pages) : inner_(inner), pages_(std::move(pages)) {}
+    explicit Asking(std::shared_ptr<Pages> pages) : pages_(std::move(pages)) {}
 
-    void query(store::Statement statement, std::function<void(store::QueryResult)> done) override {
-        json::array asked{{{"sql", statement.sql}, {"parameters", statement.parameters}}};
-        inner_.query(std::move(statement), noting<store::QueryResult>(std::move(asked), std::move(done)));
-    }
-    void transaction(std::vector<store::Statement> statements, std::function<void(script::TransactionResult)> done) override {
-        json::array asked;
-        for (const auto& each : statements) asked.push_back({{"sql", each.sql}, {"parameters", each.parameters}});
-        inner_.transaction(std::move(statements), noting<script::TransactionResult>(std::move(asked), std::move(done)));
-    }
-
- private:
     template <class Result>
     std::function<void(Result)> noting(json::array asked, std::function<void(Result)> done) {
         const auto request = next_++;
@@ -258,20 +261,73 @@ class RecordedDatabase final : public script::Database {
         };
     }
 
-    script::Database& inner_;
+ private:
     std::shared_ptr<Pages> pages_;
     std::size_t next_ = 0;  // requests come from the call's thread
+};
+
+class RecordedKeys final : public script::KeyValues {
+ public:
+    RecordedKeys(script::KeyValues& inner, Asking& asking) : inner_(inner), asking_(asking) {}
+
+    void get(std::string key, std::function<void(Result<std::optional<std::string>>)> done) override {
+        json::array asked{{{"get", key}}};
+        inner_.get(std::move(key), asking_.noting<Result<std::optional<std::string>>>(std::move(asked), std::move(done)));
+    }
+    void set(std::string key, std::string json_text, Lifetime lifetime, std::function<void(Result<void>)> done) override {
+        json::array asked{{{"set", key}, {"value", json_text}, {"seconds", seconds(lifetime)}}};
+        inner_.set(std::move(key), std::move(json_text), lifetime, asking_.noting<Result<void>>(std::move(asked), std::move(done)));
+    }
+    void increment(std::string key, std::int64_t by, Lifetime lifetime, std::function<void(Result<std::int64_t>)> done) override {
+        json::array asked{{{"increment", key}, {"by", by}, {"seconds", seconds(lifetime)}}};
+        inner_.increment(std::move(key), by, lifetime, asking_.noting<Result<std::int64_t>>(std::move(asked), std::move(done)));
+    }
+    void remove(std::string key, std::function<void(Result<void>)> done) override {
+        json::array asked{{{"remove", key}}};
+        inner_.remove(std::move(key), asking_.noting<Result<void>>(std::move(asked), std::move(done)));
+    }
+
+ private:
+    static json::value seconds(const Lifetime& lifetime) {
+        if (!lifetime) return nullptr;
+        return lifetime->count();
+    }
+    script::KeyValues& inner_;
+    Asking& asking_;
+};
+
+class RecordedDatabase final : public script::Database {
+ public:
+    RecordedDatabase(script::Database& inner, Asking& asking) : inner_(inner), asking_(asking) {}
+
+    void query(store::Statement statement, std::function<void(store::QueryResult)> done) override {
+        json::array asked{{{"sql", statement.sql}, {"parameters", statement.parameters}}};
+        inner_.query(std::move(statement), asking_.noting<store::QueryResult>(std::move(asked), std::move(done)));
+    }
+    void transaction(std::vector<store::Statement> statements, std::function<void(script::TransactionResult)> done) override {
+        json::array asked;
+        for (const auto& each : statements) asked.push_back({{"sql", each.sql}, {"parameters", each.parameters}});
+        inner_.transaction(std::move(statements), asking_.noting<script::TransactionResult>(std::move(asked), std::move(done)));
+    }
+
+ private:
+    script::Database& inner_;
+    Asking& asking_;
 };
 
 class FileRecorder final : public CallRecorder {
  public:
     FileRecorder(std::shared_ptr<Recordings::Disk> disk, RecordedCall call)
-        : dir_(disk->options.dir), call_(std::move(call)), pages_(std::make_shared<Pages>(disk, disk->options.bytes_max)) {}
+        : dir_(disk->options.dir), call_(std::move(call)), pages_(std::make_shared<Pages>(disk, disk->options.bytes_max)), asking_(pages_) {}
 
     script::Services record(script::Services services) override {
         if (services.database != nullptr) {
-            database_ = std::make_unique<RecordedDatabase>(*services.database, pages_);
+            database_ = std::make_unique<RecordedDatabase>(*services.database, asking_);
             services.database = database_.get();
+        }
+        if (services.keys != nullptr) {
+            keys_ = std::make_unique<RecordedKeys>(*services.keys, asking_);
+            services.keys = keys_.get();
         }
         return services;
     }
@@ -305,7 +361,9 @@ class FileRecorder final : public CallRecorder {
     const std::string dir_;
     RecordedCall call_;
     std::shared_ptr<Pages> pages_;
+    Asking asking_;
     std::unique_ptr<RecordedDatabase> database_;
+    std::unique_ptr<RecordedKeys> keys_;
     TimePoint last_ = {};
     std::string line_;
 };

@@ -32,6 +32,12 @@ std::pair<std::string, std::string> parted(const std::string& one, const std::st
     return {piece(one), piece(other)};
 }
 
+const json::object& object_of(const json::value& value) {
+    static const json::object none;
+    const auto* object = value.if_object();
+    return object == nullptr ? none : *object;
+}
+
 store::QueryAnswer answer_of(const json::value& value) {
     store::QueryAnswer answer;
     const auto* object = value.if_object();
@@ -50,7 +56,7 @@ std::optional<store::QueryProblem> problem_of(const json::value& value) {
     return store::QueryProblem{static_cast<store::QueryProblem::Kind>(kind), json_read::text(*problem, "message")};
 }
 
-class Replay final : public call::EventSink, public script::Database {
+class Replay final : public call::EventSink, public script::Database, public script::KeyValues {
  public:
     Replay(const Recording& recording, const Stage& stage, config::AgentSettings agent)
         : recording_(recording),
@@ -68,6 +74,7 @@ class Replay final : public call::EventSink, public script::Database {
         parts.home = io_.get_executor();
         parts.time = time_.get();
         parts.services.database = this;
+        parts.services.keys = this;
         parts.random_seed = recording.call.seed;
         agent_ = script::make_agent(std::move(parts));
     }
@@ -76,7 +83,9 @@ class Replay final : public call::EventSink, public script::Database {
         agent_->prepare([this](Checked<call::AgentProfile> prepared) {
             if (!prepared) return on(call::AgentUnavailable{prepared.error().text()});
             profile_ = std::move(*prepared);
-            on(call::AgentPrepared{profile_->greeting});
+            call::AgentPrepared rules = profile_->rules;
+            rules.greeting = profile_->greeting;
+            on(rules);
         });
         for (const auto& line : recording_.lines) {
             line_ = &line;
@@ -91,7 +100,9 @@ class Replay final : public call::EventSink, public script::Database {
     }
 
     // ---- from the script -----------------------------------------------------------------------
-    void on(const call::Event& event) override { made_.push_back(event); }
+    void on(const call::Event& event) override {
+        if (!is_finished_) made_.push_back(event);
+    }
 
     void query(store::Statement statement, std::function<void(store::QueryResult)> done) override {
         await({{{"sql", statement.sql}, {"parameters", statement.parameters}}}, [done = std::move(done)](const json::value* answer) {
@@ -100,6 +111,25 @@ class Replay final : public call::EventSink, public script::Database {
             done(answer_of(*answer));
         });
     }
+    void get(std::string key, std::function<void(Result<std::optional<std::string>>)> done) override {
+        await({{{"get", key}}}, [done = std::move(done)](const json::value* answer) {
+            if (answer == nullptr) return done(no_answer);
+            if (const auto problem = problem_of(*answer)) return done(*problem);
+            const auto value = json_read::string(object_of(*answer), "value");
+            done(value ? std::optional(std::string(*value)) : std::nullopt);
+        });
+    }
+    void set(std::string key, std::string json_text, Lifetime lifetime, std::function<void(Result<void>)> done) override {
+        await({{{"set", key}, {"value", json_text}, {"seconds", seconds(lifetime)}}}, written(std::move(done)));
+    }
+    void increment(std::string key, std::int64_t by, Lifetime lifetime, std::function<void(Result<std::int64_t>)> done) override {
+        await({{{"increment", key}, {"by", by}, {"seconds", seconds(lifetime)}}}, [done = std::move(done)](const json::value* answer) {
+            if (answer == nullptr) return done(no_answer);
+            if (const auto problem = problem_of(*answer)) return done(*problem);
+            done(json_read::integer(object_of(*answer), "number").value_or(0));
+        });
+    }
+    void remove(std::string key, std::function<void(Result<void>)> done) override { await({{{"remove", key}}}, written(std::move(done))); }
     void transaction(std::vector<store::Statement> statements, std::function<void(script::TransactionResult)> done) override {
         json::array asked;
         for (const auto& each : statements) asked.push_back({{"sql", each.sql}, {"parameters", each.parameters}});
@@ -133,6 +163,18 @@ class Replay final : public call::EventSink, public script::Database {
     }
 
     using Tell = std::function<void(const json::value*)>;
+
+    static json::value seconds(const Lifetime& lifetime) {
+        if (!lifetime) return nullptr;
+        return lifetime->count();
+    }
+    static Tell written(std::function<void(Result<void>)> done) {
+        return [done = std::move(done)](const json::value* answer) {
+            if (answer == nullptr) return done(no_answer);
+            if (const auto problem = problem_of(*answer)) return done(*problem);
+            done({});
+        };
+    }
 
     // The recorded answer comes when it came then: before the same event.
     void await(json::array asked, Tell tell) {
@@ -201,9 +243,12 @@ class Replay final : public call::EventSink, public script::Database {
     void carry_out(const call::Command& command) {
         if (const auto* tool = std::get_if<call::RunTool>(&command)) {
             agent_->run_tool(*tool, [this](call::ToolFinished result) { on(result); });
+        } else if (const auto* told = std::get_if<call::TellAgent>(&command)) {
+            agent_->tell(told->news);
         } else if (const auto* finish = std::get_if<call::Finish>(&command)) {
+            is_finished_ = true;
             made_.clear();  // nobody hears of what is still under way
-            agent_->ended(finish->outcome, finish->reason);
+            agent_->ended(*finish, [](const json::object&) {});
         }
     }
 
@@ -254,6 +299,7 @@ class Replay final : public call::EventSink, public script::Database {
     std::optional<call::AgentProfile> profile_;
     std::unique_ptr<call::Agent> agent_;
     const Recording::Line* line_ = nullptr;
+    bool is_finished_ = false;
     std::size_t requests_ = 0;
     std::deque<std::pair<const Recording::Answer*, Tell>> waiting_;
     std::string scratch_;

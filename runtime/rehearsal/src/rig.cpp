@@ -9,6 +9,7 @@ namespace parley::rehearsal {
 namespace {
 
 constexpr std::chrono::seconds model_patience{60};  // for a model on the network; then time goes on, and the call gives it up
+constexpr std::chrono::minutes last_word_max{2};             // the script's own limit ends sooner
 constexpr milliseconds answer_the_phone{600};  // from the webhook to the caller's line
 
 // What the runtime says without a model. Each is a byte of its own, so that the line can tell what is heard.
@@ -53,6 +54,7 @@ Rig::Rig(const Stage& stage, Call call, std::unique_ptr<store::InlineStore> stor
       record_(call_.at),
       watch_(std::move(watch)),
       store_(std::move(store)),
+      keys_(clock_),
       line_(clock_, sink_),
       log_(log::Level::info, [this](log::Level level, std::string_view event, log::Fields fields) { take_log(level, event, fields); }),
       attach_(clock_.make_alarm([this] {
@@ -64,6 +66,7 @@ Rig::~Rig() {
     sink_ = nullptr;
     watch_ = nullptr;
     session_.reset();
+    io_.restart();
     io_.poll();
 }
 
@@ -75,7 +78,7 @@ void Rig::begin(MakeEngine make_engine) {
     parts.phrases = phrases();
     parts.policy = stage_.policy;
     Timekeeper& time = *parts.time;
-    script::Services services{.database = this};
+    script::Services services{.database = this, .keys = &keys_};
     if (stage_.recorder != nullptr) {
         auto recording = stage_.recorder->begin({.agent = call_.agent,
                                                  .policy = parts.policy,
@@ -111,10 +114,11 @@ void Rig::begin(MakeEngine make_engine) {
     info.to = call_.to;
     info.agent = call_.agent.name;
     info.channel = "rehearsal";
-    session_ = call::Session::create(std::move(info), std::move(parts), [this] {
+    const auto over = [this] {
         is_over_ = true;
         sink_ = nullptr;
-    });
+    };
+    session_ = call::Session::create(std::move(info), std::move(parts), over, [this] { is_closed_ = true; });
     sink_ = session_.get();
     attach_->arm(clock_.now() + answer_the_phone);
     session_->start();
@@ -130,6 +134,12 @@ void Rig::run_ready() {
         io_.poll();
     }
     note_phrase();
+}
+
+void Rig::let_go() {
+    const auto limit = clock_.now() + last_word_max;
+    do run_ready();
+    while (is_over_ && !is_closed_ && clock_.ring_next(limit));
 }
 
 bool Rig::advance(TimePoint limit) { return clock_.ring_next(limit); }
@@ -202,7 +212,8 @@ std::optional<store::QueryProblem> Rig::take_refusal() {
 
 template <class Result>
 void Rig::answer(Result result, std::function<void(Result)> done) {
-    for (const auto& [id, name] : tools_) {
+    // A tool that was given up is no longer running, and the script's last word is no tool.
+    for (const auto& [id, name] : is_over_ ? std::map<std::string, std::string>() : tools_) {
         const auto slow = slow_.find(name);
         if (slow == slow_.end()) continue;
         slowed_.insert(name);

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "line.hpp"
+#include "memory_keys.hpp"
 
 #include <parley/call/session.hpp>
 #include <parley/core/log.hpp>
@@ -62,6 +63,8 @@ class Rig final : public call::journal::Subscriber, public script::Database {
     void on(const call::Event& event);  // from the caller's side; none once the call is over
     bool is_attached() const { return is_attached_; }
     bool is_over() const { return is_over_; }
+    // Lets the script have its last word, once the call is over.
+    void let_go();
     // Both sides are there, and nobody but the caller could speak now.
     bool is_listening() const;
     std::size_t tools_running() const { return tools_.size(); }
@@ -97,6 +100,7 @@ class Rig final : public call::journal::Subscriber, public script::Database {
     Watch watch_;
     boost::asio::io_context io_;
     std::unique_ptr<store::InlineStore> store_;
+    MemoryKeys keys_;
     call::EventSink* sink_ = nullptr;
     Line line_;
     log::Capture log_;
@@ -106,6 +110,7 @@ class Rig final : public call::journal::Subscriber, public script::Database {
     std::function<bool()> is_asking_;
     bool is_attached_ = false;
     bool is_over_ = false;
+    bool is_closed_ = false;
     std::map<std::string, std::string> tools_;   // running: id, name
     int busy_ = 0;
     std::map<std::string, milliseconds> slow_;   // the next run of a tool

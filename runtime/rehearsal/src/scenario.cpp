@@ -261,6 +261,7 @@ class Reader {
             {"outcome", Kind::outcome},                   {"reason", Kind::reason},
             {"hang-up by", Kind::hang_up_by},             {"hand-off to", Kind::hand_off_to},
             {"vars", Kind::vars},                         {"note", Kind::note},
+            {"summary", Kind::summary},
             {"log", Kind::log},                           {"script error", Kind::script_error},
         };
         std::size_t of_tool = 0;

@@ -18,7 +18,9 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t files_max = 10'000;
 
-bool is_scenario(const fs::path& path) { return path.extension() == ".yaml" || path.extension() == ".yml"; }
+constexpr const char* settings_file = "parley.yaml";
+
+bool is_scenario(const fs::path& path) { return path.filename() != settings_file && (path.extension() == ".yaml" || path.extension() == ".yml"); }
 bool is_script_test(const fs::path& path) { return path.filename().string().ends_with("_test.lua"); }
 
 TestResult refused(const std::string& file, const std::vector<Fault>& faults) {
@@ -70,7 +72,23 @@ bool Suite::is_wanted(const std::string& file, const std::string& name) const {
     return options_.filter.empty() || contains_words(file, options_.filter) || contains_words(name, options_.filter);
 }
 
-void Suite::play(const std::string& path, const std::function<void(TestResult)>& done) const {
+const Stage* Suite::stage_of(const std::string& path, const std::function<void(TestResult)>& refuse) {
+    const fs::path folder = fs::path(path).parent_path();
+    std::error_code error;
+    if (!options_.load_stage || !fs::exists(folder / settings_file, error)) return &stage_;
+    const auto known = stages_.find(folder.string());
+    if (known != stages_.end()) return known->second.get();
+    auto loaded = options_.load_stage((folder / settings_file).string());
+    auto& stage = stages_[folder.string()];
+    if (loaded) {
+        stage = std::make_unique<Stage>(std::move(*loaded));
+    } else {
+        refuse(refused((folder / settings_file).string(), loaded.error()));
+    }
+    return stage.get();
+}
+
+void Suite::play(const std::string& path, const Stage& stage, const std::function<void(TestResult)>& done) const {
     const auto scenario = Scenario::load(path, *schema_);
     if (!scenario) {
         if (is_wanted(path, path)) done(refused(path, scenario.error()));
@@ -80,7 +98,7 @@ void Suite::play(const std::string& path, const std::function<void(TestResult)>&
     TestResult result{.file = path, .name = scenario->name};
     result.runs = options_.live ? options_.times : 1;
     for (int run = 0; run < result.runs; ++run) {
-        auto performed = options_.live ? perform_live(*scenario, stage_, *options_.live) : perform(*scenario, stage_);
+        auto performed = options_.live ? perform_live(*scenario, stage, *options_.live) : perform(*scenario, stage);
         if (!performed) {
             result = refused(path, {performed.error()});
             result.name = scenario->name;
@@ -101,10 +119,10 @@ void Suite::play(const std::string& path, const std::function<void(TestResult)>&
     done(std::move(result));
 }
 
-void Suite::run_scripts(const std::string& path, const std::function<void(TestResult)>& done) const {
+void Suite::run_scripts(const std::string& path, const Stage& stage, const std::function<void(TestResult)>& done) const {
     std::ifstream in(path, std::ios::binary);
     const std::string source(std::istreambuf_iterator<char>(in), {});
-    const auto tests = script::ScriptTests::load(stage_.bundle, path, source);
+    const auto tests = script::ScriptTests::load(stage.bundle, path, source);
     if (!tests) {
         if (is_wanted(path, path)) done(refused(path, {tests.error()}));
         return;
@@ -113,7 +131,7 @@ void Suite::run_scripts(const std::string& path, const std::function<void(TestRe
         const auto& test = tests->tests()[i];
         if (!is_wanted(path, test.name)) continue;
         TestResult result{.file = path, .name = test.name};
-        auto world = ToolWorld::make(stage_);
+        auto world = ToolWorld::make(stage);
         if (!world) return done(refused(path, {world.error()}));
         if (const auto failure = tests->run(i, **world)) result.broken.push_back({failure->where, failure->what, failure->found});
         done(std::move(result));
@@ -127,10 +145,13 @@ void Suite::run(const std::function<void(const TestResult&)>& each) {
         each(result);
     };
     for (const auto& file : files(count)) {
+        if (file.kind == File::Kind::script_test && options_.live) continue;
+        const auto* stage = stage_of(file.path, count);
+        if (stage == nullptr) continue;
         if (file.kind == File::Kind::scenario) {
-            play(file.path, count);
-        } else if (!options_.live) {
-            run_scripts(file.path, count);
+            play(file.path, *stage, count);
+        } else {
+            run_scripts(file.path, *stage, count);
         }
     }
 }

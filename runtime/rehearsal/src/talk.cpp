@@ -54,6 +54,7 @@ class Talk final : public engine::Prompter {
                 print(help);
             }
         }
+        rig_.let_go();
     }
 
     // ---- for the scripted engine -----------------------------------------------------------------
@@ -69,6 +70,7 @@ class Talk final : public engine::Prompter {
     void opened(const call::AgentProfile&, const std::vector<call::Turn>&) override {}
     void told(const call::Turn& turn) override { rig_.note({.kind = Happening::Kind::model_told, .text = turn.text}); }
     void asked(std::string_view) override {}
+    void offered(const json::array&) override {}
 
  private:
     bool is_over() {
@@ -114,6 +116,7 @@ class Talk final : public engine::Prompter {
         do rig_.run_ready();
         while (!rig_.is_over() && rig_.advance(limit));
         is_over();
+        rig_.let_go();
     }
 
     void pass(milliseconds span) {

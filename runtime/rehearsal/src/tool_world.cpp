@@ -19,10 +19,17 @@ struct Wishes final : call::EventSink {
         if (const auto* set = std::get_if<call::OutcomeSet>(&event)) outcome = set->outcome;
         if (std::holds_alternative<call::HangUpAsked>(event)) hung_up = true;
         if (const auto* text = std::get_if<call::TextInjected>(&event)) injected.emplace_back(text->text);
+        if (const auto* note = std::get_if<call::NoteTaken>(&event)) notes.push_back({{"text", note->text}, {"fields", note->fields}});
+        if (const auto* asked = std::get_if<call::ModelAsked>(&event)) asked_model.emplace_back(asked->instructions);
+        if (const auto* say = std::get_if<call::SayAsked>(&event)) {
+            said.emplace_back(say->text);
+            says.push_back(*say);
+        }
     }
+    std::vector<call::SayAsked> says;     // not yet heard
     std::string outcome;
     bool hung_up = false;
-    json::array injected;
+    json::array injected, notes, said, asked_model;
 };
 
 std::string field(log::Fields fields, std::string_view name) {
@@ -54,9 +61,11 @@ ToolWorld::ToolWorld(const Stage& stage, std::unique_ptr<store::InlineStore> sto
       clock_(stage.bundle->time_zone(first_agent(stage))->moment(*script::parse_date(begins_at), begins_at_minutes)),
       io_(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE),
       store_(std::move(store)),
+      keys_(clock_),
       zone_(stage.bundle->time_zone(first_agent(stage))),
       log_(log::Level::info, [this](log::Level, std::string_view event, log::Fields fields) { take_log(event, fields); }) {
     services_.database = this;
+    services_.keys = &keys_;
 }
 
 void ToolWorld::take_log(std::string_view event, log::Fields fields) {
@@ -129,11 +138,12 @@ Checked<config::AgentSettings> ToolWorld::agent_for(const std::string& tool, con
     return agent;
 }
 
-bool ToolWorld::run_until(const bool& is_done) {
+bool ToolWorld::run_until(const bool& is_done, const std::function<void()>& meanwhile) {
     const auto limit = clock_.now() + tool_max;
     while (!is_done) {
+        meanwhile();
         io_.restart();
-        io_.poll();
+        if (io_.poll() > 0) continue;
         if (!is_done && !clock_.ring_next(limit)) return false;
     }
     return true;
@@ -189,7 +199,7 @@ Checked<json::value> ToolWorld::run_tool(const json::object& arguments) {
         if (!profile) fault = profile.error();
         is_done = true;
     });
-    if (!run_until(is_done)) return Fault{"", "run_tool: the agent's on_start gave no result", ""};
+    if (!run_until(is_done, [] {})) return Fault{"", "run_tool: the agent's on_start gave no result", ""};
     if (fault) return Fault{"", "run_tool: " + fault->text(), ""};
     const json::value* given = arguments.if_contains("arguments");
     const bool is_empty = given == nullptr || given->is_null() || (given->is_array() && given->get_array().empty());
@@ -198,7 +208,13 @@ Checked<json::value> ToolWorld::run_tool(const json::object& arguments) {
         finished = std::move(result);
         is_done = true;
     });
-    const bool has_ended = run_until(is_done);
+    // What the tool says is heard at once.
+    const auto hear = [&] {
+        for (auto& say : std::exchange(wishes.says, {})) {
+            running->tell(call::SayDone{say.say_id, call::SayDone::How::heard, std::move(say.text)});
+        }
+    };
+    const bool has_ended = run_until(is_done, hear);
     running.reset();
     io_.restart();
     io_.poll();
@@ -210,7 +226,8 @@ Checked<json::value> ToolWorld::run_tool(const json::object& arguments) {
     auto result = json_read::parse(finished.output);
     answer["result"] = result ? std::move(*result) : json::value(finished.output);
     json::object state{{"ok", finished.ok}, {"hung_up", wishes.hung_up}, {"vars", std::move(vars)}, {"log", std::move(log_lines)},
-                       {"injected", std::move(wishes.injected)}};
+                       {"injected", std::move(wishes.injected)}, {"notes", std::move(wishes.notes)}, {"said", std::move(wishes.said)},
+                       {"asked_model", std::move(wishes.asked_model)}};
     if (!wishes.outcome.empty()) state["outcome"] = wishes.outcome;
     answer["call"] = std::move(state);
     if (!script_error_.empty()) answer["error"] = script_error_;

@@ -3,6 +3,8 @@
 // Owner:  whoever runs the tests; one world for each test. Thread: one.
 #pragma once
 
+#include "memory_keys.hpp"
+
 #include <parley/core/log.hpp>
 #include <parley/core/virtual_clock.hpp>
 #include <parley/rehearsal/stage.hpp>
@@ -38,13 +40,14 @@ class ToolWorld final : public script::TestHost, public script::Database {
     Checked<json::value> run_tool(const json::object& arguments);
     Checked<json::value> set_clock(const json::object& arguments);
     Checked<config::AgentSettings> agent_for(const std::string& tool, const json::object& options) const;
-    bool run_until(const bool& is_done);
+    bool run_until(const bool& is_done, const std::function<void()>& meanwhile);
     void take_log(std::string_view event, log::Fields fields);
 
     const Stage& stage_;
     VirtualClock clock_;
     boost::asio::io_context io_;
     std::unique_ptr<store::InlineStore> store_;
+    MemoryKeys keys_;
     script::Services services_;
     std::shared_ptr<const script::TimeZone> zone_;
     std::string script_error_;           // of the tool under way

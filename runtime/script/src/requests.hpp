@@ -4,12 +4,14 @@
 // handler is resumed. A new module adds a request here, its answer, and a line to ask().
 #pragma once
 
+#include <parley/call/events.hpp>
 #include <parley/core/clock.hpp>
 #include <parley/core/json.hpp>
 #include <parley/core/result.hpp>
 #include <parley/script/services.hpp>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -31,8 +33,37 @@ struct HostRequest {  // of a test of scripts: carried out by its host
     json::value arguments;
 };
 
-using Request = std::variant<std::monostate, QueryRequest, TransactionRequest, SleepRequest, HostRequest>;
-using Answer = std::variant<std::monostate, store::QueryResult, TransactionResult, Checked<json::value>>;
+struct SayRequest {  // carried out by the agent, too
+    std::string text;
+};
+// What one agent knows of one caller from call to call; `key` is complete.
+struct RememberRequest {
+    std::string key;
+    std::string json_text;  // empty: forget it
+    KeyValues::Lifetime lifetime;
+};
+struct RecallRequest {
+    std::string key;
+};
+
+// What a script gets as `problem`.
+struct Trouble {
+    std::string kind;
+    std::string message;
+    bool may_retry = false;
+};
+Trouble trouble_of(const store::QueryProblem& problem);
+
+struct Remembered {
+    std::optional<Trouble> trouble;
+};
+struct Recalled {
+    std::optional<std::string> json_text;  // nothing: nothing is known
+    std::optional<Trouble> trouble;
+};
+
+using Request = std::variant<std::monostate, QueryRequest, TransactionRequest, SleepRequest, SayRequest, RememberRequest, RecallRequest, HostRequest>;
+using Answer = std::variant<std::monostate, store::QueryResult, TransactionResult, call::SayDone, Remembered, Recalled, Checked<json::value>>;
 
 // `done` may run on any thread, also inside ask(), and at most once.
 void ask(Request request, const Services& services, std::function<void(Answer)> done);

@@ -138,6 +138,12 @@ bool Vm::build() {
         lua_setfield(L, -2, "from");
         lua_pushlstring(L, world_.to.data(), world_.to.size());
         lua_setfield(L, -2, "to");
+        lua_pushlstring(L, world_.agent.data(), world_.agent.size());
+        lua_setfield(L, -2, "agent");
+        lua_pushlstring(L, world_.direction.data(), world_.direction.size());
+        lua_setfield(L, -2, "direction");
+        lua_pushnumber(L, static_cast<double>(unix_ms(world_.started_at) / 1'000));
+        lua_setfield(L, -2, "started_at");
         const auto tests = files_.find(test_prelude_path);
         if (tests != files_.end()) lua_pushvalue(L, -1);  // the host table is needed once more
         if (tests != files_.end()) lua_insert(L, -3);

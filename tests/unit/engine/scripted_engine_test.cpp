@@ -24,6 +24,7 @@ class Scripted : public testing::Test, public Prompter, public call::EventSink {
     void opened(const call::AgentProfile&, const std::vector<call::Turn>&) override {}
     void told(const call::Turn&) override {}
     void asked(std::string_view) override {}
+    void offered(const json::array&) override {}
 
     void on(const call::Event& event) override {
         if (std::holds_alternative<call::EngineReady>(event)) happened.emplace_back("ready");

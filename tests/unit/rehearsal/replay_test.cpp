@@ -92,13 +92,14 @@ TEST(Recording, StaysWithinItsLimitAndSaysSo) {
 }
 
 TEST(Replay, OfEveryShippedScenarioIsAlike) {
-    for (const auto& entry : fs::directory_iterator(source_dir + "/tests/scenarios")) {
-        SCOPED_TRACE(entry.path().string());
-        const auto scenario = Scenario::load(entry.path().string(), *schema()).value();
-        const auto recording = recorded(scenario);
+    for (const auto& [file, played_on] : shipped_scenarios()) {
+        SCOPED_TRACE(file);
+        const auto scenario = Scenario::load(file, *schema()).value();
+        const auto recording = recorded(scenario, *played_on);
         // Vars of a scenario's own are not those of the settings.
-        Stage stage = shipped();
-        stage.settings.agents["sarah"].vars = agent_of(scenario, stage).value().vars;
+        Stage stage = *played_on;
+        const auto agent = agent_of(scenario, stage).value();
+        stage.settings.agents[agent.name].vars = agent.vars;
         const auto replayed = replay(recording, stage);
         ASSERT_TRUE(replayed) << replayed.error().text();
         EXPECT_FALSE(replayed->difference) << shown(*replayed->difference);
@@ -151,15 +152,15 @@ TEST(Replay, ShowsACommandThatIsNoLongerGiven) {
 }
 
 TEST(ScenarioFromACall, PassesForEveryShippedScenario) {
-    for (const auto& entry : fs::directory_iterator(source_dir + "/tests/scenarios")) {
-        SCOPED_TRACE(entry.path().string());
-        const auto recording = recorded(Scenario::load(entry.path().string(), *schema()).value());
-        const auto yaml = scenario_from(recording, shipped(), *schema());
+    for (const auto& [file, stage] : shipped_scenarios()) {
+        SCOPED_TRACE(file);
+        const auto recording = recorded(Scenario::load(file, *schema()).value(), *stage);
+        const auto yaml = scenario_from(recording, *stage, *schema());
         if (!yaml && yaml.error().what == "nobody said anything in this call") continue;
         ASSERT_TRUE(yaml) << yaml.error().text();
         const auto scenario = Scenario::parse(*yaml, "made.yaml", *schema());
         ASSERT_TRUE(scenario) << scenario.error().front().text();
-        EXPECT_TRUE(perform(*scenario, shipped()).value().has_passed()) << *yaml;
+        EXPECT_TRUE(perform(*scenario, *stage).value().has_passed()) << *yaml;
     }
 }
 

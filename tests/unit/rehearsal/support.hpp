@@ -76,6 +76,34 @@ inline const Stage& shipped() {
     return stage;
 }
 
+// An agent with every hook and every tool option.
+inline const Stage& frontdesk() {
+    static const Stage stage = [] {
+        const std::string dir = source_dir + "/tests/scenarios/frontdesk";
+        config::LoadOptions options;
+        options.file = dir + "/parley.yaml";
+        options.schema_dir = source_dir + "/schemas";
+        options.env_file = "";
+        Stage made;
+        made.settings = config::load(options).value();
+        made.settings.scripts.dir = dir + "/scripts";
+        made.bundle = script::Library::build(made.settings.scripts.dir, made.settings.agents).value();
+        return made;
+    }();
+    return stage;
+}
+
+// Every shipped scenario with what it is played on.
+inline std::vector<std::pair<std::string, const Stage*>> shipped_scenarios() {
+    std::vector<std::pair<std::string, const Stage*>> all;
+    for (const auto& [dir, stage] : {std::pair{source_dir + "/tests/scenarios", &shipped()}, {source_dir + "/tests/scenarios/frontdesk", &frontdesk()}}) {
+        for (const auto& entry : std::filesystem::directory_iterator(dir)) {
+            if (entry.path().extension() == ".yaml" && entry.path().filename() != "parley.yaml") all.emplace_back(entry.path().string(), stage);
+        }
+    }
+    return all;
+}
+
 // Scripts of one's own, with an agent `tester`.
 struct OwnStage {
     OwnStage(const OwnStage&) = delete;

@@ -48,6 +48,7 @@ class Prompter {
     virtual void opened(const call::AgentProfile& profile, const std::vector<call::Turn>& history) = 0;
     virtual void told(const call::Turn& turn) = 0;
     virtual void asked(std::string_view instructions) = 0;  // of respond()
+    virtual void offered(const json::array& tools) = 0;     // in place of the profile's
 };
 
 class ScriptedEngine final : public TypedCaller {
@@ -74,6 +75,7 @@ class ScriptedEngine final : public TypedCaller {
     void truncate(std::string_view, int, std::int64_t) override {}
     void tool_output(std::string_view, std::string_view) override {}
     void inject(const call::Turn& turn) override;
+    void offer_tools(const json::array& tools) override { prompter_.offered(tools); }
 
     // ---- for the one who plays the caller: a model hears them in the audio -------------------
     void caller_starts() override;

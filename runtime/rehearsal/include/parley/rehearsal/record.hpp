@@ -27,6 +27,7 @@ struct Happening {
         script_failed,
         logged,
         noted,
+        summed_up,      // what on_end returned, as JSON
         provider,       // lost, restored
         problem,
         handed_off,

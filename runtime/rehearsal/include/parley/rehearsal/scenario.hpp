@@ -36,6 +36,7 @@ struct Expectation {
         hang_up_by,
         hand_off_to,
         vars,
+        summary,
         note,
         log,
         script_error,

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,6 +42,8 @@ struct SuiteOptions {
     Ink ink = Ink::plain;
     std::optional<engine::OpenAiOptions> live = {};  // scenarios with a real model, `times` each; no tests of scripts
     int times = 1;
+    // Tests in a folder with a parley.yaml are played with the settings in it; empty: that file is not looked at.
+    std::function<boost::system::result<Stage, std::vector<Fault>>(const std::string& settings_file)> load_stage = {};
 };
 
 class Suite {
@@ -62,13 +65,16 @@ class Suite {
     // Sorted; faults of paths that lead nowhere become failed tests.
     std::vector<File> files(const std::function<void(TestResult)>& refuse) const;
     bool is_wanted(const std::string& file, const std::string& name) const;
-    void play(const std::string& path, const std::function<void(TestResult)>& done) const;
+    // The stage of a folder's tests; null, with a failed test, when its settings are wrong.
+    const Stage* stage_of(const std::string& path, const std::function<void(TestResult)>& refuse);
+    void play(const std::string& path, const Stage& stage, const std::function<void(TestResult)>& done) const;
 
-    void run_scripts(const std::string& path, const std::function<void(TestResult)>& done) const;
+    void run_scripts(const std::string& path, const Stage& stage, const std::function<void(TestResult)>& done) const;
 
     const Stage& stage_;
     const std::shared_ptr<const config::FileSchema> schema_;
     const SuiteOptions options_;
+    std::map<std::string, std::unique_ptr<Stage>> stages_;  // by folder; null: its settings are wrong
     std::size_t passed_ = 0;
     std::size_t failed_ = 0;
     std::size_t turns_ = 0;
