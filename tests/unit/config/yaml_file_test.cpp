@@ -52,7 +52,7 @@ class YamlFiles : public testing::Test {
 TEST_F(YamlFiles, SayWhatIsWrongAndWhere) {
     EXPECT_THAT(faults("nam: x\n"), ElementsAre("a.yaml: name: missing", "a.yaml:1: nam: unknown word; did you mean \"name\"?"));
     EXPECT_THAT(faults("name: x\nsize: 0\n"), ElementsAre("a.yaml:2: size: expected a whole number of at least 1, found 0"));
-    EXPECT_THAT(faults("name: x\neither: {a: 1}\n"), ElementsAre("a.yaml:2: either: expected a text or a list, found a group"));
+    EXPECT_THAT(faults("name: x\neither: {a: 1}\n"), ElementsAre("a.yaml:2: either: expected a text or a list, found a group of settings"));
     EXPECT_THAT(faults("name: x\neither:\n  - 1\n  - 0\n"), ElementsAre("a.yaml:4: either.1: expected a whole number of at least 1, found 0"));
     EXPECT_THAT(faults("name: {a: b c?}\n"), ElementsAre("a.yaml:1: unknown token; put a text with signs such as ? or : into quotation marks"));
 }

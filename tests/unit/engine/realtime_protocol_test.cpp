@@ -372,6 +372,14 @@ TEST(ClientEvents, SessionUpdateNamesEverything) {
         "tools":[{"type":"function","name":"check_slots"}],"tool_choice":"auto"}})"));
 }
 
+TEST(ClientEvents, SessionUpdateForAModelThatWrites) {
+    SessionSetup setup;
+    setup.instructions = "You are brief.";
+    setup.speech = ModelSpeech::written;
+    EXPECT_EQ(reparsed(session_update("s", setup)).at("session"),
+              reparsed(R"({"type":"realtime","output_modalities":["text"],"instructions":"You are brief.","tools":[],"tool_choice":"auto"})"));
+}
+
 TEST(ClientEvents, SessionUpdateWithPcmSemanticDetectionAndNoTranscription) {
     SessionSetup setup;
     setup.audio = ModelAudio::pcm16_24k;
