@@ -11,8 +11,8 @@
 namespace parley::store {
 namespace {
 
-constexpr std::array<std::string_view, 7> runtime_tables{"calls", "journal", "transcript", "tool_calls",
-                                                         "usage", "script_migrations", "unsaved_imports"};
+constexpr std::array runtime_tables = std::to_array<std::string_view>(
+    {"calls", "journal", "transcript", "tool_calls", "usage", "script_migrations", "unsaved_imports", "script_keys"});
 
 constexpr std::array versions{
     R"sql(
@@ -94,6 +94,14 @@ CREATE TABLE unsaved_imports (
     sha256 TEXT PRIMARY KEY NOT NULL,
     at_ms  INTEGER NOT NULL
 );
+)sql",
+    R"sql(
+CREATE TABLE script_keys (
+    key           TEXT PRIMARY KEY NOT NULL,
+    value         TEXT NOT NULL,                -- JSON
+    expires_at_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX script_keys_by_end ON script_keys(expires_at_ms);
 )sql",
 };
 
