@@ -65,7 +65,10 @@ int serve(config::Settings settings) {
     auto store = store::Store::open({.path = settings.store.path,
                                      .migrations_dir = (std::filesystem::path(settings.scripts.dir) / "migrations").string()});
     if (!store) return refuse({store.error()});
-    auto database = script::database_of(**store);
+    const auto database = script::database_of(**store);
+    const auto keys = script::keys_of(**store);
+    const auto web = script::web_client();
+    metrics::Registry figures;
     auto library = script::Library::load(settings.scripts.dir, settings.agents);
     if (!library) return refuse(library.error());
     const PhraseBook phrases(settings.calls.phrases);
@@ -89,7 +92,10 @@ int serve(config::Settings settings) {
                                        .events = &sink,
                                        .home = homes[home],
                                        .time = &time,
-                                       .services = {.database = database.get()}});
+                                       .services = {.database = database.get(),
+                                                    .keys = keys.get(),
+                                                    .http = web.get(),
+                                                    .metrics = &figures}});
         };
         parts.make_engine = [&, home](call::EventSink& sink, const call::CallInfo& call) {
             return engine::make_openai_realtime(homes[home], model, sink, call.call_sid);

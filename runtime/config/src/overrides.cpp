@@ -120,6 +120,14 @@ void collect_secrets(const Document& document, const json::object& schema, Secre
         const auto* value = document.find(pointer);
         if (value != nullptr && value->is_string()) secrets.add(value->get_string());
     });
+    // The scripts' secrets have names of their own.
+    if (const auto* group = json_read::object(document.root, "secrets")) {
+        for (const auto& secret : *group) {
+            const auto* own = secret.value().if_object();
+            if (own == nullptr) continue;
+            if (const auto value = json_read::string(*own, "value")) secrets.add(*value);
+        }
+    }
 }
 
 }  // namespace parley::config

@@ -6,6 +6,8 @@
 #include "overrides.hpp"
 #include "yaml_values.hpp"
 
+#include <parley/core/log.hpp>
+
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -41,6 +43,13 @@ Checked<std::string> read_file(const std::string& path, const std::string& remed
     }
     if (file.bad()) return Fault{path, "cannot be read to its end", remedy};
     return {boost::system::in_place_value, std::move(text)};
+}
+
+// Whatever way a secret takes into a log line, it is not seen there.
+void hide_from_log(const Settings& settings) {
+    log::hide(settings.openai.api_key.reveal());
+    log::hide(settings.twilio.auth_token.reveal());
+    for (const auto& [name, secret] : settings.scripts.secrets) log::hide(secret.value.reveal());
 }
 
 void append(std::vector<Fault>& to, std::vector<Fault> more) {
@@ -150,6 +159,7 @@ class Load {
         Settings settings = fill(document_);
         for (auto& warning : warnings) settings.warnings.push_back(secrets_.redacted(std::move(warning)));
         resolve_agents(document_, settings);
+        hide_from_log(settings);
         settings.explained = explain_all(document_, schema_, secrets_);
         return settings;
     }

@@ -54,8 +54,8 @@ class Core : public std::enable_shared_from_this<Core> {
         std::shared_ptr<Vm> vm;
         Run run;
         std::unique_ptr<Alarm> deadline;
-        std::unique_ptr<Alarm> nap;
-        std::uint64_t waits = 0;  // an answer to an earlier wait is stale
+        std::map<std::uint64_t, std::shared_ptr<void>> pending;  // what it waits for; dropping one cancels it
+        bool is_paused = false;                                  // its next turn is posted already
         std::function<void(Job&, Vm::Step, std::string problem)> done;
     };
 
@@ -72,7 +72,7 @@ class Core : public std::enable_shared_from_this<Core> {
                std::function<void(Job&, Vm::Step, std::string)> done);
     void drive(std::uint64_t id);
     void carry_out(Job& job);
-    std::function<void(Answer)> answer_to(Job& job);
+    std::function<void(Answer)> answer_to(const Job& job, std::uint64_t request);
     void finish(std::uint64_t id, Vm::Step step, std::string problem);
     void keep_what_it_left(Job& job, Vm::Step step);
     void log_failure(const Job& job, Vm::Step step, const std::string& problem) const;
@@ -104,6 +104,8 @@ bool Core::make_vm() {
     world.wall_now = [time = parts_.time] { return time->wall_now(); };
     world.zone = zone_;
     world.random_seed = parts_.random_seed;
+    world.settings = &parts_.limits;
+    world.metrics = parts_.services.metrics;
     vm_ = Vm::create(parts_.bundle->content().files, limits, std::move(world));
     if (!vm_)
         log::error("script.vm_failed", {{"call", parts_.info.call_sid},
@@ -252,6 +254,7 @@ void Core::log_failure(const Job& job, Vm::Step step, const std::string& problem
         }
     }
     if (what.empty()) what = job.run.error;
+    if (!job.run.where.empty() && what.find(".lua:") == std::string::npos) what = job.run.where + ": " + what;
     const auto cpu_us = std::chrono::duration_cast<std::chrono::microseconds>(job.run.cpu_used).count();
     log::error("script.failed", {{"call", parts_.info.call_sid},
                                  {"script", job.run.what},
@@ -276,6 +279,8 @@ bool Core::begin(std::string what, const char* entry, const std::vector<std::str
     job->deadline = parts_.time->make_alarm([weak = weak_from_this(), id, timeout] {
         const auto self = weak.lock();
         if (!self || self->is_closed_) return;
+        const auto late = self->jobs_.find(id);
+        if (late != self->jobs_.end()) late->second->run.where = late->second->vm->where(late->second->run);
         self->finish(id, Vm::Step::failed, fmt::format("gave no result within {} ms", timeout.count()));
     });
     job->deadline->arm(parts_.time->now() + timeout);
@@ -289,6 +294,7 @@ void Core::drive(std::uint64_t id) {
     const auto found = jobs_.find(id);
     if (found == jobs_.end()) return;
     Job& job = *found->second;
+    job.is_paused = false;
     const Vm::Step step = job.vm->resume(job.run);
     const auto events = std::exchange(job.run.events, {});
     for (const auto& event : events) {
@@ -296,33 +302,34 @@ void Core::drive(std::uint64_t id) {
         if (is_closed_ || !jobs_.contains(id)) return;
     }
     switch (step) {
-        case Vm::Step::paused: return post([id](Core& core) { core.drive(id); });
+        case Vm::Step::paused:
+            job.is_paused = true;
+            carry_out(job);  // another branch may have asked for something in the same turn
+            return post([id](Core& core) { core.drive(id); });
         case Vm::Step::waiting: return carry_out(job);
         default: return finish(id, step, {});
     }
 }
 
-std::function<void(Answer)> Core::answer_to(Job& job) {
-    return [weak = weak_from_this(), home = parts_.home, id = job.id, waits = ++job.waits](Answer answer) {
-        asio::post(home, [weak, id, waits, answer = std::move(answer)]() mutable {
+std::function<void(Answer)> Core::answer_to(const Job& job, std::uint64_t request) {
+    return [weak = weak_from_this(), home = parts_.home, id = job.id, request](Answer answer) {
+        asio::post(home, [weak, id, request, answer = std::move(answer)]() mutable {
             const auto self = weak.lock();
             if (!self || self->is_closed_) return;
             const auto found = self->jobs_.find(id);
-            if (found == self->jobs_.end() || found->second->waits != waits) return;  // given up meanwhile
-            ++found->second->waits;
-            found->second->run.answer = std::move(answer);
-            self->drive(id);
+            if (found == self->jobs_.end()) return;  // given up meanwhile
+            Job& waiting = *found->second;
+            waiting.pending.erase(request);
+            if (waiting.vm->answer(waiting.run, request, std::move(answer)) && !waiting.is_paused) self->drive(id);
         });
     };
 }
 
 void Core::carry_out(Job& job) {
-    auto done = answer_to(job);
-    if (const auto* sleep = std::get_if<SleepRequest>(&job.run.request)) {
-        job.nap = parts_.time->make_alarm([done = std::move(done)] { done(std::monostate{}); });
-        return job.nap->arm(parts_.time->now() + sleep->span);
+    const Around around{parts_.services, *parts_.time, parts_.home};
+    for (auto& [request, wanted] : std::exchange(job.run.requests, {})) {
+        job.pending[request] = ask(std::move(wanted), around, answer_to(job, request));
     }
-    ask(std::move(job.run.request), parts_.services, std::move(done));
 }
 
 void Core::keep_what_it_left(Job& job, Vm::Step step) {

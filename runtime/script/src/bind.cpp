@@ -2,6 +2,8 @@
 
 #include <parley/core/text.hpp>
 
+#include <algorithm>
+
 namespace parley::script {
 
 void push_where(lua_State* L) {
@@ -64,6 +66,53 @@ std::optional<std::string_view> text_argument(lua_State* L, int index, const cha
     std::size_t size = 0;
     const char* text = lua_tolstring(L, index, &size);
     return std::string_view(text, size);
+}
+
+std::optional<double> number_argument(lua_State* L, int index, const char* what, double min, double max,
+                                      std::string& problem) {
+    if (lua_type(L, index) == LUA_TNUMBER) {
+        const double number = lua_tonumber(L, index);
+        if (number >= min && number <= max) return number;
+    }
+    problem = fmt::format("{}: expected a number from {} to {}, found {}", what, min, max, describe(L, index));
+    return std::nullopt;
+}
+
+std::optional<json::object> options_argument(lua_State* L, int index, const char* function,
+                                             std::span<const std::string_view> known, std::string& problem,
+                                             std::size_t bytes_max) {
+    if (lua_isnoneornil(L, index)) return json::object();
+    std::string list;
+    for (const auto name : known) list += fmt::format("{}{}", list.empty() ? "" : ", ", name);
+    if (lua_type(L, index) != LUA_TTABLE) {
+        problem = fmt::format("{}: expected options such as {{ {} = ... }}, found {}", function, known.front(), describe(L, index));
+        return std::nullopt;
+    }
+    ReadLimits limits;
+    limits.bytes_max = bytes_max;
+    json::value value;
+    if (!read_json(L, index, limits, value, problem)) {
+        problem = fmt::format("{}: options: {}", function, problem);
+        return std::nullopt;
+    }
+    if (value.is_array()) {
+        problem = fmt::format("{}: expected options by name ({}), found a list", function, list);
+        return std::nullopt;
+    }
+    const std::vector<std::string> names(known.begin(), known.end());
+    for (const auto& [name, option] : value.get_object()) {
+        if (std::find(names.begin(), names.end(), std::string_view(name)) != names.end()) continue;
+        const auto near = did_you_mean(name, names);
+        problem = fmt::format("{}: unknown option `{}`; {}", function, std::string_view(name),
+                              near ? fmt::format("did you mean `{}`?", *near) : "there are: " + list);
+        return std::nullopt;
+    }
+    return std::move(value.get_object());
+}
+
+int give_text(lua_State* L, std::string_view text) {
+    lua_pushlstring(L, text.data(), text.size());
+    return 1;
 }
 
 std::string in_plain_words(std::string_view message) {

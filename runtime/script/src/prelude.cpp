@@ -5,11 +5,11 @@
 namespace parley::script {
 namespace {
 
-constexpr std::string_view prelude = R"lua(
+constexpr std::string_view prelude_begin = R"lua(
 local host = ...
 local type, pairs, ipairs, setmetatable, select = type, pairs, ipairs, setmetatable, select
 local raw_pcall, raw_error, tostring = pcall, error, tostring
-local raise, check_kill, list = host.raise, host.check_kill, json.list
+local raise, check_kill, list, table_sort = host.raise, host.check_kill, json.list, table.sort
 
 -- A broken limit goes through every pcall.
 local function after(ok, ...)
@@ -84,24 +84,11 @@ function find(items, wanted)
   return nil
 end
 
--- ---- the database ------------------------------------------------------------------------------
-db = {}
-function db.query(sql, ...)
-  host.query("rows", sql, ...)
-  return host.take_answer("rows")
-end
-function db.exec(sql, ...)
-  host.query("counts", sql, ...)
-  return host.take_answer("counts")
-end
-function db.transaction(statements)
-  host.transaction(statements)
-  return host.take_answer("transaction")
-end
+)lua";
 
--- ---- waiting -----------------------------------------------------------------------------------
-function sleep(seconds) host.sleep(seconds) end
+// prelude_modules() stands here.
 
+constexpr std::string_view prelude_end = R"lua(
 -- ---- the log -----------------------------------------------------------------------------------
 log = {
   info = function(text, fields) host.write_log("info", text, fields) end,
@@ -178,7 +165,10 @@ return entries
 }  // namespace
 
 Checked<std::string> compile_prelude() {
-    return compile(std::string(prelude_path), prelude);
+    std::string whole(prelude_begin);
+    whole += prelude_modules();
+    whole += prelude_end;
+    return compile(std::string(prelude_path), whole);
 }
 
 }  // namespace parley::script

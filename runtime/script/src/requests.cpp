@@ -1,5 +1,7 @@
 #include "requests.hpp"
 
+#include <stdexcept>
+
 namespace parley::script {
 namespace {
 
@@ -7,28 +9,56 @@ using Done = std::function<void(Answer)>;
 
 const store::QueryProblem no_database{store::QueryProblem::Kind::mistake, "no database is configured"};
 
-void carry_out(std::monostate, const Services&, Done) {}
-
-void carry_out(QueryRequest request, const Services& services, Done done) {
-    if (services.database == nullptr) return done(store::QueryResult(no_database));
-    services.database->query(std::move(request.statement),
-                             [done = std::move(done)](store::QueryResult result) { done(std::move(result)); });
+std::shared_ptr<void> carry_out(std::monostate, const Around&, Done) {
+    return nullptr;
 }
 
-void carry_out(TransactionRequest request, const Services& services, Done done) {
-    if (services.database == nullptr) return done(TransactionResult(no_database));
-    services.database->transaction(std::move(request.statements),
-                                   [done = std::move(done)](TransactionResult result) { done(std::move(result)); });
+std::shared_ptr<void> carry_out(QueryRequest request, const Around& around, Done done) {
+    if (around.services.database == nullptr) {
+        done(store::QueryResult(no_database));
+    } else {
+        around.services.database->query(std::move(request.statement), [done = std::move(done)](store::QueryResult result) {
+            done(std::move(result));
+        });
+    }
+    return nullptr;
 }
 
-void carry_out(SleepRequest, const Services&, Done) {
-    throw Bug("a sleep belongs to the agent's own clock");
+std::shared_ptr<void> carry_out(TransactionRequest request, const Around& around, Done done) {
+    if (around.services.database == nullptr) {
+        done(TransactionResult(no_database));
+    } else {
+        around.services.database->transaction(
+            std::move(request.statements), [done = std::move(done)](TransactionResult result) { done(std::move(result)); });
+    }
+    return nullptr;
+}
+
+std::shared_ptr<void> carry_out(Errand errand, const Around& around, Done done) {
+    return errand.start(around, [done = std::move(done)](Outcome outcome) { done(std::move(outcome)); });
 }
 
 }  // namespace
 
-void ask(Request request, const Services& services, std::function<void(Answer)> done) {
-    std::visit([&](auto& each) { carry_out(std::move(each), services, std::move(done)); }, request);
+void throw_exception_from_error(const Problem& problem, const boost::source_location&) {
+    throw std::runtime_error(problem.message);
+}
+
+bool is_open_request(const Request& request) {
+    if (const auto* errand = std::get_if<Errand>(&request)) return errand->counts == Errand::Counts::as_open_request;
+    return request.index() != 0;
+}
+
+Errand nap(milliseconds span) {
+    return {[span](const Around& around, std::function<void(Outcome)> done) -> std::shared_ptr<void> {
+        std::shared_ptr<Alarm> alarm = around.time.make_alarm([done = std::move(done)] { done(json::value()); });
+        alarm->arm(around.time.now() + span);
+        return alarm;
+    }};
+}
+
+std::shared_ptr<void> ask(Request request, const Around& around, std::function<void(Answer)> done) {
+    return std::visit([&](auto& each) { return carry_out(std::move(each), around, std::move(done)); }, request);
 }
 
 }  // namespace parley::script

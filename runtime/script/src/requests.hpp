@@ -5,9 +5,14 @@
 #pragma once
 
 #include <parley/core/clock.hpp>
+#include <parley/core/json.hpp>
 #include <parley/script/services.hpp>
 
+#include <boost/asio/any_io_executor.hpp>
+
 #include <functional>
+#include <memory>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -20,14 +25,40 @@ struct QueryRequest {
 struct TransactionRequest {
     std::vector<store::Statement> statements;
 };
-struct SleepRequest {  // by the call's own clock: carried out by the agent
-    milliseconds span{};
+// What can go wrong outside a script: `nil, problem` in Lua.
+struct Problem {
+    std::string kind;     // "timeout": a word that scripts compare with
+    std::string message;  // for people
+    bool retry = false;   // whether trying again may help
+    json::object more = {};  // further fields
+};
+using Outcome = boost::system::result<json::value, Problem>;
+[[noreturn]] void throw_exception_from_error(const Problem& problem, const boost::source_location&);
+
+// Where a request is carried out.
+struct Around {
+    const Services& services;
+    Timekeeper& time;                    // the call's
+    boost::asio::any_io_executor home;   // the call's thread
 };
 
-using Request = std::variant<std::monostate, QueryRequest, TransactionRequest, SleepRequest>;
-using Answer = std::variant<std::monostate, store::QueryResult, TransactionResult>;
+// Everything else a module waits for. `start` begins it, on the call's thread; what it returns keeps it going, and is
+// dropped when the answer has come or nobody waits for it any more. `done`: on any thread, at most once.
+struct Errand {
+    std::function<std::shared_ptr<void>(const Around& around, std::function<void(Outcome)> done)> start;
+    enum class Counts { as_open_request, not_at_all } counts = Counts::not_at_all;
+};
 
-// `done` may run on any thread, also inside ask(), and at most once.
-void ask(Request request, const Services& services, std::function<void(Answer)> done);
+using Request = std::variant<std::monostate, QueryRequest, TransactionRequest, Errand>;
+using Answer = std::variant<std::monostate, store::QueryResult, TransactionResult, Outcome>;
+
+// Whether it counts against the requests that a call may have open.
+bool is_open_request(const Request& request);
+
+// A pause, by the call's own clock.
+Errand nap(milliseconds span);
+
+// `done` may run on any thread, also inside ask(), and at most once. Keep what is returned until then.
+std::shared_ptr<void> ask(Request request, const Around& around, std::function<void(Answer)> done);
 
 }  // namespace parley::script
