@@ -13,8 +13,8 @@ namespace {
 constexpr std::size_t request_bytes_max = 1024 * 1024;
 constexpr double timeout_seconds_max = 60;
 constexpr double retries_max = 5;
-constexpr std::array<std::string_view, 9> options_known{"query",   "headers", "json",   "form", "body",
-                                                        "timeout", "retries", "method", "url"};
+constexpr std::array<std::string_view, 8> options_known{"query", "headers", "json",    "form",
+                                                        "body",  "timeout", "retries", "method"};
 constexpr std::array<std::string_view, 7> methods_known{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
 
 std::optional<std::string> scalar_text(const json::value& value) {

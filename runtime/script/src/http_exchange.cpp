@@ -41,6 +41,28 @@ net::Headers without(const net::Headers& headers, std::initializer_list<std::str
     return kept;
 }
 
+// RFC 3986, 5.2.4: "/a/./b/../c" -> "/a/c". A query stays as it is.
+std::string without_dots(std::string_view target) {
+    const auto mark = target.find('?');
+    std::vector<std::string_view> kept;
+    const auto parts = split(target.substr(1, mark == std::string_view::npos ? mark : mark - 1), '/');
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        const bool is_last = i + 1 == parts.size();
+        if (parts[i] == "..") {
+            if (!kept.empty()) kept.pop_back();
+        } else if (parts[i] != ".") {
+            kept.push_back(parts[i]);
+            continue;
+        }
+        if (is_last) kept.emplace_back();
+    }
+    std::string out;
+    for (const auto part : kept) out += "/" + std::string(part);
+    if (out.empty()) out = "/";
+    if (mark != std::string_view::npos) out += target.substr(mark);
+    return out;
+}
+
 Problem problem_of(const net::FetchFailure& failure, const net::Url& url) {
     using Kind = net::FetchFailure::Kind;
     const auto say = [&](const char* kind, bool retry) {
@@ -147,6 +169,8 @@ std::optional<net::Url> url_from(const net::Url& base, std::string_view location
     std::string whole;
     if (location.starts_with("http://") || location.starts_with("https://")) {
         whole = location;
+    } else if (location.find(':') < location.find_first_of("/?")) {
+        return std::nullopt;  // another scheme
     } else if (location.starts_with("//")) {
         whole = fmt::format("{}:{}", base.scheme, location);
     } else {
@@ -163,6 +187,7 @@ std::optional<net::Url> url_from(const net::Url& base, std::string_view location
     }
     auto url = net::Url::parse(whole);
     if (!url || (url->scheme != "http" && url->scheme != "https")) return std::nullopt;
+    url->target = without_dots(url->target);
     return std::move(*url);
 }
 

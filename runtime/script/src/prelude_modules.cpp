@@ -79,7 +79,7 @@ function parallel(branches)
   for _, name in ipairs(names) do
     if errors[name] ~= nil then raw_error(errors[name], 0) end
   end
-  if is_list and #results == count then list(results) end
+  if count > 0 and is_list and #results == count then list(results) end
   return results, problems
 end
 

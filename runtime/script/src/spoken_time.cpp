@@ -218,6 +218,7 @@ class Reader {
 
     // "May 3rd", "3 May", "the third of May 2027", "the 3rd", "the 3rd of next month"
     bool match_month_day() {
+        if (is("in") && month(1)) ++at_;
         if (const auto number = month()) {
             // "may" begins a date only before a day: "may I ..." is no date.
             std::size_t ahead = 1;
