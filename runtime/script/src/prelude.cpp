@@ -139,7 +139,7 @@ host.guard_globals(
 )
 
 -- ---- entries -----------------------------------------------------------------------------------
-local entries = {}
+local entries = { call_fields = fields }
 function entries.run_tool(path)
   local result = open(path).spec.run(host.take_arguments(), call)
   if result == failure then

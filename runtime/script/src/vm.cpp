@@ -414,6 +414,31 @@ void Vm::forget(Run& run) {
     run.current_ = nullptr;
 }
 
+std::vector<std::string> Vm::names() {
+    std::vector<std::string> names;
+    const auto list_fields = [&names](lua_State* L, int table, const std::string& owner) {
+        for (lua_pushnil(L); lua_next(L, table) != 0; lua_pop(L, 1)) {
+            if (lua_type(L, -2) == LUA_TSTRING) names.push_back(owner + "." + lua_tostring(L, -2));
+        }
+    };
+    protect([&](lua_State* L) {
+        for (lua_pushnil(L); lua_next(L, LUA_GLOBALSINDEX) != 0; lua_pop(L, 1)) {
+            if (lua_type(L, -2) != LUA_TSTRING) continue;
+            const std::string name = lua_tostring(L, -2);
+            if (lua_type(L, -1) == LUA_TTABLE) {
+                list_fields(L, lua_gettop(L), name);
+            } else {
+                names.push_back(name);
+            }
+        }
+        lua_rawgeti(L, LUA_REGISTRYINDEX, entries_);
+        lua_getfield(L, -1, "call_fields");
+        list_fields(L, lua_gettop(L), "call");
+    });
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
 void Vm::collect() {
     protect([](lua_State* L) { lua_gc(L, LUA_GCCOLLECT, 0); });  // shrinking its tables may allocate
 }

@@ -150,6 +150,8 @@ class Vm : public std::enable_shared_from_this<Vm> {
     std::string where(const Run& run) const;
 
     void collect();  // a full collection
+    // Everything a script can name: "sleep", "http.get", "json.null", "call.from"; for the test of the annotations.
+    std::vector<std::string> names();
     std::size_t memory_used() const { return used_; }
 
     // ---- for the bound functions --------------------------------------------------------------
