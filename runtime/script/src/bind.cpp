@@ -152,4 +152,6 @@ std::string without_own_frames(std::string_view traceback) {
     return kept;
 }
 
+// ---- waiting ----------------------------------------------------------------------------------
+
 }  // namespace parley::script

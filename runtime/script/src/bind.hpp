@@ -97,6 +97,7 @@ void add_secret_functions(lua_State* L);             // bind_secrets.cpp: secret
 void add_metric_functions(lua_State* L);             // bind_metrics.cpp: metrics
 // Into the table on top, for the prelude:
 void add_host_functions(lua_State* L);    // bind_host.cpp: files, the call, the log, the ends of a handler
+void add_call_functions(lua_State* L);    // bind_call.cpp
 void add_wait_functions(lua_State* L);    // bind_wait.cpp: answers, sleep, parallel
 void add_database_functions(lua_State* L);  // bind_db.cpp
 void add_http_functions(lua_State* L);    // bind_http.cpp

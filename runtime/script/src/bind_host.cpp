@@ -1,4 +1,4 @@
-// What the prelude needs of C++: the log, the call, files of the bundle, and the ends of a handler.
+// What the prelude needs of C++: the log, files of the bundle, and the ends of a handler. The call: bind_call.cpp.
 // Scripts see none of this directly.
 #include "bind.hpp"
 #include "secrets.hpp"
@@ -11,7 +11,6 @@
 namespace parley::script {
 namespace {
 
-constexpr std::size_t outcome_bytes_max = 64;
 
 std::vector<std::string> names_of_globals(lua_State* L) {
     std::vector<std::string> names;
@@ -168,6 +167,17 @@ int give_result(lua_State* L, Vm& vm, std::string& problem) {
     return 0;
 }
 
+// What a hook returned, for whoever waits for it.
+int give_answer(lua_State* L, Vm& vm, std::string& problem) {
+    Run& run = *vm.running();
+    if (lua_isnoneornil(L, 1)) return 0;
+    ReadLimits limits;
+    limits.bytes_max = vm.limits().output_bytes_max;
+    if (read_json(L, 1, limits, run.output, problem)) return 0;
+    problem = fmt::format("what {} returns cannot be kept: {}", run.what, problem);
+    return refused;
+}
+
 int keep_vars(lua_State* L, Vm& vm, std::string& problem) {
     ReadLimits limits;
     json::value vars;
@@ -194,11 +204,14 @@ int give_up(lua_State* L, Vm& vm, std::string& problem) {
     run.gave_up = true;
     run.sentence = without_secrets(to_valid_utf8(*sentence), vm.settings());
     std::string why = "-";
+    run.problem = {"failed", run.sentence, false};
     if (lua_type(L, 2) == LUA_TTABLE) {
         lua_getfield(L, 2, "kind");
         lua_getfield(L, 2, "message");
         why = fmt::format("{}: {}", lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "problem",
                           lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "-");
+        if (lua_type(L, -2) == LUA_TSTRING) run.problem.kind = to_valid_utf8(shortened(lua_tostring(L, -2), 64));
+        if (lua_type(L, -1) == LUA_TSTRING) run.problem.message = to_valid_utf8(shortened(lua_tostring(L, -1), 1'000));
         lua_pop(L, 2);
     } else if (!lua_isnoneornil(L, 2)) {
         why = describe(L, 2);
@@ -210,7 +223,7 @@ int give_up(lua_State* L, Vm& vm, std::string& problem) {
     return 0;
 }
 
-// ---- the log and the call ---------------------------------------------------------------------
+// ---- the log -----------------------------------------------------------------------------------
 
 // write_log(level, text, fields)
 int write_log(lua_State* L, Vm& vm, std::string& problem) {
@@ -249,38 +262,6 @@ int write_log(lua_State* L, Vm& vm, std::string& problem) {
     return 0;
 }
 
-int set_outcome(lua_State* L, Vm& vm, std::string& problem) {
-    const auto name = text_argument(L, 1, "call.set_outcome", problem);
-    if (!name) return refused;
-    const bool is_word =
-        !name->empty() && name->size() <= outcome_bytes_max && std::all_of(name->begin(), name->end(), [](char c) {
-            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-        });
-    if (!is_word) {
-        problem = fmt::format("call.set_outcome: expected a name like appointment_booked, found \"{}\"",
-                              shortened(*name, 80));
-        return refused;
-    }
-    vm.running()->events.emplace_back(call::OutcomeSet{std::string(*name)});
-    return 0;
-}
-
-int hang_up(lua_State*, Vm& vm, std::string&) {
-    vm.running()->events.emplace_back(call::HangUpAsked{});
-    return 0;
-}
-
-int inject(lua_State* L, Vm& vm, std::string& problem) {
-    const auto text = text_argument(L, 1, "call.inject", problem);
-    if (!text) return refused;
-    if (text->size() > vm.limits().output_bytes_max) {
-        problem = "call.inject: the text is too long";
-        return refused;
-    }
-    vm.running()->events.emplace_back(call::TextInjected{without_secrets(to_valid_utf8(*text), vm.settings()), true});
-    return 0;
-}
-
 }  // namespace
 
 void add_host_functions(lua_State* L) {
@@ -291,9 +272,8 @@ void add_host_functions(lua_State* L) {
         {"close_file", bound<close_file>},     {"inspect", bound<inspect>},
         {"current_line", bound<current_line>}, {"take_arguments", bound<take_arguments>},
         {"give_result", bound<give_result>},   {"keep_vars", bound<keep_vars>},
-        {"give_up", bound<give_up>},
-        {"write_log", bound<write_log>},       {"set_outcome", bound<set_outcome>},
-        {"hang_up", bound<hang_up>},           {"inject", bound<inject>},
+        {"give_up", bound<give_up>},           {"give_answer", bound<give_answer>},
+        {"write_log", bound<write_log>},
     };
     set_functions(L, bindings);
 }

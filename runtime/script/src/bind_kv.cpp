@@ -17,13 +17,6 @@ constexpr std::array<std::string_view, 1> options_known{"ttl"};
 using Done = std::function<void(Outcome)>;
 using Seconds = std::chrono::seconds;
 
-Problem problem_of(const store::QueryProblem& problem) {
-    using Kind = store::QueryProblem::Kind;
-    if (problem.kind == Kind::mistake) return {"mistake", problem.message, false};
-    if (problem.kind == Kind::full) return {"full", problem.message, false};
-    return {"busy", problem.message, true};
-}
-
 // Services of other scripts folders that share the database have keys of their own.
 std::string stored_key(const Vm& vm, std::string_view key) {
     const auto folder = std::filesystem::path(vm.settings().dir).lexically_normal();

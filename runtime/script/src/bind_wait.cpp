@@ -9,18 +9,6 @@ namespace {
 constexpr double sleep_seconds_max = 60;
 constexpr int branches_max = 16;
 
-Problem problem_of(const store::QueryProblem& problem) {
-    using Kind = store::QueryProblem::Kind;
-    switch (problem.kind) {
-        case Kind::constraint: return {"constraint", problem.message, false};
-        case Kind::busy: return {"busy", problem.message, true};
-        case Kind::timeout: return {"timeout", problem.message, true};
-        case Kind::full: return {"full", problem.message, false};
-        case Kind::mistake: break;
-    }
-    return {"mistake", problem.message, false};
-}
-
 void push_counts(lua_State* L, const store::QueryAnswer& answer) {
     lua_createtable(L, 0, 3);
     lua_pushnumber(L, static_cast<double>(answer.changes));

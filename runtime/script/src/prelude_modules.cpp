@@ -3,9 +3,8 @@
 #include "vm.hpp"
 
 namespace parley::script {
-namespace {
 
-constexpr std::string_view modules = R"lua(
+const std::string_view prelude_modules = R"lua(
 -- ---- the database ------------------------------------------------------------------------------
 db = {}
 function db.query(sql, ...)
@@ -84,11 +83,5 @@ function parallel(branches)
 end
 
 )lua";
-
-}  // namespace
-
-std::string_view prelude_modules() {
-    return modules;
-}
 
 }  // namespace parley::script

@@ -38,7 +38,23 @@ std::shared_ptr<void> carry_out(Errand errand, const Around& around, Done done) 
     return errand.start(around, [done = std::move(done)](Outcome outcome) { done(std::move(outcome)); });
 }
 
+std::shared_ptr<void> carry_out(const SayRequest&, const Around&, const Done&) {
+    throw Bug("what is said belongs to the agent's own call");
+}
+
 }  // namespace
+
+Problem problem_of(const store::QueryProblem& problem) {
+    using Kind = store::QueryProblem::Kind;
+    switch (problem.kind) {
+        case Kind::constraint: return {"constraint", problem.message, false};
+        case Kind::busy: return {"busy", problem.message, true};
+        case Kind::timeout: return {"timeout", problem.message, true};
+        case Kind::full: return {"full", problem.message, false};
+        case Kind::mistake: break;
+    }
+    return {"mistake", problem.message, false};
+}
 
 void throw_exception_from_error(const Problem& problem, const boost::source_location&) {
     throw std::runtime_error(problem.message);
@@ -46,7 +62,7 @@ void throw_exception_from_error(const Problem& problem, const boost::source_loca
 
 bool is_open_request(const Request& request) {
     if (const auto* errand = std::get_if<Errand>(&request)) return errand->counts == Errand::Counts::as_open_request;
-    return request.index() != 0;
+    return std::holds_alternative<QueryRequest>(request) || std::holds_alternative<TransactionRequest>(request);
 }
 
 Errand nap(milliseconds span) {

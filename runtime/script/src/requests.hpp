@@ -4,6 +4,7 @@
 // handler is resumed. A new module adds a request here, its answer, and a line to ask().
 #pragma once
 
+#include <parley/call/events.hpp>
 #include <parley/core/clock.hpp>
 #include <parley/core/json.hpp>
 #include <parley/script/services.hpp>
@@ -12,6 +13,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -33,6 +35,7 @@ struct Problem {
     json::object more = {};  // further fields
 };
 using Outcome = boost::system::result<json::value, Problem>;
+Problem problem_of(const store::QueryProblem& problem);
 [[noreturn]] void throw_exception_from_error(const Problem& problem, const boost::source_location&);
 
 // Where a request is carried out.
@@ -49,8 +52,12 @@ struct Errand {
     enum class Counts { as_open_request, not_at_all } counts = Counts::not_at_all;
 };
 
-using Request = std::variant<std::monostate, QueryRequest, TransactionRequest, Errand>;
-using Answer = std::variant<std::monostate, store::QueryResult, TransactionResult, Outcome>;
+struct SayRequest {  // carried out by the agent, whose call it is
+    std::string text;
+};
+
+using Request = std::variant<std::monostate, QueryRequest, TransactionRequest, Errand, SayRequest>;
+using Answer = std::variant<std::monostate, store::QueryResult, TransactionResult, Outcome, call::SayDone>;
 
 // Whether it counts against the requests that a call may have open.
 bool is_open_request(const Request& request);

@@ -39,7 +39,8 @@ constexpr std::string_view prelude_path = "parley";  // our own Lua code; its fr
 // Compiles text; where and what is wrong otherwise. `path` becomes the name in messages.
 Checked<std::string> compile(const std::string& path, std::string_view source);
 Checked<std::string> compile_prelude();
-std::string_view prelude_modules();  // prelude_modules.cpp: the part of it about db, http, kv, sleep and parallel
+extern const std::string_view prelude_modules;  // the part about db, http, kv, sleep and parallel: prelude_modules.cpp
+extern const std::string_view prelude_call;  // the part of it that makes `call`: prelude_call.cpp
 
 enum class Kill { none, cpu, unyielding, memory };
 
@@ -52,7 +53,7 @@ struct Outgoing {
 // How often a handler has used what is counted per run.
 struct Used {
     int database = 0, web = 0, keys = 0, other_waits = 0;
-    int log_lines = 0, metrics = 0;
+    int log_lines = 0, metrics = 0, notes = 0;
 };
 
 // One handler's way through the VM: what goes in, what comes out, what it has used.
@@ -71,7 +72,9 @@ struct Run {
     json::value output;
     Tree tree;             // of a file that was inspected
     std::string sentence;  // of fail()
+    Problem problem;       // and why
     bool gave_up = false;
+    std::string idempotency_key;  // of a tool's run; the same when it is repeated
     std::optional<json::object> vars;  // as they were when the handler finished
 
     Kill kill = Kill::none;
@@ -114,7 +117,9 @@ class Vm : public std::enable_shared_from_this<Vm> {
     };
     // What the scripts may know of the world.
     struct World {
-        std::string call_sid, from, to;
+        std::string call_sid, from, to, agent, direction;
+        std::string script;  // the agent's file, without .lua
+        WallTime started_at{};
         json::object vars;
         std::function<WallTime()> wall_now;
         std::shared_ptr<const TimeZone> zone;  // of time.today() and time.now() without a name
@@ -137,11 +142,11 @@ class Vm : public std::enable_shared_from_this<Vm> {
     Vm(const Vm&) = delete;
     Vm& operator=(const Vm&) = delete;
 
-    // Prepares one of the prelude's entries ("run_tool", "run_handler", "inspect", "check_vars") as a coroutine.
+    // Prepares one of the prelude's entries ("run_tool", "run_handler", "inspect", ...) as a coroutine.
     // False when there is no memory for it.
     bool start(Run& run, const char* entry, const std::vector<std::string>& arguments);
     Step resume(Run& run);
-    // Resumes until it neither pauses nor waits: for scratch VMs and on_end. Waiting ends it.
+    // Resumes until it neither pauses nor waits: for scratch VMs. Waiting ends it.
     Step resume_to_end(Run& run);
     // Hands an answer to the strand that waits for it. False when none does.
     bool answer(Run& run, std::uint64_t request, Answer answer);

@@ -12,7 +12,7 @@ namespace parley::store {
 namespace {
 
 constexpr std::array runtime_tables = std::to_array<std::string_view>(
-    {"calls", "journal", "transcript", "tool_calls", "usage", "script_migrations", "unsaved_imports", "script_keys"});
+    {"calls", "journal", "transcript", "tool_calls", "call_notes", "usage", "script_migrations", "unsaved_imports", "script_keys"});
 
 constexpr std::array versions{
     R"sql(
@@ -94,6 +94,19 @@ CREATE TABLE unsaved_imports (
     sha256 TEXT PRIMARY KEY NOT NULL,
     at_ms  INTEGER NOT NULL
 );
+)sql",
+    R"sql(
+-- What the agent's script makes of a call after its end: JSON, the fields that on_end returned.
+ALTER TABLE calls ADD COLUMN summary TEXT NOT NULL DEFAULT '';
+
+CREATE TABLE call_notes (
+    id       INTEGER PRIMARY KEY,
+    call_sid TEXT NOT NULL,
+    at_ms    INTEGER NOT NULL,
+    text     TEXT NOT NULL,
+    fields   TEXT NOT NULL DEFAULT '{}'         -- JSON
+);
+CREATE INDEX call_notes_by_call ON call_notes(call_sid, at_ms);
 )sql",
     R"sql(
 CREATE TABLE script_keys (

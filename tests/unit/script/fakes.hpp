@@ -1,4 +1,4 @@
-// fakes.hpp: a web and a key store that obey the test.
+// fakes.hpp: a web that obeys the test, and a call that may use it.
 #pragma once
 
 #include "support.hpp"
@@ -37,44 +37,6 @@ class FakeWeb final : public HttpClient {
     int dropped = 0;
 };
 
-// Keeps everything for ever; the lifetimes are only remembered.
-class FakeKeys final : public KeyValues {
- public:
-    void get(std::string key, std::function<void(Result<std::optional<std::string>>)> done) override {
-        if (problem) return done(*problem);
-        const auto found = values.find(key);
-        done(found == values.end() ? std::optional<std::string>() : found->second);
-    }
-    void set(std::string key, std::string json_text, Lifetime lifetime, std::function<void(Result<void>)> done) override {
-        if (problem) return done(*problem);
-        lifetimes[key] = lifetime;
-        values[std::move(key)] = std::move(json_text);
-        done(Result<void>());
-    }
-    void increment(std::string key, std::int64_t by, Lifetime lifetime, std::function<void(Result<std::int64_t>)> done) override {
-        if (problem) return done(*problem);
-        lifetimes[key] = lifetime;
-        auto& value = values[std::move(key)];
-        value = std::to_string((value.empty() ? 0 : std::stoll(value)) + by);
-        done(std::int64_t{std::stoll(value)});
-    }
-    void remove(std::string key, std::function<void(Result<bool>)> done) override {
-        if (problem) return done(*problem);
-        done(values.erase(key) > 0);
-    }
-    void set_if_absent(std::string key, std::string json_text, Lifetime lifetime,
-                       std::function<void(Result<std::optional<std::string>>)> done) override {
-        if (problem) return done(*problem);
-        lifetimes[key] = lifetime;
-        const auto [found, is_new] = values.emplace(std::move(key), std::move(json_text));
-        done(is_new ? std::optional<std::string>() : found->second);
-    }
-
-    std::map<std::string, std::string> values;
-    std::map<std::string, Lifetime> lifetimes;
-    std::optional<store::QueryProblem> problem;
-};
-
 // A Probe with a web and keys, and api.example allowed.
 class WideProbe : public Probe {
  public:
@@ -85,7 +47,6 @@ class WideProbe : public Probe {
         parts.limits.http.allow = {"api.example"};
     }
     FakeWeb web;
-    FakeKeys keys;
     metrics::Registry metrics;
 };
 
