@@ -136,7 +136,7 @@ bool Core::keep_what_it_left(Job& job, Vm::Step step) {
         has_changed = vars_ != *job.run.vars;
         vars_ = std::move(*job.run.vars);
     }
-    if (step == Vm::Step::killed) {
+    if (step == Vm::Step::killed || job.run.has_bad_vars) {
         if (job.vm == vm_) vm_.reset();  // the next handler gets a fresh one; others in this VM may end there
     } else {
         job.vm->forget(job.run);

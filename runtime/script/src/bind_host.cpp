@@ -179,6 +179,7 @@ int give_answer(lua_State* L, Vm& vm, std::string& problem) {
 }
 
 int keep_vars(lua_State* L, Vm& vm, std::string& problem) {
+    vm.running()->has_bad_vars = true;  // until it is known better
     ReadLimits limits;
     json::value vars;
     if (!read_json(L, 1, limits, vars, problem)) {
@@ -194,6 +195,7 @@ int keep_vars(lua_State* L, Vm& vm, std::string& problem) {
         problem = "call.vars cannot be kept: it has become a list";
         return refused;
     }
+    vm.running()->has_bad_vars = false;
     return 0;
 }
 

@@ -168,7 +168,10 @@ void* Vm::allocate(void* self, void* block, std::size_t old_size, std::size_t ne
     Vm& vm = *static_cast<Vm*>(self);
     const std::size_t freed = block == nullptr ? 0 : old_size;
     if (new_size > freed && vm.used_ - freed + new_size > vm.limits_.memory_bytes_max) {
-        if (vm.running_ != nullptr && vm.running_->kill == Kill::none) vm.running_->kill = Kill::memory;
+        if (vm.running_ != nullptr && vm.running_->kill == Kill::none) {
+            vm.running_->kill = Kill::memory;
+            vm.running_->where = vm.where(*vm.running_);  // the error that follows unwinds the stack and forgets the line
+        }
         return nullptr;
     }
     void* result = vm.own_allocate_(vm.own_data_, block, old_size, new_size);
@@ -290,7 +293,7 @@ Vm::Step Vm::resume(Run& run) {
         is_armed_early_ = false;
         arm(main_, limits_.budgets.instructions_per_check);
     }
-    if (step == Step::killed) run.where = where(run);
+    if (step == Step::killed && run.where.empty()) run.where = where(run);
     return step;
 }
 
@@ -315,6 +318,9 @@ Vm::Step Vm::turn(Run& run, Run::Strand& strand) {
         run.error = in_plain_words(lua_tostring(strand.thread, top));
     } else {
         run.error = "an error without a text was raised";
+    }
+    if (run.error.find("stack overflow") != std::string::npos && run.error.find(".lua:") == std::string::npos) {
+        run.error = fmt::format("{}: {}", where(run), run.error);  // LuaJIT says it without the place
     }
     Run* const was_running = std::exchange(running_, nullptr);  // what runs out of memory now is not the script
     protect([&](lua_State* L) {

@@ -76,6 +76,7 @@ struct Run {
     bool gave_up = false;
     std::string idempotency_key;  // of a tool's run; the same when it is repeated
     std::optional<json::object> vars;  // as they were when the handler finished
+    bool has_bad_vars = false;         // it has made of them what cannot be kept
 
     Kill kill = Kill::none;
     std::string error;  // with file and line
