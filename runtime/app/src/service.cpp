@@ -53,6 +53,7 @@ std::vector<boost::asio::any_io_executor> executors(net::IoThreads& threads) {
 int serve(config::Settings settings) {
     const LogThread log_thread(settings.log.level);
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is a failed write like any other, not the end of every call
     if (settings.openai.api_key.empty()) {
         log::warn("openai.no_key", {{"effect", "callers will hear an apology"}, {"remedy", "set OPENAI_API_KEY"}});
     }

@@ -46,7 +46,6 @@ const std::vector<Command>& Conversation::handle(const Event& event, TimePoint n
 
 void Conversation::on(const CallerAttached&) {
     attached_ = now_;
-    waiting_since_ = now_;
     if (link_ == Link::dead) return give_up(is_agent_broken_ ? "agent_unavailable" : "provider_unavailable");
     greet();
 }
@@ -134,7 +133,6 @@ void Conversation::on(const EngineReady& event) {
     respond_requested_ = answer_expected_ = is_caller_speaking_ = false;
     ++connection_;
     link_ = Link::live;
-    reconnects_ = 0;
     lost_at_ = TimePoint::max();
     if (is_first) return greet();
     note(journal::ProviderRestored{gap.count(), was_rotated});
@@ -150,7 +148,6 @@ void Conversation::on(const EngineReady& event) {
 void Conversation::greet() {
     if (is_greeted_ || !attached_ || link_ != Link::live) return;
     is_greeted_ = true;
-    waiting_since_ = TimePoint::max();
     if (prepared_greeting_ && !prepared_greeting_->empty()) respond(fmt::format(fmt::runtime(say_greeting), *prepared_greeting_));
 }
 
@@ -201,13 +198,17 @@ void Conversation::on(const CallerSpeechStopped&) {
     caller_stopped_ = now_;
     is_latency_noted_ = false;
     answer_expected_ = true;
-    progress_at_ = waiting_since_ = now_;
+    progress_at_ = now_;
 }
 
 void Conversation::on(const CallerTranscribed& event) {
     Said& utterance = said(event.item_id, Turn::Speaker::caller);
     utterance.turn.text = event.text;
     utterance.is_closed = true;
+    if (event.usage) {
+        note(journal::UsageCounted{"", *event.usage, event.item_id});
+        totals_.cost_usd += event.usage->cost_usd;
+    }
     if (event.text.empty()) return;
     ++totals_.turns;
     notes_.push_back({utterance.began, journal::CallerSaid{event.item_id, event.text}});
@@ -228,6 +229,8 @@ void Conversation::on(const AgentAudio& event) {
     progress_at_ = now_;
     failed_in_row_ = 0;
     has_response_spoken_ = true;
+    filler_played_.reset();
+    reconnects_ = 0;  // not before: a server that takes every connection and drops it must not be tried for ever
     if (!is_latency_noted_ && model_latency_.count() == 0) {
         model_latency_ = std::chrono::ceil<milliseconds>(now_ - caller_stopped_);
     }
@@ -303,7 +306,10 @@ void Conversation::lose_engine(const std::string& reason, bool may_retry) {
     playout_.finish_item();
     if (active_response_) discarded_.insert(*active_response_);
     is_answer_owed_ = is_answer_owed_ || (is_answer_due() && !is_saying()) || is_caller_speaking_ || retry_respond_at_ != TimePoint::max();
+    // A call that is ending does not wait for another connection to say goodbye.
+    if (ending_ && (respond_requested_ || (active_response_ && !has_response_spoken_))) play_phrase("goodbye", phrases_->goodbye);
     says_.engine_lost();
+    if (ending_) says_.end(SayDone::How::no_model);
     active_response_.reset();
     respond_requested_ = answer_expected_ = is_caller_speaking_ = is_rotating_ = false;
     retry_respond_at_ = rotate_at_ = TimePoint::max();
@@ -316,7 +322,6 @@ void Conversation::lose_engine(const std::string& reason, bool may_retry) {
     const auto delay = std::min(policy_.reconnect_first_delay * (1 << std::min(reconnects_, 8)), reconnect_delay_max);
     ++reconnects_;
     retry_open_at_ = now_ + delay;
-    if (waiting_since_ == TimePoint::max()) waiting_since_ = now_;
 }
 
 // ---- tools and the script -------------------------------------------------------------------
@@ -407,7 +412,6 @@ bool Conversation::is_saying() const {
 void Conversation::respond(std::string_view instructions) {
     respond_requested_ = true;
     progress_at_ = now_;
-    if (waiting_since_ == TimePoint::max()) waiting_since_ = now_;
     quiet_since_ = TimePoint::max();
     commands_.push_back(Respond{std::string(instructions)});
 }

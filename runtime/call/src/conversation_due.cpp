@@ -31,13 +31,10 @@ void Conversation::settle() {
     if (attached_ && !is_caller_gone_) {
         const std::size_t before = commands_.size();
         playout_.send_due(now_, commands_);
-        if (commands_.size() > before) {
-            if (!waits_in_vain()) waiting_since_ = TimePoint::max();
-            if (!is_latency_noted_ && model_latency_.count() > 0) {
-                is_latency_noted_ = true;
-                note(journal::TurnLatency{model_latency_.count(), std::chrono::ceil<milliseconds>(now_ - caller_stopped_).count()});
-                model_latency_ = milliseconds{0};
-            }
+        if (commands_.size() > before && !is_latency_noted_ && model_latency_.count() > 0) {
+            is_latency_noted_ = true;
+            note(journal::TurnLatency{model_latency_.count(), std::chrono::ceil<milliseconds>(now_ - caller_stopped_).count()});
+            model_latency_ = milliseconds{0};
         }
         for (const auto& heard : playout_.take_heard(now_)) close_item(heard);
     }
@@ -63,15 +60,33 @@ void Conversation::settle_timers() {
         open_engine();
     }
     // A provider that owes an answer and shows no sign of life is as good as gone.
-    const bool is_stalled = link_ == Link::live && is_answer_due() && now_ >= progress_at_ + policy_.stall_after && playout_.is_idle(now_);
+    const bool is_stalled = link_ == Link::live && is_answer_due() && now_ >= progress_at_ + patience() && playout_.is_idle(now_);
     if (is_stalled) lose_engine("stalled", true);
-    if (link_ == Link::opening && now_ >= progress_at_ + policy_.stall_after) lose_engine("no answer to connecting", true);
-    if (attached_ && !ending_ && waits_in_vain() && waiting_since_ != TimePoint::max() && playout_.is_idle(now_) &&
-        now_ >= waiting_since_ + policy_.filler_after) {
-        play_phrase("one_moment", phrases_->one_moment);
-        waiting_since_ = now_ + filler_repeat - policy_.filler_after;
-    }
+    if (link_ == Link::opening && now_ >= progress_at_ + patience()) lose_engine("no answer to connecting", true);
+    settle_waiting();
     if (attached_ && !ending_ && now_ >= *attached_ + policy_.duration_max) wrap_up("time_limit", "time_limit");
+}
+
+// A caller who waits in silence wonders whether the line is dead, whatever the reason: a slow model, a slow tool, a lost
+// connection. Waiting begins when both have fallen silent, and ends with the agent's next sound.
+void Conversation::settle_waiting() {
+    const bool is_waiting = attached_ && !is_caller_gone_ && !ending_ && !is_caller_speaking_ &&
+                            (waits_in_vain() || is_answer_due() || !desk_.is_idle() || are_results_unanswered_);
+    if (!is_waiting) {
+        waiting_since_ = TimePoint::max();
+        filler_played_.reset();
+        return;
+    }
+    if (waiting_since_ == TimePoint::max() || !playout_.is_idle(now_)) waiting_since_ = now_;
+    if (now_ < filler_due()) return;
+    filler_played_ = now_;
+    play_phrase("one_moment", phrases_->one_moment);
+}
+
+TimePoint Conversation::filler_due() const {
+    if (waiting_since_ == TimePoint::max()) return TimePoint::max();
+    const TimePoint due = waiting_since_ + (waits_in_vain() ? policy_.filler_after_loss : policy_.filler_after);
+    return filler_played_ ? std::max(due, *filler_played_ + filler_repeat) : due;
 }
 
 void Conversation::settle_keys() {
@@ -199,10 +214,10 @@ TimePoint Conversation::next_alarm() const {
     if (!keys_.empty() && !is_script_asked) consider(last_key_, policy_.dtmf_pause);
     if (says_.is_waiting() && say_not_before_ > now_) consider(say_not_before_, milliseconds{0});
     if (link_ == Link::live && answer_expected_ && !respond_requested_ && !active_response_) consider(progress_at_, nudge_after);
-    if (link_ == Link::opening || (link_ == Link::live && is_answer_due())) consider(progress_at_, policy_.stall_after);
+    if (link_ == Link::opening || (link_ == Link::live && is_answer_due())) consider(progress_at_, patience());
     if (attached_ && !ending_) {
         consider(*attached_, policy_.duration_max);
-        if (waits_in_vain()) consider(waiting_since_, policy_.filler_after);
+        if (playout_.is_idle(now_)) next = std::min(next, filler_due());
         consider(rotate_at_, milliseconds{0});
     }
     consider(next_silence_at(), milliseconds{0});

@@ -48,7 +48,8 @@ std::string argument_list(const std::string& raw, std::size_t bytes_max) {
         if (!out.empty()) out += ", ";
         out += std::string_view(member.key());
         out += ": ";
-        out += spaced(json::serialize(member.value()));
+        // 37.2, where the JSON library would write 3.72E1.
+        out += member.value().is_double() ? fmt::format("{}", member.value().get_double()) : spaced(json::serialize(member.value()));
     }
     return shortened(safe(out), bytes_max);
 }
@@ -124,11 +125,12 @@ Description describe(const json::object& row, Detail detail, const PrintOptions&
     }
     if (type == "usage_counted") {
         if (detail == Detail::transcript) return {};
+        const std::string cost = dollars(json_read::number(row, "cost_usd").value_or(0));
+        if (!text(row, "item_id").empty()) return {2, {{Style::dim, "∑ the caller's words written down · " + cost}}};
         const auto in = whole(row, "input_text_tokens") + whole(row, "input_audio_tokens");
         const auto cached = whole(row, "cached_text_tokens") + whole(row, "cached_audio_tokens");
         const auto out = whole(row, "output_text_tokens") + whole(row, "output_audio_tokens");
-        return {2, {{Style::dim, fmt::format("∑ {} tokens in ({} cached), {} out · {}", in, cached, out,
-                                             dollars(json_read::number(row, "cost_usd").value_or(0)))}}};
+        return {2, {{Style::dim, fmt::format("∑ {} tokens in ({} cached), {} out · {}", in, cached, out, cost)}}};
     }
     if (type == "dtmf_received") return {2, {{Style::dim, "# a key was pressed (which one is not kept)"}}};
     if (type == "call_started") {

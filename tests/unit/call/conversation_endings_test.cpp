@@ -51,7 +51,7 @@ TEST(Conversation, WrapsUpWhenTheTimeIsUp) {
 }
 
 TEST(Conversation, DropsTheLineWhenTheLastWordsNeverCome) {
-    Call call({.duration_max = 60'000ms, .silence_before_prompt = 1h, .stall_after = 1h});
+    Call call({.duration_max = 60'000ms, .silence_before_prompt = 1h, .unanswered_after = 1h, .stall_after = 1h});
     call.greet();
     call.pass(59'000ms + 12'100ms);
     EXPECT_EQ(call.log.back(), "finish time_limit time_limit");
@@ -141,6 +141,16 @@ TEST(Conversation, HearsNothingAfterItsEnd) {
     call.send(AlarmRang{});
     EXPECT_TRUE(call.log.empty());
     EXPECT_EQ(call.conversation_.next_alarm(), TimePoint::max());
+}
+
+TEST(Conversation, SaysGoodbyeItselfWhenTheModelStallsAtTheEnd) {
+    Call call({.duration_max = 60'000ms, .silence_before_prompt = 1h});
+    call.greet();
+    const auto before = call.played_ms;
+    call.pass(58'900ms + 4'200ms);
+    EXPECT_EQ(call.played_ms, before + 300);
+    call.pass(200ms);
+    EXPECT_EQ(call.log.back(), "finish time_limit time_limit");
 }
 
 }  // namespace

@@ -119,5 +119,21 @@ TEST(Conversation, MeasuresFromTheEndOfSpeechToTheFirstAudio) {
     EXPECT_EQ(latency[0].first_audio_ms, 350);
 }
 
+TEST(Conversation, CountsWhatWritingDownTheCallersWordsCosts) {
+    Call call;
+    call.greet();
+    Usage usage;
+    usage.audio_seconds = 2.5;
+    usage.cost_usd = 0.0002;
+    call.send(CallerTranscribed{"u1", "Hello?", usage});
+    call.send(CallerTranscribed{"u2", "", usage});
+    call.send(CallerTranscribed{"u3", "Without usage."});
+    const auto counted = call.journal<journal::UsageCounted>();
+    ASSERT_EQ(counted.size(), 2u) << "noise is billed too";
+    EXPECT_EQ(counted[0].item_id, "u1");
+    EXPECT_EQ(counted[0].response_id, "");
+    EXPECT_EQ(counted[0].usage.cost_usd, 0.0002);
+}
+
 }  // namespace
 }  // namespace parley::call

@@ -52,12 +52,12 @@ TEST_F(Printing, ShowsNotesAndTheSummaryOfTheScript) {
     const json::array entries{
         row(3'000, journal::Note{"wants a call back", {{"at", "noon"}, {"by", "Jo"}}}),
         row(4'000, journal::Note{"plain", {}}),
-        row(62'500, journal::Summary{{{"mood", "good"}, {"visits", 2}}}),
+        row(62'500, journal::Summary{{{"mood", "good"}, {"visits", 2}, {"seconds", 37.2}}}),
     };
     const auto text = transcript(call_, entries, {});
     EXPECT_NE(text.find("[00:03.0]         ✎ wants a call back (at: \"noon\", by: \"Jo\")\n"), text.npos) << text;
     EXPECT_NE(text.find("[00:04.0]         ✎ plain\n"), text.npos) << text;
-    EXPECT_NE(text.find("[01:02.5]         Σ mood: \"good\", visits: 2\n"), text.npos) << text;
+    EXPECT_NE(text.find("[01:02.5]         Σ mood: \"good\", visits: 2, seconds: 37.2\n"), text.npos) << text;
 }
 
 TEST_F(Printing, SaysThatThereAreNoCalls) { EXPECT_EQ(calls_table({}, {}), "No calls yet.\n"); }
@@ -175,6 +175,7 @@ TEST_F(Printing, ShowsALiveCallLineByLine) {
     EXPECT_EQ(view.line(row(0, journal::CallStarted{"+1", "+2", "sarah", "twilio"})), "[00:00.0] ☎ +1 → +2 · agent sarah · twilio");
     EXPECT_EQ(view.line(row(61'250, journal::AgentSaid{"i", "", "Bye.", 0, 900, true})), "[01:01.2] Agent:  ✂ [not heard: Bye.]");
     EXPECT_EQ(view.line(row(61'300, journal::UsageCounted{"r", usage})), "[01:01.3]         ∑ 800 tokens in (600 cached), 120 out · $0.0031");
+    EXPECT_EQ(view.line(row(61'400, journal::UsageCounted{"", usage, "item_1"})), "[01:01.4]         ∑ the caller's words written down · $0.0031");
     EXPECT_EQ(view.line(row(62'000, journal::CallEnded{"no_booking", "caller_hung_up", 62'000})), "[01:02.0] ■ no_booking (caller_hung_up) · 1:02");
 }
 
