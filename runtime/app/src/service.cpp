@@ -80,7 +80,10 @@ int serve(config::Settings settings) {
     auto store = store::Store::open({.path = settings.store.path,
                                      .migrations_dir = (std::filesystem::path(settings.scripts.dir) / "migrations").string()});
     if (!store) return refuse({store.error()});
-    auto database = script::database_of(**store);
+    const auto database = script::database_of(**store);
+    const auto keys = script::keys_of(**store);
+    const auto web = script::web_client();
+    metrics::Registry figures;
     auto library = script::Library::load(settings.scripts.dir, settings.agents);
     if (!library) return refuse(library.error());
     std::unique_ptr<rehearsal::Recordings> recorder;
@@ -111,7 +114,10 @@ int serve(config::Settings settings) {
                                   .events = nullptr,
                                   .home = homes[home],
                                   .time = nullptr,
-                                  .services = {.database = database.get()}};
+                                  .services = {.database = database.get(),
+                                               .keys = keys.get(),
+                                               .http = web.get(),
+                                               .metrics = &figures}};
         if (recorder) {
             script.random_seed = std::random_device()();
             auto recording = recorder->begin(recorded_call(parts, script));

@@ -45,6 +45,14 @@ class Group {
         to(key, count);
         target = std::chrono::duration<Rep, Period>(count);
     }
+    void to(std::string_view key, std::vector<std::string>& target) const {
+        const auto* value = find(key);
+        if (value == nullptr || !value->is_array()) return;
+        target.clear();
+        for (const auto& item : value->get_array()) {
+            if (item.is_string()) target.emplace_back(item.get_string());
+        }
+    }
     template <class T>
     void to(std::string_view key, std::optional<T>& target) const {
         if (find(key) == nullptr) return;
@@ -226,6 +234,25 @@ Settings fill(const Document& document) {
     scripts.to("cpu_max_ms", settings.scripts.cpu_max);
     scripts.to("tool_timeout_ms", settings.scripts.tool_timeout);
     scripts.to("output_bytes_max", settings.scripts.output_bytes_max);
+    scripts.to("open_requests_max", settings.scripts.open_requests_max);
+    const auto http = scripts.in("http");
+    http.to("allow", settings.scripts.http.allow);
+    http.to("allow_private", settings.scripts.http.allow_private);
+    http.to("response_bytes_max", settings.scripts.http.response_bytes_max);
+    http.to("timeout_ms", settings.scripts.http.timeout);
+    const auto kv = scripts.in("kv");
+    kv.to("ttl_seconds", settings.scripts.kv.ttl);
+    kv.to("ttl_max_seconds", settings.scripts.kv.ttl_max);
+    kv.to("value_bytes_max", settings.scripts.kv.value_bytes_max);
+    const auto secrets = root.in("secrets");
+    if (secrets.values() != nullptr) {
+        for (const auto& secret : *secrets.values()) {
+            const auto from = secrets.in(secret.key());
+            auto& to = settings.scripts.secrets[secret.key()];
+            from.to("value", to.value);
+            from.to("scripts", to.scripts);
+        }
+    }
 
     root.in("store").to("path", settings.store.path);
     root.in("log").to("level", settings.log.level);

@@ -198,6 +198,8 @@ class Inspector {
     }
 
     void check_array(const json::array& array, const json::object& schema, const std::string& pointer) {
+        if (const auto most = json_read::integer(schema, "maxItems"); most && array.size() > static_cast<std::size_t>(*most))
+            refuse(pointer, fmt::format("expected at most {} entries, found {}", *most, array.size()), schema);
         const auto* items = json_read::object(schema, "items");
         if (items == nullptr) return;
         for (std::size_t i = 0; i < array.size(); ++i) check(array[i], *items, pointer + "/" + std::to_string(i));

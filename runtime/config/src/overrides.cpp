@@ -38,6 +38,15 @@ json::value typed(std::string_view text, const json::object* schema) {
         auto value = plain_value(text);
         return value.is_number() ? value : json::value(text);
     }
+    if (type == "array") {  // "a, b" or "[a, b]"
+        std::string_view inside = trim(text);
+        if (inside.starts_with('[') && inside.ends_with(']')) inside = inside.substr(1, inside.size() - 2);
+        json::array list;
+        for (const auto part : split(inside, ',')) {
+            if (!trim(part).empty()) list.emplace_back(trim(part));
+        }
+        return list;
+    }
     const std::string word = lower(text);
     if (type == "boolean") {
         for (const std::string_view yes : {"true", "1", "yes", "on"}) {
@@ -121,6 +130,14 @@ void collect_secrets(const Document& document, const json::object& schema, Secre
         const auto* value = document.find(pointer);
         if (value != nullptr && value->is_string()) secrets.add(value->get_string());
     });
+    // The scripts' secrets have names of their own.
+    if (const auto* group = json_read::object(document.root, "secrets")) {
+        for (const auto& secret : *group) {
+            const auto* own = secret.value().if_object();
+            if (own == nullptr) continue;
+            if (const auto value = json_read::string(*own, "value")) secrets.add(*value);
+        }
+    }
 }
 
 }  // namespace parley::config

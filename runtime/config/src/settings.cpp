@@ -7,6 +7,8 @@
 #include "read_file.hpp"
 #include "yaml_values.hpp"
 
+#include <parley/core/log.hpp>
+
 #include <filesystem>
 
 #include <unistd.h>
@@ -22,6 +24,13 @@ struct Source {
     std::string name;
     std::string text;
 };
+
+// Whatever way a secret takes into a log line, it is not seen there.
+void hide_from_log(const Settings& settings) {
+    log::hide(settings.openai.api_key.reveal());
+    log::hide(settings.twilio.auth_token.reveal());
+    for (const auto& [name, secret] : settings.scripts.secrets) log::hide(secret.value.reveal());
+}
 
 void append(std::vector<Fault>& to, std::vector<Fault> more) {
     to.insert(to.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
@@ -130,6 +139,7 @@ class Load {
         Settings settings = fill(document_);
         for (auto& warning : warnings) settings.warnings.push_back(secrets_.redacted(std::move(warning)));
         resolve_agents(document_, settings);
+        hide_from_log(settings);
         settings.explained = explain_all(document_, schema_, secrets_);
         return settings;
     }

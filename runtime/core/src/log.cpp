@@ -4,7 +4,11 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <atomic>
 #include <memory>
+#include <mutex>
+#include <vector>
 
 namespace parley::log {
 namespace {
@@ -28,6 +32,18 @@ std::shared_ptr<spdlog::logger>& logger() {
         return direct;
     }();
     return instance;
+}
+
+constexpr std::string_view mask = "***";
+
+// Read for every line, written at start and at a reload.
+std::atomic<std::shared_ptr<const std::vector<std::string>>>& hidden() {
+    static std::atomic<std::shared_ptr<const std::vector<std::string>>> secrets;
+    return secrets;
+}
+std::mutex& hidden_mutex() {
+    static std::mutex mutex;
+    return mutex;
 }
 
 bool is_plain(std::string_view value) {
@@ -54,6 +70,27 @@ void append_quoted(fmt::memory_buffer& line, std::string_view value) {
 }
 
 }  // namespace
+
+void hide(std::string_view secret) {
+    constexpr std::size_t secret_bytes_min = 6;
+    if (secret.size() < secret_bytes_min) return;
+    const std::lock_guard lock(hidden_mutex());
+    const auto before = hidden().load();
+    if (before && std::find(before->begin(), before->end(), secret) != before->end()) return;
+    auto more = before ? std::make_shared<std::vector<std::string>>(*before) : std::make_shared<std::vector<std::string>>();
+    more->emplace_back(secret);
+    hidden().store(std::move(more));
+}
+
+std::string without_secrets(std::string text) {
+    const auto secrets = hidden().load();
+    if (!secrets) return text;
+    for (const auto& secret : *secrets) {
+        for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at + mask.size()))
+            text.replace(at, secret.size(), mask);
+    }
+    return text;
+}
 
 void start(Level threshold) {
     spdlog::init_thread_pool(lines_queued_max, 1);
@@ -93,10 +130,11 @@ void write(Level level, std::string_view event, Fields fields) {
         line.push_back(' ');
         line.append(field.name);
         line.push_back('=');
-        if (is_plain(field.value)) {
-            line.append(field.value);
+        const std::string value = without_secrets(field.value);
+        if (is_plain(value)) {
+            line.append(value);
         } else {
-            append_quoted(line, field.value);
+            append_quoted(line, value);
         }
     }
     logger()->log(to_spdlog(level), spdlog::string_view_t(line.data(), line.size()));

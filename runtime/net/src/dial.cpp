@@ -60,9 +60,11 @@ Task<Result<Endpoints>> look_up(asio::io_context& context, const Url& url, Deadl
     co_return std::move(lookup->endpoints);
 }
 
-DialFailure failure(std::string what, const error_code& error, const Deadline& deadline) {
-    if (deadline.has_expired()) return {asio::error::timed_out, "timed out", false};
-    return {error, std::move(what), false};
+using Stage = DialFailure::Stage;
+
+DialFailure failure(Stage stage, std::string what, const error_code& error, const Deadline& deadline) {
+    if (deadline.has_expired()) return {asio::error::timed_out, "timed out", false, stage};
+    return {error, std::move(what), false, stage};
 }
 
 }  // namespace
@@ -92,12 +94,21 @@ Deadline::~Deadline() {
 void Deadline::on_expiry(std::function<void()> give_up) { state_->give_up = std::move(give_up); }
 bool Deadline::has_expired() const { return state_->has_expired; }
 
-Task<std::optional<DialFailure>> dial(TcpSocket& socket, const Url& url, Deadline& deadline) {
+Task<std::optional<DialFailure>> dial(TcpSocket& socket, const Url& url, Deadline& deadline,
+                                       const AddressCheck& may_connect) {
     auto& context = socket.get_executor().context();
-    const auto found = co_await look_up(context, url, deadline);
+    auto found = co_await look_up(context, url, deadline);
     if (!found) {
         auto what = fmt::format("could not resolve {}: {}", url.host, words_of(found.error()));
-        co_return failure(std::move(what), found.error(), deadline);
+        co_return failure(Stage::resolve, std::move(what), found.error(), deadline);
+    }
+    if (may_connect) {
+        const std::string first = found->empty() ? "" : found->front().address().to_string();
+        std::erase_if(*found, [&](const tcp::endpoint& endpoint) { return !may_connect(endpoint.address()); });
+        if (found->empty()) {
+            auto what = fmt::format("{} is at the address {}, which is not allowed", url.host, first);
+            co_return failure(Stage::not_allowed, std::move(what), asio::error::access_denied, deadline);
+        }
     }
     error_code error = asio::error::host_not_found;
     for (std::size_t i = 0; i < found->size(); ++i) {
@@ -122,12 +133,13 @@ Task<std::optional<DialFailure>> dial(TcpSocket& socket, const Url& url, Deadlin
         if (!error) break;
     }
     if (!error && !deadline.has_expired()) socket.set_option(tcp::no_delay(true), error);
-    if (error || deadline.has_expired()) co_return failure(words_of(error), error, deadline);
+    if (error || deadline.has_expired()) co_return failure(Stage::connect, words_of(error), error, deadline);
     co_return std::nullopt;
 }
 
-Task<std::optional<DialFailure>> dial(TlsStream& stream, const Url& url, Deadline& deadline) {
-    auto connect_failure = co_await dial(stream.next_layer(), url, deadline);
+Task<std::optional<DialFailure>> dial(TlsStream& stream, const Url& url, Deadline& deadline,
+                                       const AddressCheck& may_connect) {
+    auto connect_failure = co_await dial(stream.next_layer(), url, deadline, may_connect);
     if (connect_failure) co_return connect_failure;
     error_code error = expect_host(stream, url.host);
     if (!error) {
@@ -135,7 +147,7 @@ Task<std::optional<DialFailure>> dial(TlsStream& stream, const Url& url, Deadlin
         error = handshake_error;
     }
     if (!error && !deadline.has_expired()) co_return std::nullopt;
-    auto tls = failure(tls_failure(stream, error), error, deadline);
+    auto tls = failure(Stage::tls, tls_failure(stream, error), error, deadline);
     tls.is_tls = true;
     co_return tls;
 }

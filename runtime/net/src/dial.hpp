@@ -35,12 +35,18 @@ struct DialFailure {
     error_code code;
     std::string what;  // for people
     bool is_tls = false;
+    enum class Stage { resolve, not_allowed, connect, tls } stage = Stage::connect;
 };
+
+// Empty: every address will do.
+using AddressCheck = std::function<bool(const asio::ip::address&)>;
 
 // Resolves and connects, address by address; for a TLS stream also shakes hands and checks the certificate.
 // The caller keeps the arguments alive; until the deadline is destroyed or given something else to do,
 // its expiry closes the socket.
-Task<std::optional<DialFailure>> dial(TcpSocket& socket, const Url& url, Deadline& deadline);
-Task<std::optional<DialFailure>> dial(TlsStream& stream, const Url& url, Deadline& deadline);
+Task<std::optional<DialFailure>> dial(TcpSocket& socket, const Url& url, Deadline& deadline,
+                                       const AddressCheck& may_connect = {});
+Task<std::optional<DialFailure>> dial(TlsStream& stream, const Url& url, Deadline& deadline,
+                                       const AddressCheck& may_connect = {});
 
 }  // namespace parley::net

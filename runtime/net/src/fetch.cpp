@@ -8,6 +8,8 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/write.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 // GCC 12 with sanitizers takes the allocation functions of inlined coroutine frames for a mismatched pair.
@@ -56,18 +58,40 @@ Response response_of(http::response<http::string_body> message) {
     return response;
 }
 
+using Kind = FetchFailure::Kind;
+using FetchResult = boost::system::result<Response, FetchFailure>;
+
+FetchFailure why(const DialFailure& failure) {
+    if (failure.code == asio::error::timed_out) return {Kind::timeout, failure.what, failure.code};
+    switch (failure.stage) {
+        case DialFailure::Stage::resolve: return {Kind::dns, failure.what, failure.code};
+        case DialFailure::Stage::not_allowed: return {Kind::not_allowed, failure.what, failure.code};
+        case DialFailure::Stage::tls: return {Kind::tls, failure.what, failure.code};
+        case DialFailure::Stage::connect: return {Kind::refused, failure.what, failure.code};
+    }
+    return {Kind::broken, failure.what, failure.code};
+}
+
 template <class Stream>
-Task<Result<Response>> fetch_over(Stream stream, Url url, Request request, RequestLimits limits) {
+Task<FetchResult> fetch_over(Stream stream, Url url, Request request, RequestLimits limits) {
     auto& socket = tcp_of(stream);
     Deadline deadline(socket.get_executor().context(), limits.timeout);
-    const auto failed = [&deadline](const error_code& error) -> Result<Response> {
-        return deadline.has_expired() ? error_code(asio::error::timed_out) : error;
+    const auto failed = [&](const error_code& error) -> FetchResult {
+        if (deadline.has_expired()) return FetchFailure{Kind::timeout, "timed out", asio::error::timed_out};
+        if (error == http::error::body_limit) {
+            return FetchFailure{Kind::too_large,
+                                fmt::format("the response has more than {} bytes", limits.response_bytes_max), error};
+        }
+        return FetchFailure{Kind::broken, words_of(error), error};
     };
 
     WireRequest message;
-    if (!fill(message, url, request)) co_return error_code(asio::error::invalid_argument);
-    const auto failure = co_await dial(stream, url, deadline);
-    if (failure) co_return failure->code;
+    if (!fill(message, url, request)) {
+        co_return FetchFailure{Kind::invalid, "the request has characters that HTTP does not allow",
+                               asio::error::invalid_argument};
+    }
+    const auto failure = co_await dial(stream, url, deadline, limits.may_connect);
+    if (failure) co_return why(*failure);
     const auto [write_error, written] = co_await http::async_write(stream, message, with_error);
     // A server may refuse a large body before it has read all of it: its answer is then worth reading.
     if (write_error && write_error != asio::error::broken_pipe && write_error != asio::error::connection_reset) {
@@ -88,18 +112,28 @@ Task<Result<Response>> fetch_over(Stream stream, Url url, Request request, Reque
         }
         co_return response_of(parser.release());
     }
-    co_return error_code(http::error::bad_status);
+    co_return failed(http::error::bad_status);
 }
 
 }  // namespace
 
-Task<Result<Response>> fetch(Url url, Request request, RequestLimits limits) {
+Task<FetchResult> fetch_or_why(Url url, Request request, RequestLimits limits) {
     auto& context = context_of(co_await asio::this_coro::executor);
     if (url.is_secure()) {
         TlsStream stream(TcpSocket(context), tls_client_context());
-        co_return co_await fetch_over(std::move(stream), std::move(url), std::move(request), limits);
+        co_return co_await fetch_over(std::move(stream), std::move(url), std::move(request), std::move(limits));
     }
-    co_return co_await fetch_over(TcpSocket(context), std::move(url), std::move(request), limits);
+    co_return co_await fetch_over(TcpSocket(context), std::move(url), std::move(request), std::move(limits));
+}
+
+Task<Result<Response>> fetch(Url url, Request request, RequestLimits limits) {
+    auto result = co_await fetch_or_why(std::move(url), std::move(request), std::move(limits));
+    if (!result) co_return result.error().code;
+    co_return std::move(*result);
+}
+
+void throw_exception_from_error(const FetchFailure& failure, const boost::source_location&) {
+    throw boost::system::system_error(failure.code, failure.what);
 }
 
 }  // namespace parley::net

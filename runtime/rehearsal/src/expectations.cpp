@@ -43,6 +43,7 @@ class Check {
     std::optional<Happening> run() {
         switch (wanted_.kind) {
             case Kind::tool_called: tool_called(); break;
+            case Kind::http_requested: http_requested(); break;
             case Kind::tool_not_called: tool_not_called(); break;
             case Kind::heard: texts("the caller to hear", {Happening::Kind::agent_said, Happening::Kind::phrase}, &Happening::text); break;
             case Kind::never_heard: never_heard(); break;
@@ -177,6 +178,29 @@ class Check {
         for (const auto* call : of({Happening::Kind::tool_called}, seen_.window)) {
             if (call->name == name) refuse(fmt::format("the tool {} not to be called", name), fmt::format("{} {}", name, call->text));
         }
+    }
+
+    // "POST https://crm.example/notes": the address may go on behind it.
+    void http_requested() {
+        const std::string wanted = name_in(wanted_.value);
+        std::vector<std::string> others;
+        std::string why;
+        std::int64_t count = 0;
+        for (const auto* sent : of({Happening::Kind::web}, seen_.window)) {
+            if (!sent->name.starts_with(wanted) && !sent->name.ends_with(wanted)) {
+                others.push_back(sent->name);
+                continue;
+            }
+            const auto lacking = wanted_.with.empty() ? std::nullopt : shortfall(wanted_.with, parsed(sent->text));
+            if (lacking) {
+                why = *lacking;
+            } else {
+                ++count;
+            }
+        }
+        const std::string what = wanted_.with.empty() ? wanted : fmt::format("{} with {}", wanted, json::serialize(wanted_.with));
+        if (wanted_.times && count != *wanted_.times) return refuse(fmt::format("{} requests {}", *wanted_.times, what), fmt::format("{}", count));
+        if (!wanted_.times && count == 0) refuse(fmt::format("the request {}", what), !why.empty() ? why : listed(others));
     }
 
     void tools_offered() {

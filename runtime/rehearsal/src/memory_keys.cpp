@@ -35,9 +35,17 @@ void MemoryKeys::increment(std::string key, std::int64_t by, Lifetime lifetime, 
     done(number + by);
 }
 
-void MemoryKeys::remove(std::string key, std::function<void(Result<void>)> done) {
+void MemoryKeys::remove(std::string key, std::function<void(Result<bool>)> done) {
+    const bool was_there = find(key) != nullptr;
     values_.erase(key);
-    done({});
+    done(was_there);
+}
+
+void MemoryKeys::set_if_absent(std::string key, std::string json_text, Lifetime lifetime,
+                               std::function<void(Result<std::optional<std::string>>)> done) {
+    if (const auto* value = find(key)) return done(std::optional(value->json_text));
+    values_[std::move(key)] = {std::move(json_text), end_of(lifetime)};
+    done(std::optional<std::string>());
 }
 
 }  // namespace parley::rehearsal

@@ -18,7 +18,9 @@ class MemoryKeys final : public script::KeyValues {
     void get(std::string key, std::function<void(Result<std::optional<std::string>>)> done) override;
     void set(std::string key, std::string json_text, Lifetime lifetime, std::function<void(Result<void>)> done) override;
     void increment(std::string key, std::int64_t by, Lifetime lifetime, std::function<void(Result<std::int64_t>)> done) override;
-    void remove(std::string key, std::function<void(Result<void>)> done) override;
+    void remove(std::string key, std::function<void(Result<bool>)> done) override;
+    void set_if_absent(std::string key, std::string json_text, Lifetime lifetime,
+                       std::function<void(Result<std::optional<std::string>>)> done) override;
 
  private:
     struct Value {

@@ -54,8 +54,9 @@ Checked<Performed> played(const Scenario& scenario, const Stage& stage, const st
     if (!agent) return agent.error();
     const auto at = time_of(scenario, *agent, stage);
     if (!at) return at.error();
-    auto rig = Rig::make(stage, {std::move(*agent), scenario.from, scenario.to, *at, scenario.seed});
+    auto rig = Rig::make(stage, {std::move(*agent), scenario.from, scenario.to, *at, scenario.seed, scenario.secrets});
     if (!rig) return rig.error();
+    prepare(**rig, scenario);
     for (std::size_t i = 0; i < scenario.given.size(); ++i) {
         const auto done = (*rig)->sql(scenario.given[i]);
         if (!done) return Fault{scenario.given_where[i], done.error().message, "correct the row, or the table in scripts/migrations"};

@@ -48,6 +48,7 @@ std::string_view label(Kind kind) {
         case Kind::script_failed: return "ERROR";
         case Kind::logged: return "log";
         case Kind::noted: return "note";
+        case Kind::web: return "  web";
         case Kind::summed_up: return "summary";
         case Kind::provider:
         case Kind::problem: return "trouble";
@@ -79,6 +80,7 @@ std::string words(const Happening& happening) {
     switch (happening.kind) {
         case Kind::caller_pressed: return "presses " + text;
         case Kind::agent_said: return happening.detail.empty() ? text : fmt::format("{} ✂ [not heard: {}]", text, safe(happening.detail));
+        case Kind::web:
         case Kind::tool_called: return fmt::format("{} {}", safe(happening.name), shortened(text, shown_bytes_max));
         case Kind::tool_returned:
             return happening.took_ms > 0 ? fmt::format("{}  ({} ms)", shortened(text, shown_bytes_max), happening.took_ms)

@@ -1,6 +1,7 @@
 #include <parley/rehearsal/recording.hpp>
 
 #include <parley/core/log.hpp>
+#include <parley/core/text.hpp>
 
 #include <fmt/format.h>
 
@@ -209,6 +210,8 @@ class Pages {
         path_ = std::move(path);
         text_ = head + "\n";
     }
+    // Without the secrets that may have found their way into it.
+    void add_safely(std::string line) { add(log::without_secrets(std::move(line))); }
     void add(std::string_view line) {
         const std::lock_guard lock(mutex_);
         if (is_cut_) return;
@@ -241,6 +244,18 @@ json::value result_json(const script::KeyValues::Result<std::int64_t>& result) {
     if (!result) return problem_json(result.error());
     return json::object{{"number", *result}};
 }
+json::value result_json(const script::KeyValues::Result<bool>& result) {
+    if (!result) return problem_json(result.error());
+    return json::object{{"was_there", *result}};
+}
+json::value result_json(const script::HttpClient::Result& result) {
+    if (!result) {
+        return json::object{{"failure", {{"kind", static_cast<int>(result.error().kind)}, {"what", result.error().what}}}};
+    }
+    json::array headers;
+    for (const auto& [name, value] : result->headers.all()) headers.push_back(json::array{name, value});
+    return json::object{{"status", result->status}, {"type", result->content_type}, {"headers", std::move(headers)}, {"body", to_valid_utf8(result->body)}};
+}
 json::value result_json(const script::KeyValues::Result<void>& result) {
     if (!result) return problem_json(result.error());
     return json::object();
@@ -249,20 +264,25 @@ json::value result_json(const script::KeyValues::Result<void>& result) {
 // Writes what a script asks for, and what it is answered.
 class Asking {
  public:
-    explicit Asking(std::shared_ptr<Pages> pages) : pages_(std::move(pages)) {}
+    Asking(std::shared_ptr<Pages> pages, std::function<TimePoint()> now) : pages_(std::move(pages)), now_(std::move(now)) {}
+
+    void begun(TimePoint when) { began_ = when; }
 
     template <class Result>
     std::function<void(Result)> noting(json::array asked, std::function<void(Result)> done) {
         const auto request = next_++;
-        pages_->add("? " + json::serialize(json::object{{"request", request}, {"asked", std::move(asked)}}));
-        return [pages = pages_, request, done = std::move(done)](Result result) {
-            pages->add("! " + json::serialize(json::object{{"request", request}, {"answer", result_json(result)}}));
+        pages_->add_safely("? " + json::serialize(json::object{{"request", request}, {"asked", std::move(asked)}}));
+        return [pages = pages_, now = now_, began = began_, request, done = std::move(done)](Result result) {
+            const auto at = std::chrono::duration_cast<nanoseconds>(now() - began).count();
+            pages->add_safely("! " + json::serialize(json::object{{"request", request}, {"at_ns", at}, {"answer", result_json(result)}}));
             done(std::move(result));
         };
     }
 
  private:
     std::shared_ptr<Pages> pages_;
+    std::function<TimePoint()> now_;
+    TimePoint began_ = {};
     std::size_t next_ = 0;  // requests come from the call's thread
 };
 
@@ -282,9 +302,15 @@ class RecordedKeys final : public script::KeyValues {
         json::array asked{{{"increment", key}, {"by", by}, {"seconds", seconds(lifetime)}}};
         inner_.increment(std::move(key), by, lifetime, asking_.noting<Result<std::int64_t>>(std::move(asked), std::move(done)));
     }
-    void remove(std::string key, std::function<void(Result<void>)> done) override {
+    void remove(std::string key, std::function<void(Result<bool>)> done) override {
         json::array asked{{{"remove", key}}};
-        inner_.remove(std::move(key), asking_.noting<Result<void>>(std::move(asked), std::move(done)));
+        inner_.remove(std::move(key), asking_.noting<Result<bool>>(std::move(asked), std::move(done)));
+    }
+    void set_if_absent(std::string key, std::string json_text, Lifetime lifetime,
+                       std::function<void(Result<std::optional<std::string>>)> done) override {
+        json::array asked{{{"set_if_absent", key}, {"value", json_text}, {"seconds", seconds(lifetime)}}};
+        inner_.set_if_absent(std::move(key), std::move(json_text), lifetime,
+                             asking_.noting<Result<std::optional<std::string>>>(std::move(asked), std::move(done)));
     }
 
  private:
@@ -293,6 +319,22 @@ class RecordedKeys final : public script::KeyValues {
         return lifetime->count();
     }
     script::KeyValues& inner_;
+    Asking& asking_;
+};
+
+class RecordedWeb final : public script::HttpClient {
+ public:
+    RecordedWeb(script::HttpClient& inner, Asking& asking) : inner_(inner), asking_(asking) {}
+
+    std::shared_ptr<void> send(boost::asio::any_io_executor home, net::Url url, net::Request request, net::RequestLimits limits,
+                               std::function<void(Result)> done) override {
+        json::array asked{web_request_json(url, request)};
+        auto noted = asking_.noting<Result>(std::move(asked), std::move(done));
+        return inner_.send(std::move(home), std::move(url), std::move(request), std::move(limits), std::move(noted));
+    }
+
+ private:
+    script::HttpClient& inner_;
     Asking& asking_;
 };
 
@@ -317,8 +359,8 @@ class RecordedDatabase final : public script::Database {
 
 class FileRecorder final : public CallRecorder {
  public:
-    FileRecorder(std::shared_ptr<Recordings::Disk> disk, RecordedCall call)
-        : dir_(disk->options.dir), call_(std::move(call)), pages_(std::make_shared<Pages>(disk, disk->options.bytes_max)), asking_(pages_) {}
+    FileRecorder(std::shared_ptr<Recordings::Disk> disk, RecordedCall call, std::function<TimePoint()> now)
+        : dir_(disk->options.dir), call_(std::move(call)), pages_(std::make_shared<Pages>(disk, disk->options.bytes_max)), asking_(pages_, std::move(now)) {}
 
     script::Services record(script::Services services) override {
         if (services.database != nullptr) {
@@ -329,18 +371,23 @@ class FileRecorder final : public CallRecorder {
             keys_ = std::make_unique<RecordedKeys>(*services.keys, asking_);
             services.keys = keys_.get();
         }
+        if (services.http != nullptr) {
+            web_ = std::make_unique<RecordedWeb>(*services.http, asking_);
+            services.http = web_.get();
+        }
         return services;
     }
 
     void begun(const call::CallInfo& info, TimePoint now) override {
         call_.info = info;
         call_.began = last_ = now;
+        asking_.begun(now);
         // A carrier's id is letters and digits; anything else must not lead out of the folder.
         std::string name;
         for (const char c : info.call_sid) name += std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' ? c : '_';
         pages_->begin((fs::path(dir_) / (name + ".events")).string(), head_of(call_));
     }
-    void prepared(const call::AgentProfile& profile) override { pages_->add("= " + json::serialize(profile_json(profile))); }
+    void prepared(const call::AgentProfile& profile) override { pages_->add_safely("= " + json::serialize(profile_json(profile))); }
 
     void handled(const call::Event& event, TimePoint now, const std::vector<call::Command>& commands) override {
         line_.clear();
@@ -354,7 +401,7 @@ class FileRecorder final : public CallRecorder {
         }
         fmt::format_to(std::back_inserter(line_), "{} {}", since, event_text(event));
         for (const auto& command : commands) line_ += "\n> " + command_text(command);
-        pages_->add(line_);
+        pages_->add_safely(line_);
     }
 
  private:
@@ -364,6 +411,7 @@ class FileRecorder final : public CallRecorder {
     Asking asking_;
     std::unique_ptr<RecordedDatabase> database_;
     std::unique_ptr<RecordedKeys> keys_;
+    std::unique_ptr<RecordedWeb> web_;
     TimePoint last_ = {};
     std::string line_;
 };
@@ -383,7 +431,16 @@ Checked<std::unique_ptr<Recordings>> Recordings::open(Options options) {
 
 Recordings::~Recordings() = default;
 
-std::unique_ptr<CallRecorder> Recordings::begin(RecordedCall call) { return std::make_unique<FileRecorder>(disk_, std::move(call)); }
+std::unique_ptr<CallRecorder> Recordings::begin(RecordedCall call, std::function<TimePoint()> now) {
+    return std::make_unique<FileRecorder>(disk_, std::move(call), std::move(now));
+}
+
+json::object web_request_json(const net::Url& url, const net::Request& request) {
+    json::array headers;
+    for (const auto& [name, value] : request.headers.all()) headers.push_back(json::array{name, value});
+    return {{"method", request.method}, {"url", fmt::format("{}://{}{}", url.scheme, url.authority(), request.target.empty() ? url.target : request.target)},
+            {"headers", std::move(headers)}, {"body", to_valid_utf8(request.body)}};
+}
 
 std::string recordings_dir(const std::string& database_path) {
     return (fs::path(database_path).parent_path() / "recordings").string();
@@ -436,6 +493,7 @@ Checked<Recording> Recording::load(const std::string& path) {
             if (const auto* asked = json_read::array(object, "asked")) answer.asked = *asked;
             if (const auto* given = object.if_contains("answer")) {
                 answer.answer = *given;
+                answer.at = nanoseconds(json_read::integer(object, "at_ns").value_or(0));
                 answer.after_lines = recording.lines.size();
             }
         } else {

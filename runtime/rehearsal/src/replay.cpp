@@ -38,6 +38,12 @@ const json::object& object_of(const json::value& value) {
     return object == nullptr ? none : *object;
 }
 
+std::string asked_of(const json::array& asked) {
+    const json::object& first = asked.empty() ? object_of(nullptr) : object_of(asked.front());
+    if (first.contains("sql")) return "what is asked of the database";
+    return first.contains("url") ? "what is asked of the web" : "what is asked of kv";
+}
+
 store::QueryAnswer answer_of(const json::value& value) {
     store::QueryAnswer answer;
     const auto* object = value.if_object();
@@ -56,7 +62,7 @@ std::optional<store::QueryProblem> problem_of(const json::value& value) {
     return store::QueryProblem{static_cast<store::QueryProblem::Kind>(kind), json_read::text(*problem, "message")};
 }
 
-class Replay final : public call::EventSink, public script::Database, public script::KeyValues {
+class Replay final : public call::EventSink, public script::Database, public script::KeyValues, public script::HttpClient {
  public:
     Replay(const Recording& recording, const Stage& stage, config::AgentSettings agent)
         : recording_(recording),
@@ -75,6 +81,7 @@ class Replay final : public call::EventSink, public script::Database, public scr
         parts.time = time_.get();
         parts.services.database = this;
         parts.services.keys = this;
+        parts.services.http = this;
         parts.random_seed = recording.call.seed;
         agent_ = script::make_agent(std::move(parts));
     }
@@ -90,7 +97,6 @@ class Replay final : public call::EventSink, public script::Database, public scr
         for (const auto& line : recording_.lines) {
             line_ = &line;
             pass_time();
-            give_answers();
             if (!play(line)) break;
             ++done_.events;
         }
@@ -111,25 +117,58 @@ class Replay final : public call::EventSink, public script::Database, public scr
             done(answer_of(*answer));
         });
     }
-    void get(std::string key, std::function<void(Result<std::optional<std::string>>)> done) override {
-        await({{{"get", key}}}, [done = std::move(done)](const json::value* answer) {
-            if (answer == nullptr) return done(no_answer);
-            if (const auto problem = problem_of(*answer)) return done(*problem);
-            const auto value = json_read::string(object_of(*answer), "value");
-            done(value ? std::optional(std::string(*value)) : std::nullopt);
-        });
+    void get(std::string key, std::function<void(KeyValues::Result<std::optional<std::string>>)> done) override {
+        await({{{"get", key}}}, told_value(std::move(done)));
     }
-    void set(std::string key, std::string json_text, Lifetime lifetime, std::function<void(Result<void>)> done) override {
+    void set(std::string key, std::string json_text, Lifetime lifetime, std::function<void(KeyValues::Result<void>)> done) override {
         await({{{"set", key}, {"value", json_text}, {"seconds", seconds(lifetime)}}}, written(std::move(done)));
     }
-    void increment(std::string key, std::int64_t by, Lifetime lifetime, std::function<void(Result<std::int64_t>)> done) override {
+    void increment(std::string key, std::int64_t by, Lifetime lifetime, std::function<void(KeyValues::Result<std::int64_t>)> done) override {
         await({{{"increment", key}, {"by", by}, {"seconds", seconds(lifetime)}}}, [done = std::move(done)](const json::value* answer) {
             if (answer == nullptr) return done(no_answer);
             if (const auto problem = problem_of(*answer)) return done(*problem);
             done(json_read::integer(object_of(*answer), "number").value_or(0));
         });
     }
-    void remove(std::string key, std::function<void(Result<void>)> done) override { await({{{"remove", key}}}, written(std::move(done))); }
+    void remove(std::string key, std::function<void(KeyValues::Result<bool>)> done) override {
+        await({{{"remove", key}}}, [done = std::move(done)](const json::value* answer) {
+            if (answer == nullptr) return done(no_answer);
+            if (const auto problem = problem_of(*answer)) return done(*problem);
+            done(json_read::boolean(object_of(*answer), "was_there").value_or(false));
+        });
+    }
+    void set_if_absent(std::string key, std::string json_text, Lifetime lifetime,
+                       std::function<void(KeyValues::Result<std::optional<std::string>>)> done) override {
+        await({{{"set_if_absent", key}, {"value", json_text}, {"seconds", seconds(lifetime)}}}, told_value(std::move(done)));
+    }
+    std::shared_ptr<void> send(boost::asio::any_io_executor, net::Url url, net::Request request, net::RequestLimits,
+                               std::function<void(HttpClient::Result)> done) override {
+        // Dropped, the exchange is over: its answer must not come.
+        auto going = std::make_shared<int>();
+        await({web_request_json(url, request)}, [done = std::move(done), still = std::weak_ptr(going)](const json::value* answer) {
+            if (still.expired()) return;
+            if (answer == nullptr) return done(net::FetchFailure{net::FetchFailure::Kind::broken, "the recording has no answer to this", {}});
+            const json::object& of = object_of(*answer);
+            if (const auto* failure = json_read::object(of, "failure")) {
+                const auto kind = std::clamp<std::int64_t>(json_read::integer(*failure, "kind").value_or(0), 0, static_cast<int>(net::FetchFailure::Kind::broken));
+                return done(net::FetchFailure{static_cast<net::FetchFailure::Kind>(kind), json_read::text(*failure, "what"), {}});
+            }
+            net::Response response;
+            response.status = static_cast<int>(json_read::integer(of, "status").value_or(200));
+            response.content_type = json_read::text(of, "type");
+            response.body = json_read::text(of, "body");
+            if (const auto* headers = json_read::array(of, "headers")) {
+                for (const auto& each : *headers) {
+                    const auto* pair = each.if_array();
+                    if (pair != nullptr && pair->size() == 2 && (*pair)[0].is_string() && (*pair)[1].is_string()) {
+                        response.headers.add(std::string((*pair)[0].get_string()), std::string((*pair)[1].get_string()));
+                    }
+                }
+            }
+            done(std::move(response));
+        });
+        return going;
+    }
     void transaction(std::vector<store::Statement> statements, std::function<void(script::TransactionResult)> done) override {
         json::array asked;
         for (const auto& each : statements) asked.push_back({{"sql", each.sql}, {"parameters", each.parameters}});
@@ -168,7 +207,15 @@ class Replay final : public call::EventSink, public script::Database, public scr
         if (!lifetime) return nullptr;
         return lifetime->count();
     }
-    static Tell written(std::function<void(Result<void>)> done) {
+    static Tell told_value(std::function<void(KeyValues::Result<std::optional<std::string>>)> done) {
+        return [done = std::move(done)](const json::value* answer) {
+            if (answer == nullptr) return done(no_answer);
+            if (const auto problem = problem_of(*answer)) return done(*problem);
+            const auto value = json_read::string(object_of(*answer), "value");
+            done(value ? std::optional(std::string(*value)) : std::nullopt);
+        };
+    }
+    static Tell written(std::function<void(KeyValues::Result<void>)> done) {
         return [done = std::move(done)](const json::value* answer) {
             if (answer == nullptr) return done(no_answer);
             if (const auto problem = problem_of(*answer)) return done(*problem);
@@ -181,39 +228,58 @@ class Replay final : public call::EventSink, public script::Database, public scr
         const std::size_t number = requests_++;
         const auto found = std::find_if(recording_.answers.begin(), recording_.answers.end(), [&](const auto& each) { return each.request == number; });
         if (found == recording_.answers.end()) {
-            if (!recording_.is_cut) differ("what is asked of the database", "", json::serialize(asked));
+            if (!recording_.is_cut) differ(asked_of(asked), "", log::without_secrets(json::serialize(asked)));
             return tell(nullptr);
         }
-        if (found->asked != asked) {
-            differ("what is asked of the database", json::serialize(found->asked), json::serialize(asked));
+        const std::string now = log::without_secrets(json::serialize(asked));
+        if (const std::string recorded = json::serialize(found->asked); recorded != now) {
+            differ(asked_of(found->asked), recorded, now);
             return tell(nullptr);
         }
         if (found->answer) waiting_.emplace_back(&*found, std::move(tell));
     }
 
-    void give_answers() {
-        const auto played = done_.events;
-        for (bool has_given = true; has_given;) {
-            has_given = false;
-            for (auto it = waiting_.begin(); it != waiting_.end(); ++it) {
-                if (it->first->after_lines > played) continue;
-                const auto [answer, tell] = std::move(*it);
-                waiting_.erase(it);
-                tell(&*answer->answer);
-                run_ready();
-                has_given = true;
-                break;
-            }
+    using Waiting = std::deque<std::pair<const Recording::Answer*, Tell>>;
+
+    // The earliest of those that came before the next event.
+    Waiting::iterator next_answer() {
+        auto best = waiting_.end();
+        for (auto it = waiting_.begin(); it != waiting_.end(); ++it) {
+            if (it->first->after_lines > done_.events) continue;
+            if (best == waiting_.end() || it->first->at < best->first->at) best = it;
         }
+        return best;
+    }
+    void give(Waiting::iterator next) {
+        const auto [answer, tell] = std::move(*next);
+        waiting_.erase(next);
+        tell(&*answer->answer);
     }
 
     void run_ready() {
         io_.restart();
         io_.poll();
     }
+    // Alarms ring and answers come in the order of their times, until the event is due.
     void pass_time() {
         run_ready();
-        while (clock_.ring_next(zero_ + line_->at)) run_ready();
+        const auto limit = zero_ + line_->at;
+        while (true) {
+            const auto next = next_answer();
+            const auto at = next == waiting_.end() ? TimePoint::max() : std::max(zero_ + next->first->at, clock_.now());
+            if (at <= std::min(limit, clock_.next_alarm())) {
+                clock_.ring_next(at);  // none is due by then: only time moves on
+                give(next);
+            } else if (!clock_.ring_next(limit)) {
+                break;
+            }
+            run_ready();
+        }
+        // The clocks of two threads may differ by a moment; the order of the lines is certain.
+        for (auto next = next_answer(); next != waiting_.end(); next = next_answer()) {
+            give(next);
+            run_ready();
+        }
     }
 
     // False at the first difference.
@@ -227,7 +293,7 @@ class Replay final : public call::EventSink, public script::Database, public scr
         }
         const auto& commands = conversation_.handle(*event, recording_.call.began + line.at);
         for (std::size_t i = 0; i < std::max(commands.size(), line.commands.size()); ++i) {
-            const std::string now = i < commands.size() ? command_text(commands[i]) : "";
+            const std::string now = i < commands.size() ? log::without_secrets(command_text(commands[i])) : "";
             const std::string recorded = i < line.commands.size() ? line.commands[i] : "";
             if (now != recorded) {
                 differ("what is done after `" + shortened(line.event, 100) + "`", recorded, now);
@@ -258,7 +324,7 @@ class Replay final : public call::EventSink, public script::Database, public scr
         if (recorded.starts_with("script prepared") && profile_) compare_profiles();
         if (done_.difference) return std::nullopt;
         for (auto it = made_.begin(); it != made_.end(); ++it) {
-            if (event_text(*it) != recorded) continue;
+            if (log::without_secrets(event_text(*it)) != recorded) continue;
             call::Event event = std::move(*it);
             made_.erase(it);
             return event;
@@ -282,9 +348,11 @@ class Replay final : public call::EventSink, public script::Database, public scr
         for (const auto& [key, words] : parts) {
             const auto* recorded = recording_.profile.if_contains(key);
             const auto* present = now.if_contains(key);
-            if (recorded == nullptr || present == nullptr || *recorded == *present) continue;
-            const auto text = [](const json::value& value) { return value.is_string() ? std::string(value.get_string()) : json::serialize(value); };
-            return differ(words, text(*recorded), text(*present));
+            if (recorded == nullptr || present == nullptr) continue;
+            const auto text = [](const json::value& value) {
+                return log::without_secrets(value.is_string() ? std::string(value.get_string()) : json::serialize(value));
+            };
+            if (text(*recorded) != text(*present)) return differ(words, text(*recorded), text(*present));
         }
     }
 
@@ -301,7 +369,7 @@ class Replay final : public call::EventSink, public script::Database, public scr
     const Recording::Line* line_ = nullptr;
     bool is_finished_ = false;
     std::size_t requests_ = 0;
-    std::deque<std::pair<const Recording::Answer*, Tell>> waiting_;
+    Waiting waiting_;
     std::string scratch_;
     std::vector<std::uint8_t> audio_;
     Replayed done_;

@@ -55,12 +55,22 @@ Rig::Rig(const Stage& stage, Call call, std::unique_ptr<store::InlineStore> stor
       watch_(std::move(watch)),
       store_(std::move(store)),
       keys_(clock_),
+      web_(clock_),
+      scripts_(stage.settings.scripts),
       line_(clock_, sink_),
       log_(log::Level::info, [this](log::Level level, std::string_view event, log::Fields fields) { take_log(level, event, fields); }),
       attach_(clock_.make_alarm([this] {
           is_attached_ = true;
           if (!is_over_) session_->attach(line_.make_channel());
-      })) {}
+      })) {
+    for (const auto& [name, value] : call_.secrets) {
+        log::hide(value);
+        scripts_.secrets[name].value = Secret(value);
+    }
+    web_.watch([this](const FakeWeb::Sent& sent) {
+        note({.kind = Happening::Kind::web, .name = sent.method + " " + sent.url, .text = sent.body});
+    });
+}
 
 Rig::~Rig() {
     sink_ = nullptr;
@@ -78,7 +88,7 @@ void Rig::begin(MakeEngine make_engine) {
     parts.phrases = phrases();
     parts.policy = stage_.policy;
     Timekeeper& time = *parts.time;
-    script::Services services{.database = this, .keys = &keys_};
+    script::Services services{.database = this, .keys = &keys_, .http = &web_};
     if (stage_.recorder != nullptr) {
         auto recording = stage_.recorder->begin({.agent = call_.agent,
                                                  .policy = parts.policy,
@@ -86,7 +96,8 @@ void Rig::begin(MakeEngine make_engine) {
                                                  .apology_bytes = parts.phrases->apology.size(),
                                                  .goodbye_bytes = parts.phrases->goodbye.size(),
                                                  .seed = call_.seed,
-                                                 .bundle = stage_.bundle->version()});
+                                                 .bundle = stage_.bundle->version()},
+                                                [this] { return clock_.now(); });
         services = recording->record(services);
         parts.recorder = std::move(recording);
     }
@@ -94,7 +105,7 @@ void Rig::begin(MakeEngine make_engine) {
         script::AgentParts agent;
         agent.bundle = stage_.bundle;
         agent.settings = call_.agent;
-        agent.limits = stage_.settings.scripts;
+        agent.limits = scripts_;
         agent.info = info;
         agent.events = &sink;
         agent.home = io_.get_executor();
@@ -245,6 +256,13 @@ std::vector<std::string> Rig::never_slow() const {
         if (!slowed_.contains(name)) names.push_back(name);
     }
     return names;
+}
+
+void prepare(Rig& rig, const Scenario& scenario) {
+    for (const auto& answer : scenario.web) rig.web().add(answer);
+    for (const auto& [key, value] : scenario.keys) {
+        rig.keys().set(rig.stored_key(key), json::serialize(value), std::nullopt, [](const auto&) {});
+    }
 }
 
 }  // namespace parley::rehearsal

@@ -14,7 +14,9 @@
 #include <parley/call/session.hpp>
 #include <parley/core/log.hpp>
 #include <parley/core/virtual_clock.hpp>
+#include <parley/rehearsal/fake_web.hpp>
 #include <parley/rehearsal/record.hpp>
+#include <parley/rehearsal/scenario.hpp>
 #include <parley/rehearsal/stage.hpp>
 #include <parley/script/agent.hpp>
 #include <parley/store/inline_store.hpp>
@@ -38,6 +40,7 @@ class Rig final : public call::journal::Subscriber, public script::Database {
         std::string from, to;
         WallTime at;
         std::uint64_t seed = 1;
+        std::map<std::string, std::string> secrets = {};  // in place of the settings'
     };
     using MakeEngine = std::function<std::unique_ptr<call::Engine>(call::EventSink&, Timekeeper&)>;
     // Told of each happening at once, besides the record.
@@ -76,6 +79,10 @@ class Rig final : public call::journal::Subscriber, public script::Database {
     // ---- the world round the call --------------------------------------------------------------
     store::QueryResult sql(const store::Statement& statement) { return store_->query(statement); }
     void refuse_statements(int count) { busy_ += count; }
+    FakeWeb& web() { return web_; }
+    script::KeyValues& keys() { return keys_; }
+    // As the module kv writes it.
+    std::string stored_key(const std::string& key) const { return script::stored_key(scripts_, key); }
     void slow_down(const std::string& tool, milliseconds by) { slow_[tool] = by; }
     // Tools that were to be slow, and never waited for anything.
     std::vector<std::string> never_slow() const;
@@ -101,6 +108,8 @@ class Rig final : public call::journal::Subscriber, public script::Database {
     boost::asio::io_context io_;
     std::unique_ptr<store::InlineStore> store_;
     MemoryKeys keys_;
+    FakeWeb web_;
+    config::ScriptSettings scripts_;    // with the secrets of this call
     call::EventSink* sink_ = nullptr;
     Line line_;
     log::Capture log_;
@@ -118,5 +127,8 @@ class Rig final : public call::journal::Subscriber, public script::Database {
     std::map<std::uint64_t, std::unique_ptr<Alarm>> late_;
     std::uint64_t next_late_ = 0;
 };
+
+// What a scenario says of the web and of what is kept under names.
+void prepare(Rig& rig, const Scenario& scenario);
 
 }  // namespace parley::rehearsal

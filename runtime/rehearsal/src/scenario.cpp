@@ -74,6 +74,19 @@ class Reader {
     }
 
     void read_given(const json::object& given, Scenario& scenario) {
+        if (const auto* web = json_read::array(given, "http")) {
+            for (std::size_t i = 0; i < web->size(); ++i) {
+                auto answer = web_answer_of((*web)[i].get_object());
+                if (!answer) fault("/given/http/" + std::to_string(i), answer.error().what, answer.error().remedy);
+                if (answer) scenario.web.push_back(std::move(*answer));
+            }
+        }
+        if (const auto* keys = json_read::object(given, "kv")) {
+            for (const auto& each : *keys) scenario.keys[each.key()] = each.value();
+        }
+        if (const auto* secrets = json_read::object(given, "secrets")) {
+            for (const auto& each : *secrets) scenario.secrets[each.key()] = json_read::text(*secrets, each.key());
+        }
         const auto* database = json_read::array(given, "database");
         if (database == nullptr) return;
         for (std::size_t i = 0; i < database->size(); ++i) {
@@ -252,6 +265,7 @@ class Reader {
         const json::object& group = value.get_object();
         using Kind = Expectation::Kind;
         static const std::pair<std::string_view, Kind> kinds[] = {
+            {"http requested", Kind::http_requested},
             {"tool called", Kind::tool_called},           {"tool not called", Kind::tool_not_called},
             {"heard", Kind::heard},                       {"never heard", Kind::never_heard},
             {"unheard", Kind::unheard},                   {"in order", Kind::in_order},
@@ -266,8 +280,11 @@ class Reader {
         };
         std::size_t of_tool = 0;
         for (const char* key : {"with", "times", "result", "result contains", "within"}) of_tool += group.contains(key) ? 1 : 0;
-        if (of_tool > 0 && !group.contains("tool called")) {
+        if (of_tool > 0 && !group.contains("tool called") && !group.contains("http requested")) {
             fault(pointer, "`with`, `times`, `result`, `result contains` and `within` go with `tool called`", "name the tool: tool called: ...");
+        }
+        if (group.contains("tool called") && group.contains("http requested")) {
+            fault(pointer, "`tool called` and `http requested` stand in one group", "begin each with a dash of its own");
         }
         for (const auto& [key, kind] : kinds) {
             const auto* found = group.if_contains(key);
@@ -276,7 +293,7 @@ class Reader {
             expectation.kind = kind;
             expectation.line = file_.line(pointer_to(pointer, key));
             expectation.value = *found;
-            if (kind == Kind::tool_called) read_tool(group, expectation);
+            if (kind == Kind::tool_called || kind == Kind::http_requested) read_tool(group, expectation);
             if (kind == Kind::answered_within) expectation.within = duration_of(std::string_view(found->get_string()));
             into.push_back(std::move(expectation));
         }

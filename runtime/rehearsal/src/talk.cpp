@@ -185,8 +185,9 @@ Checked<void> talk(const Stage& stage, TalkOptions options, const std::function<
         const bool is_shown = happening.kind != Kind::caller_said && happening.kind != Kind::latency && happening.kind != Kind::caller_pressed;
         if (is_shown) print(line_of(happening, options.ink) + "\n");
     };
-    auto rig = Rig::make(stage, {std::move(*agent), scenario.from, scenario.to, at, scenario.seed}, watch);
+    auto rig = Rig::make(stage, {std::move(*agent), scenario.from, scenario.to, at, scenario.seed, scenario.secrets}, watch);
     if (!rig) return rig.error();
+    prepare(**rig, scenario);
     for (std::size_t i = 0; i < scenario.given.size(); ++i) {
         if (const auto done = (*rig)->sql(scenario.given[i]); !done) return Fault{scenario.given_where[i], done.error().message, ""};
     }

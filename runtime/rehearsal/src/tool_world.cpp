@@ -61,11 +61,14 @@ ToolWorld::ToolWorld(const Stage& stage, std::unique_ptr<store::InlineStore> sto
       clock_(stage.bundle->time_zone(first_agent(stage))->moment(*script::parse_date(begins_at), begins_at_minutes)),
       io_(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE),
       store_(std::move(store)),
+      time_(clock_.make_timekeeper()),
       keys_(clock_),
+      web_(clock_),
       zone_(stage.bundle->time_zone(first_agent(stage))),
       log_(log::Level::info, [this](log::Level, std::string_view event, log::Fields fields) { take_log(event, fields); }) {
     services_.database = this;
     services_.keys = &keys_;
+    services_.http = &web_;
 }
 
 void ToolWorld::take_log(std::string_view event, log::Fields fields) {
@@ -86,16 +89,50 @@ Checked<json::value> ToolWorld::ask(std::string_view what, const json::value& ar
     if (what == "clock.advance") {
         const auto seconds = json_read::number(given, "seconds");
         if (!seconds || *seconds < 0) return Fault{"", "clock.advance: expected a number of seconds", ""};
-        sleep(milliseconds(static_cast<std::int64_t>(*seconds * 1'000)));
+        pass(milliseconds(static_cast<std::int64_t>(*seconds * 1'000)));
         return json::value(nullptr);
     }
+    if (what == "http_fake.on") return answer_web(given);
+    if (what == "http_fake.requests") return json::value(requests());
     return Fault{"", fmt::format("a test cannot ask for {}", what), ""};
 }
 
-void ToolWorld::sleep(milliseconds span) {
+void ToolWorld::pass(milliseconds span) {
     const auto until = clock_.now() + span;
     while (clock_.ring_next(until)) {
+        io_.restart();
+        io_.poll();
     }
+}
+
+bool ToolWorld::go_on() {
+    io_.restart();
+    return io_.poll() > 0 || clock_.ring_next(clock_.now() + tool_max);
+}
+
+Checked<json::value> ToolWorld::answer_web(const json::object& arguments) {
+    const auto* answer = json_read::object(arguments, "answer");
+    json::object all = answer == nullptr ? json::object() : *answer;
+    // In Lua seconds are numbers.
+    if (const auto* after = all.if_contains("after"); after != nullptr && after->is_number()) {
+        all["after"] = fmt::format("{} s", after->to_number<double>());
+    }
+    all["url"] = json_read::text(arguments, "url");
+    all["method"] = json_read::text(arguments, "method");
+    auto read = web_answer_of(all);
+    if (!read) return Fault{"", "http_fake.on: " + read.error().what, read.error().remedy};
+    web_.add(std::move(*read));
+    return json::value(nullptr);
+}
+
+json::array ToolWorld::requests() const {
+    json::array all;
+    for (const auto& sent : web_.sent()) {
+        json::object one{{"method", sent.method}, {"url", sent.url}, {"body", sent.body}};
+        if (auto parsed = json_read::parse(sent.body)) one["json"] = std::move(*parsed);
+        all.push_back(std::move(one));
+    }
+    return all;
 }
 
 Checked<json::value> ToolWorld::set_clock(const json::object& arguments) {

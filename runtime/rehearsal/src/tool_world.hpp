@@ -7,6 +7,7 @@
 
 #include <parley/core/log.hpp>
 #include <parley/core/virtual_clock.hpp>
+#include <parley/rehearsal/fake_web.hpp>
 #include <parley/rehearsal/stage.hpp>
 #include <parley/script/agent.hpp>
 #include <parley/script/script_test.hpp>
@@ -26,9 +27,11 @@ class ToolWorld final : public script::TestHost, public script::Database {
 
     Checked<json::value> ask(std::string_view what, const json::value& arguments) override;
     const script::Services& services() override { return services_; }
-    WallTime wall_now() override { return clock_.wall_now(); }
+    const config::ScriptSettings& settings() override { return stage_.settings.scripts; }
     std::shared_ptr<const script::TimeZone> zone() override { return zone_; }
-    void sleep(milliseconds span) override;
+    Timekeeper& time() override { return *time_; }
+    boost::asio::any_io_executor home() override { return io_.get_executor(); }
+    bool go_on() override;
 
     void query(store::Statement statement, std::function<void(store::QueryResult)> done) override { done(store_->query(statement)); }
     void transaction(std::vector<store::Statement> statements, std::function<void(script::TransactionResult)> done) override {
@@ -38,6 +41,9 @@ class ToolWorld final : public script::TestHost, public script::Database {
  private:
     ToolWorld(const Stage& stage, std::unique_ptr<store::InlineStore> store);
     Checked<json::value> run_tool(const json::object& arguments);
+    void pass(milliseconds span);
+    Checked<json::value> answer_web(const json::object& arguments);
+    json::array requests() const;
     Checked<json::value> set_clock(const json::object& arguments);
     Checked<config::AgentSettings> agent_for(const std::string& tool, const json::object& options) const;
     bool run_until(const bool& is_done, const std::function<void()>& meanwhile);
@@ -47,7 +53,9 @@ class ToolWorld final : public script::TestHost, public script::Database {
     VirtualClock clock_;
     boost::asio::io_context io_;
     std::unique_ptr<store::InlineStore> store_;
+    std::unique_ptr<Timekeeper> time_;
     MemoryKeys keys_;
+    FakeWeb web_;
     script::Services services_;
     std::shared_ptr<const script::TimeZone> zone_;
     std::string script_error_;           // of the tool under way

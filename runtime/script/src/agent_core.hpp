@@ -44,8 +44,9 @@ class Core : public std::enable_shared_from_this<Core> {
         std::unique_ptr<Alarm> deadline;
         TimePoint ends_at;
         TimePoint stopped_at = TimePoint::max();  // while it says something: that time is not its own
-        std::unique_ptr<Alarm> nap;
-        std::uint64_t waits = 0;  // an answer to an earlier wait is stale
+        int says = 0;  // under way
+        std::map<std::uint64_t, std::shared_ptr<void>> pending;  // what it waits for; dropping one cancels it
+        bool is_paused = false;                                  // its next turn is posted already
         Done done;
     };
     struct Task {
@@ -76,7 +77,7 @@ class Core : public std::enable_shared_from_this<Core> {
     bool begin(Task task, Job::Done done);
     void drive(std::uint64_t id);
     void carry_out(Job& job);
-    std::function<void(Answer)> answer_to(Job& job);
+    std::function<void(Answer)> answer_to(const Job& job, std::uint64_t request);
     void stop_clock(Job& job);
     void start_clock(Job& job);
     void finish(std::uint64_t id, Vm::Step step, const std::string& problem);
@@ -96,7 +97,7 @@ class Core : public std::enable_shared_from_this<Core> {
     // ---- tools ----
     void start_tool(const call::RunTool& call, std::function<void(call::ToolFinished)> done);
     call::ToolFinished tool_result(Job& job, Vm::Step step, const std::string& problem, const call::RunTool& call) const;
-    void tell_tool_error(const call::ToolFinished& result, const call::RunTool& call, Trouble trouble);
+    void tell_tool_error(const call::ToolFinished& result, const call::RunTool& call, Problem trouble);
 
     // ---- hooks ----
     void queue(Hook hook);

@@ -23,6 +23,8 @@ bool Core::make_vm() {
     world.wall_now = [time = parts_.time] { return time->wall_now(); };
     world.zone = zone_;
     world.random_seed = parts_.random_seed;
+    world.settings = &parts_.limits;
+    world.metrics = parts_.services.metrics;
     vm_ = Vm::create(parts_.bundle->content().files, limits, std::move(world));
     if (!vm_)
         log::error("script.vm_failed", {{"call", parts_.info.call_sid},
@@ -45,6 +47,8 @@ bool Core::begin(Task task, Job::Done done) {
     job->deadline = parts_.time->make_alarm([weak = weak_from_this(), id, timeout = task.timeout] {
         const auto self = weak.lock();
         if (!self || self->is_closed_) return;
+        const auto late = self->jobs_.find(id);
+        if (late != self->jobs_.end()) late->second->run.where = late->second->vm->where(late->second->run);
         self->finish(id, Vm::Step::failed, fmt::format("gave no result within {} ms", timeout.count()));
     });
     job->deadline->arm(job->ends_at);
@@ -58,6 +62,7 @@ void Core::drive(std::uint64_t id) {
     const auto found = jobs_.find(id);
     if (found == jobs_.end()) return;
     Job& job = *found->second;
+    job.is_paused = false;
     const Vm::Step step = job.vm->resume(job.run);
     const auto events = std::exchange(job.run.events, {});
     for (const auto& event : events) {
@@ -65,53 +70,61 @@ void Core::drive(std::uint64_t id) {
         if (is_closed_ || !jobs_.contains(id)) return;
     }
     switch (step) {
-        case Vm::Step::paused: return post([id](Core& core) { core.drive(id); });
+        case Vm::Step::paused:
+            job.is_paused = true;
+            post([id](Core& core) { core.drive(id); });
+            return carry_out(job);  // another branch may have asked for something in the same turn
         case Vm::Step::waiting: return carry_out(job);
         default: return finish(id, step, {});
     }
 }
 
-std::function<void(Answer)> Core::answer_to(Job& job) {
-    return [weak = weak_from_this(), home = parts_.home, id = job.id, waits = ++job.waits](Answer answer) {
-        boost::asio::post(home, [weak, id, waits, answer = std::move(answer)]() mutable {
+std::function<void(Answer)> Core::answer_to(const Job& job, std::uint64_t request) {
+    return [weak = weak_from_this(), home = parts_.home, id = job.id, request](Answer answer) {
+        boost::asio::post(home, [weak, id, request, answer = std::move(answer)]() mutable {
             const auto self = weak.lock();
             if (!self || self->is_closed_) return;
             const auto found = self->jobs_.find(id);
-            if (found == self->jobs_.end() || found->second->waits != waits) return;  // given up meanwhile
-            ++found->second->waits;
-            self->start_clock(*found->second);
-            found->second->run.answer = std::move(answer);
-            self->drive(id);
+            if (found == self->jobs_.end()) return;  // given up meanwhile
+            Job& waiting = *found->second;
+            waiting.pending.erase(request);
+            if (std::holds_alternative<call::SayDone>(answer)) self->start_clock(waiting);
+            if (waiting.vm->answer(waiting.run, request, std::move(answer)) && !waiting.is_paused) self->drive(id);
         });
     };
 }
 
 void Core::carry_out(Job& job) {
-    auto done = answer_to(job);
-    if (const auto* sleep = std::get_if<SleepRequest>(&job.run.request)) {
-        job.nap = parts_.time->make_alarm([done = std::move(done)] { done(std::monostate{}); });
-        return job.nap->arm(parts_.time->now() + sleep->span);
+    const auto id = job.id;
+    const Around around{parts_.services, *parts_.time, parts_.home};
+    for (auto& [request, wanted] : std::exchange(job.run.requests, {})) {
+        auto done = answer_to(job, request);
+        if (auto* say = std::get_if<SayRequest>(&wanted)) {
+            if (is_ended_) {  // nobody listens
+                done(call::SayDone{0, call::SayDone::How::hung_up, ""});
+                continue;
+            }
+            const std::uint64_t say_id = next_say_++;
+            says_.emplace(say_id, std::move(done));
+            stop_clock(job);
+            const call::SayAsked event{say_id, std::move(say->text)};
+            parts_.events->on(event);  // may lead to our destruction; drive() holds us
+            if (is_closed_ || !jobs_.contains(id)) return;
+        } else {
+            job.pending[request] = ask(std::move(wanted), around, std::move(done));
+        }
     }
-    if (auto* say = std::get_if<SayRequest>(&job.run.request)) {
-        // After the end nobody listens.
-        if (is_ended_) return done(call::SayDone{0, call::SayDone::How::hung_up, ""});
-        const std::uint64_t say_id = next_say_++;
-        says_.emplace(say_id, std::move(done));
-        stop_clock(job);
-        const call::SayAsked event{say_id, std::move(say->text)};
-        return parts_.events->on(event);  // may lead to our destruction
-    }
-    ask(std::move(job.run.request), parts_.services, std::move(done));
 }
 
 // A sentence takes as long as it takes: the handler's time goes on when it has been heard.
 void Core::stop_clock(Job& job) {
+    if (++job.says > 1) return;
     job.stopped_at = parts_.time->now();
     job.deadline->cancel();
 }
 
 void Core::start_clock(Job& job) {
-    if (job.stopped_at == TimePoint::max()) return;
+    if (--job.says > 0 || job.stopped_at == TimePoint::max()) return;
     job.ends_at += parts_.time->now() - std::exchange(job.stopped_at, TimePoint::max());
     job.deadline->arm(job.ends_at);
 }
@@ -124,7 +137,7 @@ bool Core::keep_what_it_left(Job& job, Vm::Step step) {
         vars_ = std::move(*job.run.vars);
         if (parts_.vars_kept) parts_.vars_kept(vars_);
     }
-    if (step == Vm::Step::killed) {
+    if (step == Vm::Step::killed || job.run.has_bad_vars) {
         if (job.vm == vm_) vm_.reset();  // the next handler gets a fresh one; others in this VM may end there
     } else {
         job.vm->forget(job.run);
@@ -154,12 +167,13 @@ void Core::conclude(Job& job, Vm::Step step, const std::string& problem) {
 }
 
 std::string Core::failure_text(const Job& job, Vm::Step step, const std::string& problem) const {
-    if (!problem.empty()) return problem;
+    const std::string where = job.run.where.empty() ? "" : job.run.where + ": ";
+    if (!problem.empty()) return where + problem;
     if (step != Vm::Step::killed) return job.run.error;
     switch (job.run.kill) {
-        case Kill::memory: return fmt::format("used more than {} bytes of memory", parts_.limits.memory_bytes_max);
-        case Kill::unyielding: return "took too long inside a sort or gsub function";
-        default: return fmt::format("used more than {} ms of computing time", parts_.limits.cpu_max.count());
+        case Kill::memory: return fmt::format("{}used more than {} bytes of memory", where, parts_.limits.memory_bytes_max);
+        case Kill::unyielding: return where + "took too long inside a sort or gsub function";
+        default: return fmt::format("{}used more than {} ms of computing time", where, parts_.limits.cpu_max.count());
     }
 }
 

@@ -88,7 +88,7 @@ void Core::start_tool(const call::RunTool& call, std::function<void(call::ToolFi
     task.idempotency_key = fmt::format("{}:{}", parts_.info.call_sid, call.tool_call_id);
     auto finished = [this, call, done](Job& job, Vm::Step step, const std::string& problem) {
         const auto result = tool_result(job, step, problem, call);
-        Trouble trouble = job.run.problem;
+        Problem trouble = job.run.problem;
         if (result.failure != Failure::gave_up) {
             const char* kind = result.failure == Failure::timeout ? "timeout" : result.failure == Failure::broken ? "limit" : "error";
             trouble = {kind, failure_text(job, step, problem), false};
@@ -123,7 +123,7 @@ call::ToolFinished Core::tool_result(Job& job, Vm::Step step, const std::string&
 }
 
 // For on_tool_error. What the model did wrong it mends itself, and a broken run that is done again is no error yet.
-void Core::tell_tool_error(const call::ToolFinished& result, const call::RunTool& call, Trouble trouble) {
+void Core::tell_tool_error(const call::ToolFinished& result, const call::RunTool& call, Problem trouble) {
     if (entry_ == nullptr || !entry_->has_on_tool_error) return;
     if (result.failure == Failure::none || result.failure == Failure::refused) return;
     const auto& tools = parts_.bundle->content().tools;

@@ -2,6 +2,8 @@
 
 #include <parley/core/text.hpp>
 
+#include <algorithm>
+
 namespace parley::script {
 
 void push_where(lua_State* L) {
@@ -66,6 +68,53 @@ std::optional<std::string_view> text_argument(lua_State* L, int index, const cha
     return std::string_view(text, size);
 }
 
+std::optional<double> number_argument(lua_State* L, int index, const char* what, double min, double max,
+                                      std::string& problem) {
+    if (lua_type(L, index) == LUA_TNUMBER) {
+        const double number = lua_tonumber(L, index);
+        if (number >= min && number <= max) return number;
+    }
+    problem = fmt::format("{}: expected a number from {} to {}, found {}", what, min, max, describe(L, index));
+    return std::nullopt;
+}
+
+std::optional<json::object> options_argument(lua_State* L, int index, const char* function,
+                                             std::span<const std::string_view> known, std::string& problem,
+                                             std::size_t bytes_max) {
+    if (lua_isnoneornil(L, index)) return json::object();
+    std::string list;
+    for (const auto name : known) list += fmt::format("{}{}", list.empty() ? "" : ", ", name);
+    if (lua_type(L, index) != LUA_TTABLE) {
+        problem = fmt::format("{}: expected options such as {{ {} = ... }}, found {}", function, known.front(), describe(L, index));
+        return std::nullopt;
+    }
+    ReadLimits limits;
+    limits.bytes_max = bytes_max;
+    json::value value;
+    if (!read_json(L, index, limits, value, problem)) {
+        problem = fmt::format("{}: options: {}", function, problem);
+        return std::nullopt;
+    }
+    if (value.is_array()) {
+        problem = fmt::format("{}: expected options by name ({}), found a list", function, list);
+        return std::nullopt;
+    }
+    const std::vector<std::string> names(known.begin(), known.end());
+    for (const auto& [name, option] : value.get_object()) {
+        if (std::find(names.begin(), names.end(), std::string_view(name)) != names.end()) continue;
+        const auto near = did_you_mean(name, names);
+        problem = fmt::format("{}: unknown option `{}`; {}", function, std::string_view(name),
+                              near ? fmt::format("did you mean `{}`?", *near) : "there are: " + list);
+        return std::nullopt;
+    }
+    return std::move(value.get_object());
+}
+
+int give_text(lua_State* L, std::string_view text) {
+    lua_pushlstring(L, text.data(), text.size());
+    return 1;
+}
+
 std::string in_plain_words(std::string_view message) {
     const auto begin = message.find("attempt to ");
     if (begin == std::string_view::npos) return std::string(message);
@@ -104,41 +153,5 @@ std::string without_own_frames(std::string_view traceback) {
 }
 
 // ---- waiting ----------------------------------------------------------------------------------
-
-bool may_wait(lua_State* L, Vm& vm, const char* function, std::string& problem) {
-    const Run* run = vm.running();
-    if (run != nullptr && run->may_wait && run->opening.empty()) {
-        if (lua_isyieldable(L) != 0) return true;
-        problem = fmt::format("{} cannot be used inside a sort or gsub function", function);
-        return false;
-    }
-    if (run != nullptr && run->opening.empty() && vm.world().has_call) {
-        problem = fmt::format("{} cannot be used in `when`, which may not wait; find it out in a hook and keep it in call.vars", function);
-    } else {
-        problem = fmt::format("{} cannot be used here: it waits, and this part of the file runs at loading; use it inside a function",
-                              function);
-    }
-    return false;
-}
-
-bool may_ask(lua_State* L, Vm& vm, const char* function, std::string& problem) {
-    if (!may_wait(L, vm, function, problem)) return false;
-    const int queries_max = vm.limits().budgets.queries_max;
-    if (++vm.running()->queries <= queries_max) return true;
-    problem = fmt::format("{}: more than {} database calls in one run", function, queries_max);
-    return false;
-}
-
-int push_problem(lua_State* L, const Trouble& trouble) {
-    lua_pushnil(L);
-    lua_createtable(L, 0, 3);
-    lua_pushlstring(L, trouble.kind.data(), trouble.kind.size());
-    lua_setfield(L, -2, "kind");
-    lua_pushlstring(L, trouble.message.data(), trouble.message.size());
-    lua_setfield(L, -2, "message");
-    lua_pushboolean(L, trouble.may_retry ? 1 : 0);
-    lua_setfield(L, -2, "retry");
-    return 2;
-}
 
 }  // namespace parley::script

@@ -1,5 +1,6 @@
 // The C++ side of `call`: what a script asks of its call, and what it knows of the caller. The Lua side: prelude_call.cpp.
 #include "bind.hpp"
+#include "secrets.hpp"
 
 #include <parley/core/text.hpp>
 
@@ -26,7 +27,7 @@ std::optional<std::string> said_text(lua_State* L, int index, const char* functi
     } else if (text->size() > bytes_max) {
         problem = fmt::format("{}: the text is longer than {} characters", function, bytes_max);
     } else {
-        return to_valid_utf8(*text);
+        return without_secrets(to_valid_utf8(*text), Vm::of(L).settings());
     }
     return std::nullopt;
 }
@@ -102,7 +103,7 @@ int note(lua_State* L, Vm& vm, std::string& problem) {
     call::NoteTaken event{*text, {}};
     if (!read_fields(L, 2, "call.note", event.fields, problem)) return refused;
     Run& run = *vm.running();
-    if (++run.notes > vm.limits().budgets.notes_max) {
+    if (++run.used.notes > vm.limits().budgets.notes_max) {
         problem = fmt::format("call.note: more than {} notes in one run", vm.limits().budgets.notes_max);
         return refused;
     }
@@ -114,8 +115,7 @@ int say(lua_State* L, Vm& vm, std::string& problem) {
     if (!may_wait(L, vm, "call.say", problem)) return refused;
     auto text = said_text(L, 1, "call.say", say_bytes_max, problem);
     if (!text) return refused;
-    vm.running()->request = SayRequest{std::move(*text)};
-    return lua_yield(L, 0);
+    return wait_for(L, vm, SayRequest{std::move(*text)});
 }
 
 // true, or nil and a problem that tells what was heard.
@@ -126,7 +126,7 @@ int take_said(lua_State* L, Vm& vm, std::string& problem) {
         return refused;
     }
     using How = call::SayDone::How;
-    Trouble trouble;
+    Problem trouble;
     switch (done->how) {
         case How::heard: lua_pushboolean(L, 1); return 1;
         case How::interrupted: trouble = {"interrupted", "the caller spoke", false}; break;
@@ -134,10 +134,8 @@ int take_said(lua_State* L, Vm& vm, std::string& problem) {
         case How::no_model: trouble = {"no_model", "there is no model to speak", false}; break;
         case How::too_many: trouble = {"busy", "too much waits to be said", true}; break;
     }
-    push_problem(L, trouble);
-    lua_pushlstring(L, done->heard.data(), done->heard.size());
-    lua_setfield(L, -2, "heard");
-    return 2;
+    trouble.more["heard"] = done->heard;
+    return push_problem(L, trouble);
 }
 
 int idempotency_key(lua_State* L, Vm& vm, std::string& problem) {
@@ -183,66 +181,62 @@ std::optional<std::string> memory_key(lua_State* L, const Vm& vm, const char* fu
     return fmt::format("remember/{}/{}/{}", world.script, world.from, *key);
 }
 
-const Trouble no_number{"no_number", "the caller has withheld the number", false};
+const Problem no_number{"no_number", "the caller has withheld the number", false};
+const Problem no_keys{"mistake", "there is no store for what is remembered", false};
 
+using Done = std::function<void(Outcome)>;
+
+// remember(key, value): nil forgets it.
 int remember(lua_State* L, Vm& vm, std::string& problem) {
-    if (!may_ask(L, vm, "call.remember", problem)) return refused;
     auto key = memory_key(L, vm, "call.remember", problem);
     if (!key) return refused;
-    RememberRequest request{std::move(*key), {}, remembered_for};
+    std::optional<std::string> value;
     if (!lua_isnoneornil(L, 2)) {
-        json::value value;
-        if (!read_json(L, 2, {.bytes_max = remembered_bytes_max}, value, problem)) {
+        json::value read;
+        if (!read_json(L, 2, {.bytes_max = remembered_bytes_max}, read, problem)) {
             problem = fmt::format("call.remember: {}", problem);
             return refused;
         }
-        request.json_text = json::serialize(value);
+        value = json::serialize(read);
     }
-    if (request.key.empty()) {
-        vm.running()->answer = Remembered{no_number};
-        return 0;
-    }
-    vm.running()->request = std::move(request);
-    return lua_yield(L, 0);
+    if (!may_wait(L, vm, "call.remember", problem, Waits::for_keys)) return refused;
+    Errand errand;
+    errand.start = [key = std::move(*key), value = std::move(value)](const Around& around, Done done) -> std::shared_ptr<void> {
+        KeyValues* keys = around.services.keys;
+        if (key.empty() || keys == nullptr) {
+            done(key.empty() ? no_number : no_keys);
+        } else if (value) {
+            keys->set(key, *value, remembered_for, [done = std::move(done)](KeyValues::Result<void> result) {
+                done(result ? Outcome(json::value(true)) : Outcome(problem_of(result.error())));
+            });
+        } else {
+            keys->remove(key, [done = std::move(done)](KeyValues::Result<bool> result) {
+                done(result ? Outcome(json::value(true)) : Outcome(problem_of(result.error())));
+            });
+        }
+        return nullptr;
+    };
+    return wait_for(L, vm, std::move(errand));
 }
 
 int recall(lua_State* L, Vm& vm, std::string& problem) {
-    if (!may_ask(L, vm, "call.recall", problem)) return refused;
     auto key = memory_key(L, vm, "call.recall", problem);
-    if (!key) return refused;
-    if (key->empty()) {
-        vm.running()->answer = Recalled{std::nullopt, no_number};
-        return 0;
-    }
-    vm.running()->request = RecallRequest{std::move(*key)};
-    return lua_yield(L, 0);
-}
-
-int take_remembered(lua_State* L, Vm& vm, std::string& problem) {
-    const auto* done = std::get_if<Remembered>(&vm.running()->answer);
-    if (done == nullptr) {
-        problem = "call.remember: the store gave no answer";
-        return refused;
-    }
-    if (done->trouble) return push_problem(L, *done->trouble);
-    lua_pushboolean(L, 1);
-    return 1;
-}
-
-int take_recalled(lua_State* L, Vm& vm, std::string& problem) {
-    const auto* found = std::get_if<Recalled>(&vm.running()->answer);
-    if (found == nullptr) {
-        problem = "call.recall: the store gave no answer";
-        return refused;
-    }
-    if (found->trouble) return push_problem(L, *found->trouble);
-    const auto value = found->json_text ? json_read::parse(*found->json_text) : std::nullopt;
-    if (value) {
-        push_json(L, *value);
-    } else {
-        lua_pushnil(L);
-    }
-    return 1;
+    if (!key || !may_wait(L, vm, "call.recall", problem, Waits::for_keys)) return refused;
+    Errand errand;
+    errand.start = [key = std::move(*key)](const Around& around, Done done) -> std::shared_ptr<void> {
+        KeyValues* keys = around.services.keys;
+        if (key.empty() || keys == nullptr) {
+            done(key.empty() ? no_number : no_keys);
+            return nullptr;
+        }
+        keys->get(key, [done = std::move(done)](KeyValues::Result<std::optional<std::string>> result) {
+            if (!result) return done(problem_of(result.error()));
+            auto value = *result ? json_read::parse(**result) : std::nullopt;
+            done(value ? std::move(*value) : json::value());
+        });
+        return nullptr;
+    };
+    return wait_for(L, vm, std::move(errand));
 }
 
 }  // namespace
@@ -259,9 +253,7 @@ void add_call_functions(lua_State* L) {
         {"idempotency_key", bound<idempotency_key>},
         {"unknown_field", bound<unknown_field>},
         {"remember", bound<remember>},
-        {"take_remembered", bound<take_remembered>},
         {"recall", bound<recall>},
-        {"take_recalled", bound<take_recalled>},
     };
     set_functions(L, bindings);
 }

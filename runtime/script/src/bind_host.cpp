@@ -1,6 +1,7 @@
-// What the prelude needs of C++: the database, the log, files of the bundle, and the ends of a handler. The call: bind_call.cpp.
+// What the prelude needs of C++: the log, files of the bundle, and the ends of a handler. The call: bind_call.cpp.
 // Scripts see none of this directly.
 #include "bind.hpp"
+#include "secrets.hpp"
 
 #include <parley/core/log.hpp>
 #include <parley/core/text.hpp>
@@ -10,7 +11,6 @@
 namespace parley::script {
 namespace {
 
-constexpr std::size_t statements_max = 50;
 
 std::vector<std::string> names_of_globals(lua_State* L) {
     std::vector<std::string> names;
@@ -163,6 +163,7 @@ int give_result(lua_State* L, Vm& vm, std::string& problem) {
         problem = fmt::format("the result of {} cannot be given to the model: {}", run.what, problem);
         return refused;
     }
+    hide_secrets(run.output, vm.settings());
     return 0;
 }
 
@@ -178,6 +179,7 @@ int give_answer(lua_State* L, Vm& vm, std::string& problem) {
 }
 
 int keep_vars(lua_State* L, Vm& vm, std::string& problem) {
+    vm.running()->has_bad_vars = true;  // until it is known better
     ReadLimits limits;
     json::value vars;
     if (!read_json(L, 1, limits, vars, problem)) {
@@ -193,6 +195,7 @@ int keep_vars(lua_State* L, Vm& vm, std::string& problem) {
         problem = "call.vars cannot be kept: it has become a list";
         return refused;
     }
+    vm.running()->has_bad_vars = false;
     return 0;
 }
 
@@ -201,7 +204,7 @@ int give_up(lua_State* L, Vm& vm, std::string& problem) {
     if (!sentence) return refused;
     Run& run = *vm.running();
     run.gave_up = true;
-    run.sentence = to_valid_utf8(*sentence);
+    run.sentence = without_secrets(to_valid_utf8(*sentence), vm.settings());
     std::string why = "-";
     run.problem = {"failed", run.sentence, false};
     if (lua_type(L, 2) == LUA_TTABLE) {
@@ -220,139 +223,6 @@ int give_up(lua_State* L, Vm& vm, std::string& problem) {
                                  {"said", run.sentence},
                                  {"problem", shortened(why, 500)}});
     return 0;
-}
-
-// ---- the database -----------------------------------------------------------------------------
-
-bool read_parameter(lua_State* L, int index, const char* function, int number, json::array& out, std::string& problem) {
-    switch (lua_type(L, index)) {
-        case LUA_TNIL:
-        case LUA_TLIGHTUSERDATA: out.emplace_back(nullptr); return true;
-        case LUA_TBOOLEAN: out.emplace_back(lua_toboolean(L, index) != 0); return true;
-        case LUA_TNUMBER:
-        case LUA_TSTRING: {
-            json::value value;
-            if (!read_json(L, index, {}, value, problem)) return false;
-            out.push_back(std::move(value));
-            return true;
-        }
-        default:
-            problem = fmt::format("{}: parameter {} is {}; expected text, a number, true, false or nil", function,
-                                  number, describe(L, index));
-            return false;
-    }
-}
-
-// query("rows" | "counts", sql, ...)
-int query(lua_State* L, Vm& vm, std::string& problem) {
-    const bool wants_rows = std::string_view(lua_tostring(L, 1)) == "rows";
-    const char* function = wants_rows ? "db.query" : "db.exec";
-    if (!may_ask(L, vm, function, problem)) return refused;
-    const auto sql = text_argument(L, 2, fmt::format("{}: the statement", function).c_str(), problem);
-    if (!sql) return refused;
-    QueryRequest request;
-    request.wants = wants_rows ? QueryRequest::Wants::rows : QueryRequest::Wants::counts;
-    request.statement.sql = std::string(*sql);
-    for (int i = 3; i <= lua_gettop(L); ++i) {
-        if (!read_parameter(L, i, function, i - 2, request.statement.parameters, problem)) return refused;
-    }
-    vm.running()->request = std::move(request);
-    return lua_yield(L, 0);
-}
-
-// transaction{ {sql, ...}, ... }
-int transaction(lua_State* L, Vm& vm, std::string& problem) {
-    constexpr const char* function = "db.transaction";
-    if (!may_ask(L, vm, function, problem)) return refused;
-    const std::size_t count = lua_type(L, 1) == LUA_TTABLE ? lua_objlen(L, 1) : 0;
-    if (count == 0 || count > statements_max) {
-        problem = fmt::format("{}: expected 1 to {} statements such as {{ {{\"insert ...\", value}}, {{...}} }}",
-                              function, statements_max);
-        return refused;
-    }
-    TransactionRequest request;
-    for (std::size_t i = 1; i <= count; ++i) {
-        lua_rawgeti(L, 1, static_cast<int>(i));
-        if (lua_type(L, -1) != LUA_TTABLE) {
-            problem =
-                fmt::format("{}: statement {} is {}; expected {{\"insert ...\", value}}", function, i, describe(L, -1));
-            return refused;
-        }
-        const int statement_at = lua_gettop(L);
-        lua_rawgeti(L, statement_at, 1);
-        if (lua_type(L, -1) != LUA_TSTRING) {
-            problem = fmt::format("{}: statement {} begins with {}; expected its SQL", function, i, describe(L, -1));
-            return refused;
-        }
-        auto& statement = request.statements.emplace_back();
-        statement.sql = lua_tostring(L, -1);
-        lua_pop(L, 1);
-        // The border of a table with nil parameters is not its length: take the greatest index.
-        int last = 1;
-        for (lua_pushnil(L); lua_next(L, statement_at) != 0; lua_pop(L, 1)) {
-            if (lua_type(L, -2) == LUA_TNUMBER)
-                last = std::max(last, static_cast<int>(std::min(lua_tonumber(L, -2), 1'000.0)));
-        }
-        for (int k = 2; k <= last; ++k) {
-            lua_rawgeti(L, statement_at, k);
-            if (!read_parameter(L, lua_gettop(L), function, k - 1, statement.parameters, problem)) return refused;
-            lua_pop(L, 1);
-        }
-        lua_pop(L, 1);
-    }
-    vm.running()->request = std::move(request);
-    return lua_yield(L, 0);
-}
-
-void push_counts(lua_State* L, const store::QueryAnswer& answer) {
-    lua_createtable(L, 0, 3);
-    lua_pushnumber(L, static_cast<double>(answer.changes));
-    lua_setfield(L, -2, "changes");
-    lua_pushnumber(L, static_cast<double>(answer.last_id));
-    lua_setfield(L, -2, "last_id");
-}
-
-// take_answer("rows" | "counts" | "transaction")
-int take_answer(lua_State* L, Vm& vm, std::string& problem) {
-    const std::string_view wanted = lua_tostring(L, 1);
-    Answer& answer = vm.running()->answer;  // lives on in the run: pushing may raise
-    if (const auto* result = std::get_if<store::QueryResult>(&answer)) {
-        if (result->has_error()) return push_problem(L, trouble_of(result->error()));
-        if (wanted == "rows") {
-            push_json(L, json::value((*result)->rows));
-        } else {
-            push_counts(L, **result);
-        }
-        return 1;
-    }
-    if (const auto* result = std::get_if<TransactionResult>(&answer)) {
-        if (result->has_error()) return push_problem(L, trouble_of(result->error()));
-        lua_newtable(L);
-        int count = 0;
-        for (const auto& one : **result) {
-            push_counts(L, one);
-            push_json(L, json::value(one.rows));
-            lua_setfield(L, -2, "rows");
-            lua_rawseti(L, -2, ++count);
-        }
-        mark_list(L);
-        return 1;
-    }
-    problem = "the database gave no answer";
-    return refused;
-}
-
-constexpr double sleep_seconds_max = 60;
-
-int sleep(lua_State* L, Vm& vm, std::string& problem) {
-    if (!may_wait(L, vm, "sleep", problem)) return refused;
-    const double seconds = lua_type(L, 1) == LUA_TNUMBER ? lua_tonumber(L, 1) : -1;
-    if (!(seconds >= 0 && seconds <= sleep_seconds_max)) {
-        problem = fmt::format("sleep: expected seconds from 0 to {}, found {}", sleep_seconds_max, describe(L, 1));
-        return refused;
-    }
-    vm.running()->request = SleepRequest{milliseconds(static_cast<std::int64_t>(seconds * 1'000))};
-    return lua_yield(L, 0);
 }
 
 // ---- the log -----------------------------------------------------------------------------------
@@ -383,8 +253,8 @@ int write_log(lua_State* L, Vm& vm, std::string& problem) {
     Run* run = vm.running();
     if (run == nullptr || !vm.world().has_call) return 0;
     const int lines_max = vm.limits().budgets.log_lines_max;
-    if (++run->log_lines > lines_max) {
-        if (run->log_lines == lines_max + 1)
+    if (++run->used.log_lines > lines_max) {
+        if (run->used.log_lines == lines_max + 1)
             log::warn("script.log_limit",
                       {{"call", vm.world().call_sid}, {"script", run->what}, {"lines_max", lines_max}});
         return 0;
@@ -404,13 +274,10 @@ void add_host_functions(lua_State* L) {
         {"close_file", bound<close_file>},     {"inspect", bound<inspect>},
         {"current_line", bound<current_line>}, {"take_arguments", bound<take_arguments>},
         {"give_result", bound<give_result>},   {"keep_vars", bound<keep_vars>},
-        {"give_up", bound<give_up>},           {"query", bound<query>},
-        {"transaction", bound<transaction>},   {"take_answer", bound<take_answer>},
-        {"write_log", bound<write_log>},       {"sleep", bound<sleep>},
-        {"give_answer", bound<give_answer>},
+        {"give_up", bound<give_up>},           {"give_answer", bound<give_answer>},
+        {"write_log", bound<write_log>},
     };
     set_functions(L, bindings);
-    add_call_functions(L);
 }
 
 }  // namespace parley::script

@@ -131,8 +131,9 @@ void set_number(lua_State* L, const char* name, int value) {
     lua_setfield(L, -2, name);
 }
 
-// time.parse("2026-12-01") -> {year, month, day}; time.parse("2:30 PM") -> {hour, minute, text = "14:30"}; else nil.
-int parse(lua_State* L, Vm&, std::string& problem) {
+// time.parse("2026-12-01") -> {year, month, day}; time.parse("2:30 PM") -> {hour, minute, text = "14:30"}. All else is
+// read as somebody says it.
+int parse(lua_State* L, Vm& vm, std::string& problem) {
     const auto text = text_argument(L, 1, "time.parse", problem);
     if (!text) return refused;
     if (const auto date = parse_date(*text)) {
@@ -140,17 +141,18 @@ int parse(lua_State* L, Vm&, std::string& problem) {
         set_number(L, "year", int(date->year()));
         set_number(L, "month", static_cast<int>(unsigned(date->month())));
         set_number(L, "day", static_cast<int>(unsigned(date->day())));
-    } else if (const auto minutes = parse_time(*text)) {
+        return 1;
+    }
+    if (const auto minutes = parse_time(*text)) {
         lua_createtable(L, 0, 3);
         set_number(L, "hour", *minutes / 60);
         set_number(L, "minute", *minutes % 60);
         const std::string plain = format_time(*minutes);
         lua_pushlstring(L, plain.data(), plain.size());
         lua_setfield(L, -2, "text");
-    } else {
-        lua_pushnil(L);
+        return 1;
     }
-    return 1;
+    return parse_spoken_argument(L, vm, *text, problem);
 }
 
 std::optional<int> number_field(lua_State* L, const char* name, int fallback) {
@@ -203,6 +205,7 @@ void add_time_functions(lua_State* L) {
     };
     lua_newtable(L);
     set_functions(L, bindings);
+    add_spoken_functions(L);
     lua_setglobal(L, "time");
 }
 

@@ -141,6 +141,7 @@ void add_value_functions(lua_State* L) {
         {"trim", bound<trimmed>}, {"split", bound<split_text>}, {"spell", bound<spell>}};
     lua_newtable(L);
     set_functions(L, text_bindings);
+    add_text_functions(L);
     lua_setglobal(L, "text");
 }
 

@@ -5,11 +5,11 @@
 namespace parley::script {
 namespace {
 
-constexpr std::string_view before_call = R"lua(
+constexpr std::string_view before_modules = R"lua(
 local host = ...
 local type, pairs, ipairs, setmetatable, select, unpack = type, pairs, ipairs, setmetatable, select, unpack
 local raw_pcall, raw_error, tostring = pcall, error, tostring
-local raise, check_kill, list = host.raise, host.check_kill, json.list
+local raise, check_kill, list, table_sort = host.raise, host.check_kill, json.list, table.sort
 
 -- A broken limit goes through every pcall.
 local function after(ok, ...)
@@ -84,24 +84,11 @@ function find(items, wanted)
   return nil
 end
 
--- ---- the database ------------------------------------------------------------------------------
-db = {}
-function db.query(sql, ...)
-  host.query("rows", sql, ...)
-  return host.take_answer("rows")
-end
-function db.exec(sql, ...)
-  host.query("counts", sql, ...)
-  return host.take_answer("counts")
-end
-function db.transaction(statements)
-  host.transaction(statements)
-  return host.take_answer("transaction")
-end
+)lua";
 
--- ---- waiting -----------------------------------------------------------------------------------
-function sleep(seconds) host.sleep(seconds) end
+// prelude_modules.cpp stands here.
 
+constexpr std::string_view before_call = R"lua(
 -- ---- the log -----------------------------------------------------------------------------------
 log = {
   info = function(text, fields) host.write_log("info", text, fields) end,
@@ -127,7 +114,7 @@ host.guard_globals(
 )
 
 -- ---- entries -----------------------------------------------------------------------------------
-local entries = {}
+local entries = { call_fields = fields }
 function entries.run_tool(path)
   local result = open(path).spec.run(host.take_arguments(), call)
   if result == failure then
@@ -171,7 +158,7 @@ return entries
 }  // namespace
 
 Checked<std::string> compile_prelude() {
-    return compile(std::string(prelude_path), fmt::format("{}{}{}", before_call, prelude_call, after_call));
+    return compile(std::string(prelude_path), fmt::format("{}{}{}{}{}", before_modules, prelude_modules, before_call, prelude_call, after_call));
 }
 
 }  // namespace parley::script

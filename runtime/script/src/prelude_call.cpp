@@ -28,11 +28,11 @@ local fields = {
   end),
   remember = without_self(function(key, value)
     host.remember(key, value)
-    return host.take_remembered()
+    return host.take_answer()
   end),
   recall = without_self(function(key)
     host.recall(key)
-    return host.take_recalled()
+    return host.take_answer()
   end),
 }
 call = setmetatable({}, {

@@ -1,73 +1,84 @@
 #include "requests.hpp"
 
+#include <stdexcept>
+
 namespace parley::script {
 namespace {
 
 using Done = std::function<void(Answer)>;
 
 const store::QueryProblem no_database{store::QueryProblem::Kind::mistake, "no database is configured"};
-const Trouble no_keys{"mistake", "there is no store for what is remembered", false};
 
-void carry_out(std::monostate, const Services&, Done) {}
-
-void carry_out(QueryRequest request, const Services& services, Done done) {
-    if (services.database == nullptr) return done(store::QueryResult(no_database));
-    services.database->query(std::move(request.statement),
-                             [done = std::move(done)](store::QueryResult result) { done(std::move(result)); });
+std::shared_ptr<void> carry_out(std::monostate, const Around&, Done) {
+    return nullptr;
 }
 
-void carry_out(TransactionRequest request, const Services& services, Done done) {
-    if (services.database == nullptr) return done(TransactionResult(no_database));
-    services.database->transaction(std::move(request.statements),
-                                   [done = std::move(done)](TransactionResult result) { done(std::move(result)); });
+std::shared_ptr<void> carry_out(QueryRequest request, const Around& around, Done done) {
+    if (around.services.database == nullptr) {
+        done(store::QueryResult(no_database));
+    } else {
+        around.services.database->query(std::move(request.statement), [done = std::move(done)](store::QueryResult result) {
+            done(std::move(result));
+        });
+    }
+    return nullptr;
 }
 
-void carry_out(RememberRequest request, const Services& services, Done done) {
-    if (services.keys == nullptr) return done(Remembered{no_keys});
-    auto answer = [done = std::move(done)](KeyValues::Result<void> result) {
-        done(Remembered{result.has_error() ? std::optional(trouble_of(result.error())) : std::nullopt});
-    };
-    if (request.json_text.empty()) return services.keys->remove(std::move(request.key), std::move(answer));
-    services.keys->set(std::move(request.key), std::move(request.json_text), request.lifetime, std::move(answer));
+std::shared_ptr<void> carry_out(TransactionRequest request, const Around& around, Done done) {
+    if (around.services.database == nullptr) {
+        done(TransactionResult(no_database));
+    } else {
+        around.services.database->transaction(
+            std::move(request.statements), [done = std::move(done)](TransactionResult result) { done(std::move(result)); });
+    }
+    return nullptr;
 }
 
-void carry_out(RecallRequest request, const Services& services, Done done) {
-    if (services.keys == nullptr) return done(Recalled{std::nullopt, no_keys});
-    services.keys->get(std::move(request.key), [done = std::move(done)](KeyValues::Result<std::optional<std::string>> result) {
-        if (result.has_error()) return done(Recalled{std::nullopt, trouble_of(result.error())});
-        done(Recalled{std::move(*result), std::nullopt});
-    });
+std::shared_ptr<void> carry_out(Errand errand, const Around& around, Done done) {
+    return errand.start(around, [done = std::move(done)](Outcome outcome) { done(std::move(outcome)); });
 }
 
-void carry_out(const SleepRequest&, const Services&, const Done&) {
-    throw Bug("a sleep belongs to the agent's own clock");
-}
-
-void carry_out(HostRequest, const Services&, Done) {
+std::shared_ptr<void> carry_out(const HostRequest&, const Around&, const Done&) {
     throw Bug("only a test of scripts has a host");
 }
 
-void carry_out(const SayRequest&, const Services&, const Done&) {
+std::shared_ptr<void> carry_out(const SayRequest&, const Around&, const Done&) {
     throw Bug("what is said belongs to the agent's own call");
 }
 
 }  // namespace
 
-Trouble trouble_of(const store::QueryProblem& problem) {
+Problem problem_of(const store::QueryProblem& problem) {
     using Kind = store::QueryProblem::Kind;
-    const char* kind = "mistake";
     switch (problem.kind) {
-        case Kind::constraint: kind = "constraint"; break;
-        case Kind::busy: kind = "busy"; break;
-        case Kind::timeout: kind = "timeout"; break;
-        case Kind::full: kind = "full"; break;
+        case Kind::constraint: return {"constraint", problem.message, false};
+        case Kind::busy: return {"busy", problem.message, true};
+        case Kind::timeout: return {"timeout", problem.message, true};
+        case Kind::full: return {"full", problem.message, false};
         case Kind::mistake: break;
     }
-    return {kind, problem.message, problem.kind == Kind::busy || problem.kind == Kind::timeout};
+    return {"mistake", problem.message, false};
 }
 
-void ask(Request request, const Services& services, std::function<void(Answer)> done) {
-    std::visit([&](auto& each) { carry_out(std::move(each), services, std::move(done)); }, request);
+void throw_exception_from_error(const Problem& problem, const boost::source_location&) {
+    throw std::runtime_error(problem.message);
+}
+
+bool is_open_request(const Request& request) {
+    if (const auto* errand = std::get_if<Errand>(&request)) return errand->counts == Errand::Counts::as_open_request;
+    return std::holds_alternative<QueryRequest>(request) || std::holds_alternative<TransactionRequest>(request);
+}
+
+Errand nap(milliseconds span) {
+    return {[span](const Around& around, std::function<void(Outcome)> done) -> std::shared_ptr<void> {
+        std::shared_ptr<Alarm> alarm = around.time.make_alarm([done = std::move(done)] { done(json::value()); });
+        alarm->arm(around.time.now() + span);
+        return alarm;
+    }};
+}
+
+std::shared_ptr<void> ask(Request request, const Around& around, std::function<void(Answer)> done) {
+    return std::visit([&](auto& each) { return carry_out(std::move(each), around, std::move(done)); }, request);
 }
 
 }  // namespace parley::script

@@ -10,7 +10,10 @@
 #include <parley/core/result.hpp>
 #include <parley/script/services.hpp>
 
+#include <boost/asio/any_io_executor.hpp>
+
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -25,47 +28,49 @@ struct QueryRequest {
 struct TransactionRequest {
     std::vector<store::Statement> statements;
 };
-struct SleepRequest {  // by the call's own clock: carried out by the agent
-    milliseconds span{};
+// What can go wrong outside a script: `nil, problem` in Lua.
+struct Problem {
+    std::string kind;     // "timeout": a word that scripts compare with
+    std::string message;  // for people
+    bool retry = false;   // whether trying again may help
+    json::object more = {};  // further fields
+};
+using Outcome = boost::system::result<json::value, Problem>;
+Problem problem_of(const store::QueryProblem& problem);
+[[noreturn]] void throw_exception_from_error(const Problem& problem, const boost::source_location&);
+
+// Where a request is carried out.
+struct Around {
+    const Services& services;
+    Timekeeper& time;                    // the call's
+    boost::asio::any_io_executor home;   // the call's thread
 };
 struct HostRequest {  // of a test of scripts: carried out by its host
     std::string what;
     json::value arguments;
 };
 
-struct SayRequest {  // carried out by the agent, too
+// Everything else a module waits for. `start` begins it, on the call's thread; what it returns keeps it going, and is
+// dropped when the answer has come or nobody waits for it any more. `done`: on any thread, at most once.
+struct Errand {
+    std::function<std::shared_ptr<void>(const Around& around, std::function<void(Outcome)> done)> start;
+    enum class Counts { as_open_request, not_at_all } counts = Counts::not_at_all;
+};
+
+struct SayRequest {  // carried out by the agent, whose call it is
     std::string text;
 };
-// What one agent knows of one caller from call to call; `key` is complete.
-struct RememberRequest {
-    std::string key;
-    std::string json_text;  // empty: forget it
-    KeyValues::Lifetime lifetime;
-};
-struct RecallRequest {
-    std::string key;
-};
 
-// What a script gets as `problem`.
-struct Trouble {
-    std::string kind;
-    std::string message;
-    bool may_retry = false;
-};
-Trouble trouble_of(const store::QueryProblem& problem);
+using Request = std::variant<std::monostate, QueryRequest, TransactionRequest, Errand, SayRequest, HostRequest>;
+using Answer = std::variant<std::monostate, store::QueryResult, TransactionResult, Outcome, call::SayDone, Checked<json::value>>;
 
-struct Remembered {
-    std::optional<Trouble> trouble;
-};
-struct Recalled {
-    std::optional<std::string> json_text;  // nothing: nothing is known
-    std::optional<Trouble> trouble;
-};
+// Whether it counts against the requests that a call may have open.
+bool is_open_request(const Request& request);
 
-using Request = std::variant<std::monostate, QueryRequest, TransactionRequest, SleepRequest, SayRequest, RememberRequest, RecallRequest, HostRequest>;
-using Answer = std::variant<std::monostate, store::QueryResult, TransactionResult, call::SayDone, Remembered, Recalled, Checked<json::value>>;
+// A pause, by the call's own clock.
+Errand nap(milliseconds span);
 
-// `done` may run on any thread, also inside ask(), and at most once.
-void ask(Request request, const Services& services, std::function<void(Answer)> done);
+// `done` may run on any thread, also inside ask(), and at most once. Keep what is returned until then.
+std::shared_ptr<void> ask(Request request, const Around& around, std::function<void(Answer)> done);
 
 }  // namespace parley::script

@@ -47,7 +47,7 @@ int print(lua_State* L, Vm& vm, std::string&) {
         if (line.size() > 2'000) break;
     }
     Run* run = vm.running();
-    if (run == nullptr || !vm.world().has_call || ++run->log_lines > vm.limits().budgets.log_lines_max) return 0;
+    if (run == nullptr || !vm.world().has_call || ++run->used.log_lines > vm.limits().budgets.log_lines_max) return 0;
     log::info("script.print", {{"call", vm.world().call_sid}, {"script", run->what}, {"text", to_valid_utf8(line)}});
     return 0;
 }

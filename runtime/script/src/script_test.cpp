@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 namespace parley::script {
 namespace {
 
@@ -14,7 +16,8 @@ constexpr std::chrono::milliseconds cpu_max{1'000};      // of one test
 constexpr std::size_t memory_bytes_max = 32 * 1024 * 1024;
 constexpr int steps_max = 100'000;                       // waits and pauses of one test
 
-std::shared_ptr<Vm> test_vm(const Bytecode& files, std::function<WallTime()> wall_now, std::shared_ptr<const TimeZone> zone) {
+std::shared_ptr<Vm> test_vm(const Bytecode& files, std::function<WallTime()> wall_now, std::shared_ptr<const TimeZone> zone,
+                            const config::ScriptSettings* settings) {
     Vm::Limits limits;
     limits.memory_bytes_max = memory_bytes_max;
     limits.output_bytes_max = 1024 * 1024;
@@ -23,6 +26,7 @@ std::shared_ptr<Vm> test_vm(const Bytecode& files, std::function<WallTime()> wal
     world.wall_now = std::move(wall_now);
     world.zone = std::move(zone);
     world.random_seed = 1;
+    world.settings = settings;
     return Vm::create(files, limits, std::move(world));
 }
 
@@ -61,7 +65,7 @@ Checked<ScriptTests> ScriptTests::load(std::shared_ptr<const Bundle> bundle, con
     ScriptTests tests;
     tests.bundle_ = std::move(bundle);
     tests.path_ = path;
-    const auto vm = test_vm(*files, [] { return WallTime(); }, TimeZone::find("UTC"));
+    const auto vm = test_vm(*files, [] { return WallTime(); }, TimeZone::find("UTC"), nullptr);
     Run run;
     run.what = path;
     run.cpu_max = cpu_max;
@@ -81,23 +85,34 @@ Checked<ScriptTests> ScriptTests::load(std::shared_ptr<const Bundle> bundle, con
 }
 
 std::optional<ScriptTests::Failure> ScriptTests::run(std::size_t index, TestHost& host) const {
-    const auto vm = test_vm(*files_, [&host] { return host.wall_now(); }, host.zone());
+    const auto vm = test_vm(*files_, [&host] { return host.time().wall_now(); }, host.zone(), &host.settings());
     Run run;
     run.what = path_;
     run.cpu_max = cpu_max;
     if (!vm || !vm->start(run, "run_test", {path_, std::to_string(index + 1)})) return Failure{path_, "not enough memory to run the test", "", ""};
+    const Around around{host.services(), host.time(), host.home()};
+    std::map<std::uint64_t, std::shared_ptr<void>> pending;  // what keeps a request going
+    bool has_answer = false;
     for (int steps = 0; steps < steps_max; ++steps) {
         const auto step = vm->resume(run);
         if (step == Vm::Step::finished) return std::nullopt;
-        if (step == Vm::Step::paused) continue;
-        if (step != Vm::Step::waiting) return failure_of(path_, run, step);
-        run.answer = std::monostate{};
-        if (const auto* asked = std::get_if<HostRequest>(&run.request)) {
-            run.answer = host.ask(asked->what, asked->arguments);
-        } else if (const auto* sleep = std::get_if<SleepRequest>(&run.request)) {
-            host.sleep(sleep->span);
-        } else {
-            ask(std::move(run.request), host.services(), [&run](Answer answer) { run.answer = std::move(answer); });
+        if (step != Vm::Step::paused && step != Vm::Step::waiting) return failure_of(path_, run, step);
+        has_answer = step == Vm::Step::paused;
+        for (auto& [request, wanted] : std::exchange(run.requests, {})) {
+            if (const auto* asked = std::get_if<HostRequest>(&wanted)) {
+                has_answer = vm->answer(run, request, host.ask(asked->what, asked->arguments)) || has_answer;
+                continue;
+            }
+            if (std::holds_alternative<SayRequest>(wanted)) {
+                has_answer = vm->answer(run, request, call::SayDone{0, call::SayDone::How::no_model, ""}) || has_answer;
+                continue;
+            }
+            // Answers come on this thread, from go_on() or at once.
+            const auto take = [&, id = request](Answer answer) { has_answer = vm->answer(run, id, std::move(answer)) || has_answer; };
+            pending[request] = ask(std::move(wanted), around, take);
+        }
+        while (!has_answer) {
+            if (!host.go_on()) return Failure{path_, "waits for something that does not come", "", ""};
         }
     }
     return Failure{path_, fmt::format("waited more than {} times", steps_max), "", ""};

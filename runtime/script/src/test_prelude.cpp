@@ -132,6 +132,18 @@ local clock = {
   advance = function(seconds) ask("clock.advance", { seconds = seconds }) end,
 }
 
+local http_fake = {
+  -- http_fake.on("GET", "https://crm.example/people", { status = 200, json = {...} })
+  on = function(method, url, answer)
+    if type(method) ~= "string" or type(url) ~= "string" or type(answer) ~= "table" then
+      raise('http_fake.on: expected a method, an address and an answer, as in http_fake.on("GET", "https://crm.example/people", { json = { name = "Jo" } })')
+    end
+    ask("http_fake.on", { method = method, url = url, answer = answer })
+  end,
+  -- What has been sent so far: a list of { method, url, body, json }.
+  requests = function() return ask("http_fake.requests", {}) end,
+}
+
 -- ---- entries -----------------------------------------------------------------------------------
 local function open_tests(path)
   local f = host.open_file(path)
@@ -152,7 +164,7 @@ function entries.run_test(path, index)
 end
 
 return {
-  describe = describe, it = it, before_each = before_each, expect = expect, run_tool = run_tool, clock = clock,
+  describe = describe, it = it, before_each = before_each, expect = expect, run_tool = run_tool, clock = clock, http_fake = http_fake,
 }
 )lua";
 

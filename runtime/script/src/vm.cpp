@@ -10,6 +10,8 @@
 
 #include <time.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <random>
 
@@ -123,6 +125,10 @@ bool Vm::build() {
         add_sandbox(L, seed);
         add_value_functions(L);
         add_time_functions(L);
+        add_os_functions(L);
+        add_crypto_functions(L);
+        add_secret_functions(L);
+        add_metric_functions(L);
         const auto prelude = files_.find(prelude_path);
         if (prelude == files_.end() ||
             luaL_loadbufferx(L, prelude->second.data(), prelude->second.size(), "=parley", "b") != 0) {
@@ -130,6 +136,11 @@ bool Vm::build() {
         }
         lua_newtable(L);
         add_host_functions(L);
+        add_call_functions(L);
+        add_wait_functions(L);
+        add_database_functions(L);
+        add_http_functions(L);
+        add_key_functions(L);
         push_json(L, world_.vars);
         lua_setfield(L, -2, "vars");
         lua_pushlstring(L, world_.call_sid.data(), world_.call_sid.size());
@@ -163,7 +174,10 @@ void* Vm::allocate(void* self, void* block, std::size_t old_size, std::size_t ne
     Vm& vm = *static_cast<Vm*>(self);
     const std::size_t freed = block == nullptr ? 0 : old_size;
     if (new_size > freed && vm.used_ - freed + new_size > vm.limits_.memory_bytes_max) {
-        if (vm.running_ != nullptr && vm.running_->kill == Kill::none) vm.running_->kill = Kill::memory;
+        if (vm.running_ != nullptr && vm.running_->kill == Kill::none) {
+            vm.running_->kill = Kill::memory;
+            vm.running_->where = vm.where(*vm.running_);  // the error that follows unwinds the stack and forgets the line
+        }
         return nullptr;
     }
     void* result = vm.own_allocate_(vm.own_data_, block, old_size, new_size);
@@ -248,28 +262,36 @@ bool Vm::enter_callback() {
 
 bool Vm::start(Run& run, const char* entry, const std::vector<std::string>& arguments) {
     return protect([&](lua_State* L) {
-        run.thread_ = lua_newthread(L);
-        run.anchor_ = luaL_ref(L, LUA_REGISTRYINDEX);
+        auto strand = std::make_unique<Run::Strand>();
+        strand->thread = lua_newthread(L);
+        strand->anchor = luaL_ref(L, LUA_REGISTRYINDEX);
+        run.strands_.push_back(std::move(strand));
+        lua_State* thread = run.strands_.back()->thread;
         lua_rawgeti(L, LUA_REGISTRYINDEX, entries_);
         lua_getfield(L, -1, entry);
         for (const auto& argument : arguments) lua_pushlstring(L, argument.data(), argument.size());
-        luaL_checkstack(run.thread_, static_cast<int>(arguments.size()) + 2, "too many arguments");
-        lua_xmove(L, run.thread_, static_cast<int>(arguments.size()) + 1);
+        luaL_checkstack(thread, static_cast<int>(arguments.size()) + 2, "too many arguments");
+        lua_xmove(L, thread, static_cast<int>(arguments.size()) + 1);
     });
 }
 
 Vm::Step Vm::resume(Run& run) {
     stack_base_ = static_cast<const char*>(__builtin_frame_address(0));
     running_ = &run;
-    run.request = std::monostate{};
     run.kill = Kill::none;
-    callback_depth_ = 0;
     slice_start_ = Clock::now();
     cpu_at_resume_ = thread_cpu();
 
-    const int arguments = run.is_started_ ? 0 : lua_gettop(run.thread_) - 1;
-    run.is_started_ = true;
-    const int status = lua_resume(run.thread_, arguments);
+    Step step = Step::waiting;
+    while (step == Step::waiting) {
+        const auto is_ready = [](const auto& strand) { return strand->state == Run::Strand::State::ready; };
+        if (run.current_ == nullptr || run.current_->state != Run::Strand::State::ready) {
+            const auto next = std::find_if(run.strands_.begin(), run.strands_.end(), is_ready);
+            if (next == run.strands_.end()) break;
+            run.current_ = next->get();
+        }
+        step = turn(run, *run.current_);
+    }
 
     run.cpu_used += thread_cpu() - cpu_at_resume_;
     running_ = nullptr;
@@ -277,23 +299,125 @@ Vm::Step Vm::resume(Run& run) {
         is_armed_early_ = false;
         arm(main_, limits_.budgets.instructions_per_check);
     }
-    if (status == LUA_YIELD) {
-        if (run.kill != Kill::none) return Step::killed;
-        return run.request.index() == 0 ? Step::paused : Step::waiting;
-    }
-    if (status == 0) return Step::finished;
+    if (step == Step::killed && run.where.empty()) run.where = where(run);
+    return step;
+}
 
-    const int top = lua_gettop(run.thread_);
-    if (top > 0 && lua_type(run.thread_, top) == LUA_TSTRING) {
-        run.error = in_plain_words(lua_tostring(run.thread_, top));
+// One turn of a strand, until it waits, is paused, or ends.
+Vm::Step Vm::turn(Run& run, Run::Strand& strand) {
+    run.request = std::monostate{};
+    run.answer = std::exchange(strand.answer, std::monostate{});
+    run.is_joining_ = false;
+    callback_depth_ = 0;
+    const int arguments = strand.is_started ? 0 : lua_gettop(strand.thread) - 1;
+    strand.is_started = true;
+    const int status = lua_resume(strand.thread, arguments);
+    if (status == LUA_YIELD) return after_yield(run, strand);
+    if (status == 0) {
+        strand.state = Run::Strand::State::over;
+        if (strand.parent == nullptr) return Step::finished;
+        end_branch(run, strand);
+        return Step::waiting;
+    }
+    const int top = lua_gettop(strand.thread);
+    if (top > 0 && lua_type(strand.thread, top) == LUA_TSTRING) {
+        run.error = in_plain_words(lua_tostring(strand.thread, top));
     } else {
         run.error = "an error without a text was raised";
     }
+    if (run.error.find("stack overflow") != std::string::npos && run.error.find(".lua:") == std::string::npos) {
+        run.error = fmt::format("{}: {}", where(run), run.error);  // LuaJIT says it without the place
+    }
+    Run* const was_running = std::exchange(running_, nullptr);  // what runs out of memory now is not the script
     protect([&](lua_State* L) {
-        luaL_traceback(L, run.thread_, nullptr, 0);
+        luaL_traceback(L, strand.thread, nullptr, 0);
         run.traceback = without_own_frames(lua_tostring(L, -1));
     });
+    running_ = was_running;
     return run.kill == Kill::none ? Step::failed : Step::killed;
+}
+
+Vm::Step Vm::after_yield(Run& run, Run::Strand& strand) {
+    if (run.kill != Kill::none) return Step::killed;
+    if (run.is_joining_) {
+        strand.state = Run::Strand::State::joining;
+        return Step::waiting;
+    }
+    if (run.request.index() == 0) return Step::paused;
+    strand.state = Run::Strand::State::waiting;
+    strand.waits_for = run.next_request_++;
+    strand.has_open_request = is_open_request(run.request);
+    if (strand.has_open_request) ++open_requests_;
+    run.requests.push_back({strand.waits_for, std::exchange(run.request, std::monostate{})});
+    return Step::waiting;
+}
+
+void Vm::end_branch(Run& run, Run::Strand& strand) {
+    Run::Strand& parent = *strand.parent;
+    if (--parent.branches_left == 0) parent.state = Run::Strand::State::ready;
+    release(strand);
+    std::erase_if(run.strands_, [&](const auto& one) { return one.get() == &strand; });
+    run.current_ = nullptr;
+}
+
+void Vm::release(Run::Strand& strand) {
+    if (strand.has_open_request) {
+        strand.has_open_request = false;
+        --open_requests_;
+    }
+    const int anchor = strand.anchor;
+    protect([anchor](lua_State* L) { luaL_unref(L, LUA_REGISTRYINDEX, anchor); });
+}
+
+bool Vm::answer(Run& run, std::uint64_t request, Answer answer) {
+    for (auto& strand : run.strands_) {
+        if (strand->state != Run::Strand::State::waiting || strand->waits_for != request) continue;
+        strand->state = Run::Strand::State::ready;
+        strand->answer = std::move(answer);
+        if (strand->has_open_request) {
+            strand->has_open_request = false;
+            --open_requests_;
+        }
+        return true;
+    }
+    return false;
+}
+
+void Vm::add_branch(lua_State* L) {
+    auto strand = std::make_unique<Run::Strand>();
+    strand->thread = lua_newthread(L);
+    lua_insert(L, -2);
+    lua_xmove(L, strand->thread, 1);
+    strand->anchor = luaL_ref(L, LUA_REGISTRYINDEX);
+    strand->parent = running_->current_;
+    ++running_->current_->branches_left;
+    running_->strands_.push_back(std::move(strand));
+}
+
+std::chrono::nanoseconds Vm::cpu_used() const {
+    return running_->cpu_used + (thread_cpu() - cpu_at_resume_);
+}
+
+int Vm::branches() const {
+    return static_cast<int>(running_->strands_.size()) - 1;
+}
+
+const config::ScriptSettings& Vm::settings() const {
+    static const config::ScriptSettings defaults;
+    return world_.settings == nullptr ? defaults : *world_.settings;
+}
+
+std::string Vm::where(const Run& run) const {
+    const Run::Strand* strand = run.current_;
+    if (strand == nullptr && !run.strands_.empty()) strand = run.strands_.front().get();
+    if (strand == nullptr) return {};
+    lua_Debug frame;
+    for (int level = 0; lua_getstack(strand->thread, level, &frame) != 0; ++level) {
+        lua_getinfo(strand->thread, "Sl", &frame);
+        if (frame.currentline > 0 && std::string_view(frame.short_src) != prelude_path)
+            return fmt::format("{}:{}", frame.short_src, frame.currentline);
+    }
+    return {};
 }
 
 Vm::Step Vm::resume_to_end(Run& run) {
@@ -304,10 +428,34 @@ Vm::Step Vm::resume_to_end(Run& run) {
 }
 
 void Vm::forget(Run& run) {
-    if (run.thread_ == nullptr) return;
-    run.thread_ = nullptr;
-    const int anchor = run.anchor_;
-    protect([anchor](lua_State* L) { luaL_unref(L, LUA_REGISTRYINDEX, anchor); });
+    for (auto& strand : run.strands_) release(*strand);
+    run.strands_.clear();
+    run.current_ = nullptr;
+}
+
+std::vector<std::string> Vm::names() {
+    std::vector<std::string> names;
+    const auto list_fields = [&names](lua_State* L, int table, const std::string& owner) {
+        for (lua_pushnil(L); lua_next(L, table) != 0; lua_pop(L, 1)) {
+            if (lua_type(L, -2) == LUA_TSTRING) names.push_back(owner + "." + lua_tostring(L, -2));
+        }
+    };
+    protect([&](lua_State* L) {
+        for (lua_pushnil(L); lua_next(L, LUA_GLOBALSINDEX) != 0; lua_pop(L, 1)) {
+            if (lua_type(L, -2) != LUA_TSTRING) continue;
+            const std::string name = lua_tostring(L, -2);
+            if (lua_type(L, -1) == LUA_TTABLE) {
+                list_fields(L, lua_gettop(L), name);
+            } else {
+                names.push_back(name);
+            }
+        }
+        lua_rawgeti(L, LUA_REGISTRYINDEX, entries_);
+        lua_getfield(L, -1, "call_fields");
+        list_fields(L, lua_gettop(L), "call");
+    });
+    std::sort(names.begin(), names.end());
+    return names;
 }
 
 void Vm::collect() {

@@ -18,6 +18,7 @@
 #include "values.hpp"
 
 #include <parley/call/events.hpp>
+#include <parley/core/metrics.hpp>
 #include <parley/script/agent.hpp>
 #include <parley/script/calendar.hpp>
 
@@ -38,43 +39,74 @@ constexpr std::string_view prelude_path = "parley";  // our own Lua code; its fr
 // Compiles text; where and what is wrong otherwise. `path` becomes the name in messages.
 Checked<std::string> compile(const std::string& path, std::string_view source);
 Checked<std::string> compile_prelude();
+extern const std::string_view prelude_modules;  // the part about db, http, kv, sleep and parallel: prelude_modules.cpp
 extern const std::string_view prelude_call;  // the part of it that makes `call`: prelude_call.cpp
 
 enum class Kill { none, cpu, unyielding, memory };
 
+// What a strand of a run waits for. `id` tells the answers apart.
+struct Outgoing {
+    std::uint64_t id = 0;
+    Request request;
+};
+
+// How often a handler has used what is counted per run.
+struct Used {
+    int database = 0, web = 0, keys = 0, other_waits = 0;
+    int log_lines = 0, metrics = 0, notes = 0;
+};
+
 // One handler's way through the VM: what goes in, what comes out, what it has used.
+//
+// A run has one strand, its handler, until that calls parallel{}: then the branches are strands too, and the handler
+// goes on when all of them have ended. They take turns where they wait; none runs at the same time as another.
 struct Run {
     std::string what;  // "tools/check_slots.lua", for the log
     std::chrono::nanoseconds cpu_max{};
     bool may_wait = true;  // false: db calls are mistakes here
     json::object arguments;
 
-    Request request;                  // after Step::waiting
-    Answer answer;                    // to be set before the next resume
+    std::vector<Outgoing> requests;   // after Step::waiting: what is new; carry them out and give Vm::answer()
     std::vector<call::Event> events;  // what the script asked of the call
 
     json::value output;
     Tree tree;             // of a file that was inspected
     std::string sentence;  // of fail()
-    Trouble problem;       // and why
+    Problem problem;       // and why
     bool gave_up = false;
     std::string idempotency_key;  // of a tool's run; the same when it is repeated
     std::optional<json::object> vars;  // as they were when the handler finished
+    bool has_bad_vars = false;         // it has made of them what cannot be kept
 
     Kill kill = Kill::none;
     std::string error;  // with file and line
+    std::string where;  // of a killed run: "tools/x.lua:12"
     std::string traceback;
     std::chrono::nanoseconds cpu_used{};
-    int queries = 0;
-    int log_lines = 0;
-    int notes = 0;
+    Used used;
     std::vector<std::string> opening;  // files whose top level is being run; nothing may wait there
+
+    // For the bound functions, between a yield and the next turn of the strand.
+    Request request;
+    Answer answer;
 
  private:
     friend class Vm;
-    lua_State* thread_ = nullptr;
-    int anchor_ = 0;  // keeps the coroutine alive in the registry
-    bool is_started_ = false;
+    struct Strand {
+        lua_State* thread = nullptr;
+        int anchor = 0;  // keeps the coroutine alive in the registry
+        enum class State { ready, waiting, joining, over } state = State::ready;
+        bool is_started = false;
+        Strand* parent = nullptr;
+        int branches_left = 0;      // joining: until then
+        std::uint64_t waits_for = 0;
+        bool has_open_request = false;  // counted by the VM
+        Answer answer;
+    };
+    std::vector<std::unique_ptr<Strand>> strands_;
+    Strand* current_ = nullptr;  // it goes on until it waits
+    std::uint64_t next_request_ = 1;
+    bool is_joining_ = false;  // the current strand yields to wait for its branches
 };
 
 class Vm : public std::enable_shared_from_this<Vm> {
@@ -94,11 +126,13 @@ class Vm : public std::enable_shared_from_this<Vm> {
         std::shared_ptr<const TimeZone> zone;  // of time.today() and time.now() without a name
         std::optional<std::uint64_t> random_seed;
         bool has_call = true;  // false: a scratch VM, nothing is logged
+        const config::ScriptSettings* settings = nullptr;  // outlives the VM; null: the defaults
+        metrics::Registry* metrics = nullptr;              // outlives the VM; null: nothing is counted
     };
     enum class Step {
         finished,
         failed,   // an error in the script: `error` and `traceback` are set
-        waiting,  // `request` is set: carry it out, set `answer`, resume
+        waiting,  // carry out what is new in `requests`, give each an answer(), resume
         paused,   // the slice is over: resume later
         killed,   // broke a limit: never resume; drop the VM
     };
@@ -115,9 +149,15 @@ class Vm : public std::enable_shared_from_this<Vm> {
     Step resume(Run& run);
     // Resumes until it neither pauses nor waits: for scratch VMs. Waiting ends it.
     Step resume_to_end(Run& run);
-    void forget(Run& run);  // the coroutine will not be resumed
+    // Hands an answer to the strand that waits for it. False when none does.
+    bool answer(Run& run, std::uint64_t request, Answer answer);
+    void forget(Run& run);  // its coroutines will not be resumed
+    // "tools/x.lua:12", where the run stands; empty when that is in our own code only.
+    std::string where(const Run& run) const;
 
     void collect();  // a full collection
+    // Everything a script can name: "sleep", "http.get", "json.null", "call.from"; for the test of the annotations.
+    std::vector<std::string> names();
     std::size_t memory_used() const { return used_; }
 
     // ---- for the bound functions --------------------------------------------------------------
@@ -126,6 +166,13 @@ class Vm : public std::enable_shared_from_this<Vm> {
     const World& world() const { return world_; }
     const Limits& limits() const { return limits_; }
     const Bytecode& files() const { return files_; }
+    const config::ScriptSettings& settings() const;
+    // Makes a branch of the running strand from the function on top of the stack, and takes it off.
+    void add_branch(lua_State* L);
+    std::chrono::nanoseconds cpu_used() const;  // by the running handler
+    int branches() const;                  // of the run, not yet over
+    void join() { running_->is_joining_ = true; }  // then yield
+    int open_requests() const { return open_requests_; }  // of all runs: database and web
 
     // Counts work done in C in units of about a nanosecond. False when it has used up the budget: the function
     // must then raise; it will not be caught.
@@ -143,6 +190,10 @@ class Vm : public std::enable_shared_from_this<Vm> {
     static void* allocate(void* self, void* block, std::size_t old_size, std::size_t new_size);
     static void hook(lua_State* L, lua_Debug* record);
     bool is_over_budget(std::chrono::nanoseconds cpu_max);
+    Step turn(Run& run, Run::Strand& strand);
+    Step after_yield(Run& run, Run::Strand& strand);
+    void end_branch(Run& run, Run::Strand& strand);
+    void release(Run::Strand& strand);
     void arm(lua_State* L, int instructions);
 
     const Bytecode& files_;
@@ -156,6 +207,7 @@ class Vm : public std::enable_shared_from_this<Vm> {
     int entries_ = 0;  // registry reference of the prelude's table of entries
 
     Run* running_ = nullptr;
+    int open_requests_ = 0;
     const char* stack_base_ = nullptr;
     TimePoint slice_start_{};
     std::chrono::nanoseconds cpu_at_resume_{};

@@ -48,7 +48,8 @@ std::string argument_list(const std::string& raw, std::size_t bytes_max) {
         if (!out.empty()) out += ", ";
         out += std::string_view(member.key());
         out += ": ";
-        out += spaced(json::serialize(member.value()));
+        // 37.2, where the JSON library would write 3.72E1.
+        out += member.value().is_double() ? fmt::format("{}", member.value().get_double()) : spaced(json::serialize(member.value()));
     }
     return shortened(safe(out), bytes_max);
 }

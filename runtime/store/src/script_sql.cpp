@@ -23,7 +23,7 @@ using Kind = QueryProblem::Kind;
 std::string counted(std::size_t count, std::string_view noun) { return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s"); }
 
 // Binds one value; views into `value` stay valid while the statement runs.
-std::optional<QueryProblem> bind(Prepared& prepared, int index, const json::value& value) {
+std::optional<QueryProblem> bind_value(Prepared& prepared, int index, const std::string& name, const json::value& value) {
     int code = SQLITE_OK;
     switch (value.kind()) {
         case json::kind::null: code = prepared.bind(index, nullptr); break;
@@ -35,10 +35,10 @@ std::optional<QueryProblem> bind(Prepared& prepared, int index, const json::valu
         case json::kind::array:
         case json::kind::object:
             return QueryProblem{Kind::mistake, fmt::format("parameter {} is a table; pass a string, a number, a boolean or null "
-                                                           "(json.encode makes a string of a table)", index)};
+                                                           "(json.encode makes a string of a table)", name)};
     }
     if (code == SQLITE_OK) return std::nullopt;
-    return QueryProblem{Kind::mistake, fmt::format("parameter {}: {}", index, sqlite3_errstr(code))};
+    return QueryProblem{Kind::mistake, fmt::format("parameter {}: {}", name, sqlite3_errstr(code))};
 }
 
 json::value column(const Prepared& prepared, int index, std::size_t& bytes) {
@@ -117,20 +117,49 @@ boost::system::result<Prepared*, QueryProblem> ScriptSql::prepared(const std::st
     return cache_.keep(sql, std::move(statement));
 }
 
-QueryResult ScriptSql::run(Prepared& prepared, const json::array& parameters) {
-    struct Reset {
-        Prepared& statement;
-        ~Reset() { statement.reset(); }
-    } reset{prepared};
-
+std::optional<QueryProblem> ScriptSql::bind_in_order(Prepared& prepared, const json::array& parameters) {
     const auto wanted = static_cast<std::size_t>(sqlite3_bind_parameter_count(prepared.get()));
     if (wanted != parameters.size()) {
         return QueryProblem{Kind::mistake, fmt::format("the statement has {}, and {} given", counted(wanted, "parameter"),
                                                        parameters.size() == 1 ? "1 value was" : fmt::format("{} values were", parameters.size()))};
     }
     for (std::size_t i = 0; i < wanted; ++i) {
-        if (auto wrong = bind(prepared, static_cast<int>(i) + 1, parameters[i])) return std::move(*wrong);
+        if (auto wrong = bind_value(prepared, static_cast<int>(i) + 1, std::to_string(i + 1), parameters[i])) return wrong;
     }
+    return std::nullopt;
+}
+
+std::optional<QueryProblem> ScriptSql::bind_by_name(Prepared& prepared, const json::object& parameters) {
+    static const json::value absent;
+    std::vector<std::string> names;
+    for (int i = 1; i <= sqlite3_bind_parameter_count(prepared.get()); ++i) {
+        const char* name = sqlite3_bind_parameter_name(prepared.get(), i);
+        if (name == nullptr || name[0] == '?') {
+            return QueryProblem{Kind::mistake, fmt::format("parameter {} is a table; pass a string, a number, a boolean or null, or name the "
+                                                            "parameters in the SQL: :name", i)};
+        }
+        names.emplace_back(name + 1);
+        // A name without a value is NULL: that is how Lua's nil arrives.
+        const auto* value = parameters.if_contains(names.back());
+        if (auto wrong = bind_value(prepared, i, ":" + names.back(), value == nullptr ? absent : *value)) return wrong;
+    }
+    for (const auto& [name, value] : parameters) {
+        if (std::find(names.begin(), names.end(), std::string_view(name)) != names.end()) continue;
+        const auto near = did_you_mean(name, names);
+        return QueryProblem{Kind::mistake, fmt::format("the statement has no :{}{}", std::string_view(name),
+                                                       near ? fmt::format("; did you mean :{}?", *near) : "")};
+    }
+    return std::nullopt;
+}
+
+QueryResult ScriptSql::run(Prepared& prepared, const json::array& parameters) {
+    struct Reset {
+        Prepared& statement;
+        ~Reset() { statement.reset(); }
+    } reset{prepared};
+
+    const auto* named = parameters.size() == 1 ? parameters.front().if_object() : nullptr;
+    if (auto wrong = named != nullptr ? bind_by_name(prepared, *named) : bind_in_order(prepared, parameters)) return std::move(*wrong);
 
     const bool is_write = sqlite3_stmt_readonly(prepared.get()) == 0;
     if (is_write) sqlite3_set_last_insert_rowid(database_.get(), 0);

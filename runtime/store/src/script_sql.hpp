@@ -36,6 +36,8 @@ class ScriptSql {
 
  private:
     boost::system::result<Prepared*, QueryProblem> prepared(const std::string& sql);
+    static std::optional<QueryProblem> bind_in_order(Prepared& prepared, const json::array& parameters);
+    static std::optional<QueryProblem> bind_by_name(Prepared& prepared, const json::object& parameters);
     QueryResult run(Prepared& prepared, const json::array& parameters);
     std::optional<QueryProblem> control(const char* sql);  // BEGIN and COMMIT
     QueryProblem problem();

@@ -1,5 +1,6 @@
 #include <parley/store/store.hpp>
 
+#include "key_table.hpp"
 #include "opening.hpp"
 #include "retry.hpp"
 #include "script_sql.hpp"
@@ -31,10 +32,11 @@ constexpr milliseconds close_first_delay{100};
 }  // namespace
 
 struct Store::Impl {
-    using Job = std::function<void(ScriptSql&)>;
+    using Job = std::function<void(Impl&)>;
 
     explicit Impl(Options wanted)
-        : options(std::move(wanted)), scripts(opened.database, opened.gate, {options.query_time_max, options.busy_timeout, options.rows_max}) {}
+        : options(std::move(wanted)), scripts(opened.database, opened.gate, {options.query_time_max, options.busy_timeout, options.rows_max}),
+          keys(opened.database, {.busy_timeout = options.busy_timeout}) {}
 
     std::optional<QueryProblem> post(Job job);
     void run();
@@ -48,6 +50,7 @@ struct Store::Impl {
     Options options;
     Opened opened;      // the store's thread, once it runs
     ScriptSql scripts;  // as `opened`
+    KeyTable keys;      // as `opened`
     Retry retry;        // as `opened`
     TimePoint broken_quiet_until = TimePoint::min();  // no line about failing queries before
     std::vector<Entry> batch;       // taken from `arrived`, being written; as `opened`
@@ -129,7 +132,7 @@ void Store::Impl::write_due(std::unique_lock<std::mutex>& lock, TimePoint now) {
 
 void Store::Impl::answer(Job job) {
     try {
-        job(scripts);
+        job(*this);
     } catch (const std::exception& error) {
         log::error("store.query_threw", {{"what", error.what()}});
     }
@@ -268,6 +271,7 @@ void Store::close() {
         impl_->thread.join();
         // The connection last: it checkpoints the WAL into the file.
         impl_->scripts.close();
+        impl_->keys.close();
         impl_->opened.writer.close();
         impl_->opened.database.close();
     });
@@ -298,12 +302,18 @@ void Store::on_entry(const Entry& entry) {
 }
 
 void Store::query(Statement statement, std::function<void(QueryResult)> done) {
-    auto refused = impl_->post([statement = std::move(statement), done](ScriptSql& scripts) { done(scripts.query(statement)); });
+    auto refused = impl_->post([statement = std::move(statement), done](Impl& store) { done(store.scripts.query(statement)); });
     if (refused) done(std::move(*refused));
 }
 
 void Store::transaction(std::vector<Statement> statements, std::function<void(TransactionResult)> done) {
-    auto refused = impl_->post([statements = std::move(statements), done](ScriptSql& scripts) { done(scripts.transaction(statements)); });
+    auto refused = impl_->post([statements = std::move(statements), done](Impl& store) { done(store.scripts.transaction(statements)); });
+    if (refused) done(std::move(*refused));
+}
+
+void Store::key(KeyRequest request, std::function<void(KeyResult)> done) {
+    auto refused = impl_->post(
+        [request = std::move(request), done](Impl& store) { done(store.keys.run(request, std::chrono::system_clock::now())); });
     if (refused) done(std::move(*refused));
 }
 

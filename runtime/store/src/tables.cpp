@@ -11,8 +11,8 @@
 namespace parley::store {
 namespace {
 
-constexpr std::array<std::string_view, 8> runtime_tables{"calls", "journal", "transcript", "tool_calls", "call_notes",
-                                                         "usage", "script_migrations", "unsaved_imports"};
+constexpr std::array runtime_tables = std::to_array<std::string_view>(
+    {"calls", "journal", "transcript", "tool_calls", "call_notes", "usage", "script_migrations", "unsaved_imports", "script_keys"});
 
 constexpr std::array versions{
     R"sql(
@@ -112,6 +112,14 @@ CREATE TABLE call_notes (
     fields   TEXT NOT NULL DEFAULT '{}'         -- JSON
 );
 CREATE INDEX call_notes_by_call ON call_notes(call_sid, at_ms);
+)sql",
+    R"sql(
+CREATE TABLE script_keys (
+    key           TEXT PRIMARY KEY NOT NULL,
+    value         TEXT NOT NULL,                -- JSON
+    expires_at_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX script_keys_by_end ON script_keys(expires_at_ms);
 )sql",
 };
 

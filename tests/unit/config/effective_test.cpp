@@ -145,7 +145,9 @@ TEST(Explained, ListsEverySettingInAStableOrder) {
                                    "calls.duration_max_minutes", "calls.filler_after_ms", "calls.silence_before_prompt_ms",
                                    "calls.silence_prompts_max", "calls.record", "calls.phrases.one_moment", "calls.phrases.apology",
                                    "calls.phrases.goodbye", "scripts.dir", "scripts.memory_bytes_max", "scripts.cpu_max_ms",
-                                   "scripts.tool_timeout_ms", "scripts.output_bytes_max", "store.path", "log.level",
+                                   "scripts.tool_timeout_ms", "scripts.output_bytes_max", "scripts.open_requests_max", "scripts.http.allow", "scripts.http.allow_private",
+                            "scripts.http.response_bytes_max", "scripts.http.timeout_ms", "scripts.kv.ttl_seconds", "scripts.kv.ttl_max_seconds",
+                            "scripts.kv.value_bytes_max", "store.path", "log.level",
                                    "agents.sarah.script", "agents.sarah.voice", "agents.sarah.model",
                                    "agents.sarah.language", "agents.sarah.greeting", "numbers.default"));
 }
@@ -329,7 +331,7 @@ TEST(ShippedSchema, UsesOnlyKeywordsThatHaveWordsAndDocumentsEverySetting) {
     collect_keywords(shipped_schema(), keywords, undocumented, "");
     const std::set<std::string> known = {
         "$schema", "$id", "title", "description", "type", "default", "examples", "properties", "additionalProperties",
-        "propertyNames", "required", "minProperties", "enum", "minimum", "maximum", "minLength", "maxLength", "pattern",
+        "propertyNames", "required", "minProperties", "items", "maxItems", "enum", "minimum", "maximum", "minLength", "maxLength", "pattern",
         "patternErrorMessage", "writeOnly", "x-remedy", "x-env", "x-flag", "propertyNames/pattern", "propertyNames/maxLength",
         "propertyNames/patternErrorMessage", "propertyNames/x-remedy"};
     for (const auto& keyword : keywords) EXPECT_TRUE(known.contains(keyword)) << keyword;

@@ -145,5 +145,20 @@ TEST_F(Fetch, ReadsTheRefusalOfALargeBody) {
     EXPECT_EQ(response->status, 413);
 }
 
+TEST_F(Fetch, SaysWhyThereIsNoResponse) {
+    using Kind = FetchFailure::Kind;
+    const auto kind_of = [&](Url url, RequestLimits limits = {}) {
+        const auto result = await(threads_.context(0), fetch_or_why(std::move(url), {}, std::move(limits)));
+        EXPECT_FALSE(result);
+        return result ? Kind::invalid : result.error().kind;
+    };
+    EXPECT_EQ(kind_of(Url::parse("http://does-not-exist.invalid/").value()), Kind::dns);
+    EXPECT_EQ(kind_of(Url::parse("http://127.0.0.1:1/").value()), Kind::refused);
+    RequestLimits closed;
+    closed.may_connect = [](const boost::asio::ip::address& address) { return !is_internal(address); };
+    EXPECT_EQ(kind_of(server_.url("http"), closed), Kind::not_allowed);
+    EXPECT_EQ(kind_of(Url::parse("http://localhost:1/").value(), closed), Kind::not_allowed);
+}
+
 }  // namespace
 }  // namespace parley::net::test

@@ -129,8 +129,8 @@ TEST(Hooks, HearOfToolsThatFail) {
         return probe.events.lines;
     };
     EXPECT_THAT(told("error('no', 0)"), ElementsAre("note probe error no {}"));
-    EXPECT_THAT(told("while true do end"), ElementsAre("note probe limit used more than 50 ms of computing time {}"));
-    EXPECT_THAT(told("sleep(9)", "{}", "timeout = 0.02,"), ElementsAre("note probe timeout gave no result within 20 ms {}"));
+    EXPECT_THAT(told("while true do end"), ElementsAre("note probe limit tools/probe.lua:1: used more than 50 ms of computing time {}"));
+    EXPECT_THAT(told("sleep(9)", "{}", "timeout = 0.02,"), ElementsAre("note probe timeout tools/probe.lua:2: gave no result within 20 ms {}"));
     EXPECT_THAT(told("return fail('Our calendar is down.')"), ElementsAre("note probe failed Our calendar is down. {}"));
     EXPECT_THAT(told("return fail('Sorry.', { kind = 'busy', message = 'locked' })"), ElementsAre("note probe busy locked {}"));
     EXPECT_THAT(told("return 1"), IsEmpty());

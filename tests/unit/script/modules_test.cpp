@@ -233,8 +233,11 @@ TEST(DbModule, SaysWhereItCannotBeUsed) {
         log_of("local out = ('x'):gsub('x', function() local rows = db.query('select 1') return rows end) return out"),
         HasSubstr("tools/probe.lua:2: db.query cannot be used inside a sort or gsub function"));
     EXPECT_THAT(log_of("return db.query(nil)"), HasSubstr("db.query: the statement: expected text, found nothing"));
-    EXPECT_THAT(log_of("return db.query('x', {})"),
-                HasSubstr("db.query: parameter 1 is a table; expected text, a number, true, false or nil"));
+    EXPECT_THAT(log_of("return db.query('x', 1, {})"),
+                HasSubstr("db.query: parameter 2 is a table; expected text, a number, true, false or nil"));
+    EXPECT_THAT(log_of("return db.query('x', { 1, 2 })"),
+                HasSubstr("db.query: a list is no parameter; give its values one by one, or by name: { name = value }"));
+    EXPECT_THAT(log_of("return db.query('x', { a = print })"), HasSubstr("db.query: field `a` is a function"));
     Probe many("for i = 1, 21 do db.query('select 1') end");
     for (int i = 0; i < 21; ++i) many.database.answers.push_back(store::QueryAnswer{});
     EXPECT_EQ(many.run().text, failed_text);

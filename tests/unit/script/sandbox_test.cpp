@@ -11,6 +11,8 @@ using testing::HasSubstr;
 void expect_stopped(const std::string& body, const char* logged = "") {
     SCOPED_TRACE(body);
     Probe probe("if args.again then return 'alive' end\n" + body, "", "params = { again = param.yes_no { 'x' } },");
+    // Where memory is to be the limit, a busy machine must not make it time.
+    if (std::string_view(logged).ends_with("bytes of memory")) probe.parts.limits.cpu_max = std::chrono::seconds(5);
     testing::internal::CaptureStderr();
     const auto before = Clock::now();
     const auto output = probe.run();
@@ -130,14 +132,15 @@ TEST(Sandbox, StopsSlowLibraryCalls) {
 TEST(Sandbox, HasNothingThatReachesOut) {
     for (const char* name :
          {"load", "loadstring", "loadfile", "dofile", "getfenv", "setfenv", "module", "debug", "ffi", "jit", "package",
-          "io", "os", "newproxy", "coroutine", "collectgarbage", "gcinfo", "_G", "arg"}) {
+          "io", "newproxy", "coroutine", "collectgarbage", "gcinfo", "_G", "arg"}) {
         EXPECT_EQ(
             result_of(fmt::format("local ok, message = pcall(function() return {} end) return {{ ok, message }}", name))
                 .text.substr(0, 7),
             "[false,")
             << name;
     }
-    for (const char* gone : {"string.dump", "string.buffer", "math.randomseed", "table.foreach", "table.maxn"}) {
+    for (const char* gone : {"string.dump", "string.buffer", "math.randomseed", "table.foreach", "table.maxn",
+                             "os.execute", "os.exit", "os.getenv", "os.remove", "os.rename", "os.tmpname", "os.setlocale"}) {
         EXPECT_EQ(result_of(fmt::format("return {} == nil", gone)).text, "true") << gone;
     }
     EXPECT_EQ(result_of("return getmetatable('') == false").text, "true");

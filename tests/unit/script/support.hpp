@@ -118,27 +118,41 @@ struct EventLog final : call::EventSink {
     std::vector<std::uint64_t> says;
 };
 
-// Keeps what it is given, or fails as told.
+// Keeps everything for ever; the lifetimes are only remembered.
 class FakeKeys final : public KeyValues {
  public:
     void get(std::string key, std::function<void(Result<std::optional<std::string>>)> done) override {
         if (problem) return done(*problem);
         const auto found = values.find(key);
-        done(found == values.end() ? std::nullopt : std::optional(found->second));
+        done(found == values.end() ? std::optional<std::string>() : found->second);
     }
     void set(std::string key, std::string json_text, Lifetime lifetime, std::function<void(Result<void>)> done) override {
         if (problem) return done(*problem);
-        values[key] = std::move(json_text);
-        last_lifetime = lifetime;
-        done({});
+        lifetimes[key] = last_lifetime = lifetime;
+        values[std::move(key)] = std::move(json_text);
+        done(Result<void>());
     }
-    void increment(std::string, std::int64_t, Lifetime, std::function<void(Result<std::int64_t>)> done) override { done(0); }
-    void remove(std::string key, std::function<void(Result<void>)> done) override {
-        values.erase(key);
-        done({});
+    void increment(std::string key, std::int64_t by, Lifetime lifetime, std::function<void(Result<std::int64_t>)> done) override {
+        if (problem) return done(*problem);
+        lifetimes[key] = last_lifetime = lifetime;
+        auto& value = values[std::move(key)];
+        value = std::to_string((value.empty() ? 0 : std::stoll(value)) + by);
+        done(std::int64_t{std::stoll(value)});
+    }
+    void remove(std::string key, std::function<void(Result<bool>)> done) override {
+        if (problem) return done(*problem);
+        done(values.erase(key) > 0);
+    }
+    void set_if_absent(std::string key, std::string json_text, Lifetime lifetime,
+                       std::function<void(Result<std::optional<std::string>>)> done) override {
+        if (problem) return done(*problem);
+        lifetimes[key] = last_lifetime = lifetime;
+        const auto [found, is_new] = values.emplace(std::move(key), std::move(json_text));
+        done(is_new ? std::optional<std::string>() : found->second);
     }
 
     std::map<std::string, std::string> values;
+    std::map<std::string, Lifetime> lifetimes;
     Lifetime last_lifetime;
     std::optional<store::QueryProblem> problem;
 };

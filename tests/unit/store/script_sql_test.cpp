@@ -43,6 +43,17 @@ TEST_F(ScriptQueries, AnswerRowsInTheOrderOfTheColumns) {
               R"([{"z":1,"a":"two","m":2.5E0,"n":null,"b":"AQL/"}])");
 }
 
+TEST_F(ScriptQueries, TakeValuesByName) {
+    const json::array named{json::object{{"text", "a"}, {"size", 2}}};
+    EXPECT_EQ(ask(*store_, "INSERT INTO notes(text, size) VALUES (:text, :size)", named)->changes, 1);
+    EXPECT_EQ(rows(*store_, "SELECT text, size FROM notes WHERE text = @text OR text = $text", {json::object{{"text", "a"}}}),
+              R"([{"text":"a","size":2E0}])");
+    EXPECT_EQ(rows(*store_, "SELECT :a IS NULL AS x", {json::object{}}), R"([{"x":1}])");
+    expect_mistake("SELECT :text", "the statement has no :txt; did you mean :text?", {json::object{{"txt", "a"}}});
+    expect_mistake("SELECT ?", "name the parameters in the SQL: :name", {json::object{{"a", 1}}});
+    expect_mistake("SELECT :a", "parameter :a is a table", {json::object{{"a", json::array{}}}});
+}
+
 TEST_F(ScriptQueries, TellWhatAWriteChanged) {
     const auto first = ask(*store_, "INSERT INTO notes(text) VALUES (?)", {"a"});
     const auto second = ask(*store_, "INSERT INTO notes(text) VALUES (?) RETURNING id, text", {"b"});

@@ -91,12 +91,36 @@ struct CallSettings {
     };
 };
 
+// Where the scripts' http module may go.
+struct ScriptHttpSettings {
+    std::vector<std::string> allow;          // "api.example.com", "*.crm.example", "127.0.0.1:8080"; empty: nowhere
+    std::vector<std::string> allow_private;  // hosts, addresses and networks of our own that may be reached too
+    std::size_t response_bytes_max = 1024 * 1024;
+    std::chrono::milliseconds timeout{10'000};  // of a request with its retries, where the script names none
+};
+
+// The scripts' kv module.
+struct ScriptKeySettings {
+    std::chrono::seconds ttl{24 * 3600};           // where the script names none
+    std::chrono::seconds ttl_max{30 * 24 * 3600};
+    std::size_t value_bytes_max = 64 * 1024;
+};
+
+struct SecretSettings {
+    Secret value;
+    std::vector<std::string> scripts;  // "tools/check_slots": who may have it
+};
+
 struct ScriptSettings {
     std::string dir = "scripts";            // holds agents/, tools/, migrations/
     std::size_t memory_bytes_max = 8 * 1024 * 1024;   // per call
     std::chrono::milliseconds cpu_max{50};            // per invocation
     std::chrono::milliseconds tool_timeout{10'000};   // wall clock, where the tool names none
     std::size_t output_bytes_max = 64 * 1024;
+    int open_requests_max = 16;             // of one call at the same time: http and db together
+    ScriptHttpSettings http = {};
+    ScriptKeySettings kv = {};
+    std::map<std::string, SecretSettings> secrets = {};  // from the top level's `secrets`
 };
 
 struct AgentSettings {

@@ -33,6 +33,11 @@ void stop();
 bool enabled(Level level);
 void write(Level level, std::string_view event, Fields fields);
 
+// From now on `secret` is replaced by *** in every line; one of less than six characters is not, it would hide words.
+// `without_secrets` does the same to any text.
+void hide(std::string_view secret);
+std::string without_secrets(std::string text);
+
 inline void debug(std::string_view event, Fields fields = {}) {
     if (enabled(Level::debug)) write(Level::debug, event, fields);
 }

@@ -4,7 +4,10 @@
 #include <parley/core/result.hpp>
 #include <parley/core/task.hpp>
 
+#include <boost/asio/ip/address.hpp>
+
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -67,7 +70,29 @@ std::string percent_encode(std::string_view text);
 struct RequestLimits {
     std::chrono::milliseconds timeout{10'000};       // connect, send and receive together
     std::size_t response_bytes_max = 4 * 1024 * 1024;
+    // Asked about each address before it is connected to; empty: any will do. What it refuses is passed over, and when
+    // nothing is left the request fails as not_allowed. It sees the very address that is connected to, so a name that
+    // changes its address after a check (DNS rebinding) gains nothing.
+    std::function<bool(const boost::asio::ip::address&)> may_connect = {};
 };
+
+// Why there is no response.
+struct FetchFailure {
+    enum class Kind {
+        invalid,      // the request cannot be put on the wire as it is
+        dns,          // the name has no address
+        not_allowed,  // may_connect refused all its addresses
+        refused,      // nothing listens there, or it cannot be reached
+        tls,          // the handshake failed or the certificate was not accepted
+        timeout,
+        too_large,  // the response is over its limit
+        broken,     // the connection ended early, or what came is not HTTP
+    };
+    Kind kind = Kind::broken;
+    std::string what;  // for people: "could not resolve crm.example: host not found"
+    boost::system::error_code code;
+};
+[[noreturn]] void throw_exception_from_error(const FetchFailure& failure, const boost::source_location&);
 
 // One request on its own connection; certificates are checked against the system's store; redirects are
 // not followed. An empty method is GET, an empty target the URL's. Host, Content-Length and Connection are
@@ -76,5 +101,11 @@ struct RequestLimits {
 // that HTTP does not allow (asio::error::invalid_argument).
 // Runs on the caller's executor, which must be an io_context's.
 Task<Result<Response>> fetch(Url url, Request request, RequestLimits limits = {});
+// The same, with the reason.
+Task<boost::system::result<Response, FetchFailure>> fetch_or_why(Url url, Request request, RequestLimits limits);
+
+// Whether an address belongs to this machine, its network or to nobody: loopback, private, link-local (where clouds keep
+// their metadata), shared, multicast, reserved, and IPv6 forms of these. Scripts must not reach them by accident.
+bool is_internal(const boost::asio::ip::address& address);
 
 }  // namespace parley::net

@@ -27,6 +27,7 @@ struct Happening {
         script_failed,
         logged,
         noted,
+        web,            // a request of a script; name: method and address, text: the body
         summed_up,      // what on_end returned, as JSON
         provider,       // lost, restored
         problem,

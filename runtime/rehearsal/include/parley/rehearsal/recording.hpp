@@ -15,6 +15,7 @@
 #include <parley/script/services.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -51,8 +52,8 @@ class Recordings {
     static Checked<std::unique_ptr<Recordings>> open(Options options);
     ~Recordings();  // writes what is queued
 
-    // What of `call` is known before it begins.
-    std::unique_ptr<CallRecorder> begin(RecordedCall call);
+    // What of `call` is known before it begins. `now`: the call's clock; from any thread.
+    std::unique_ptr<CallRecorder> begin(RecordedCall call, std::function<TimePoint()> now = [] { return Clock::now(); });
 
     struct Disk;
 
@@ -65,10 +66,11 @@ class Recordings {
 struct Recording {
     struct Answer {
         std::size_t request = 0;       // counting the call's requests from 0
-        json::array asked;             // statements: {"sql", "parameters"}
+        json::array asked;             // statements: {"sql", "parameters"}; a request to the web; an operation on a key
         // {"rows", "changes", "last_id"}, {"problem": {...}}, or a list for a transaction; nothing: none came in time
         std::optional<json::value> answer = {};
-        std::size_t after_lines = 0;   // how many of `lines` were before the answer
+        std::chrono::nanoseconds at{0};   // since the call began: when the answer came
+        std::size_t after_lines = 0;      // and how many of `lines` were before it
     };
     struct Line {
         std::size_t number = 0;        // in the file
@@ -93,6 +95,7 @@ std::string recordings_dir(const std::string& database_path);
 
 std::string event_text(const call::Event& event);
 std::string command_text(const call::Command& command);
+json::object web_request_json(const net::Url& url, const net::Request& request);
 json::object profile_json(const call::AgentProfile& profile);
 // Events of the caller's and the model's side; nothing for the script's own, which a replay makes anew.
 // Views point into `audio` and into `text`, so both must live as long as the event.

@@ -8,8 +8,10 @@
 #include <parley/core/json.hpp>
 #include <parley/core/result.hpp>
 #include <parley/engine/scripted_engine.hpp>
+#include <parley/rehearsal/fake_web.hpp>
 #include <parley/store/store.hpp>
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,6 +23,7 @@ struct Expectation {
     enum class Kind {
         tool_called,
         tool_not_called,
+        http_requested,
         heard,
         never_heard,
         unheard,
@@ -91,6 +94,9 @@ struct Scenario {
     std::uint64_t seed = 1;
     std::vector<store::Statement> given;
     std::vector<std::string> given_where;  // of each statement
+    std::vector<WebAnswer> web;
+    std::map<std::string, json::value> keys;      // of the kv module
+    std::map<std::string, std::string> secrets;
     std::vector<Step> steps;
     std::vector<Expectation> expectations;  // when the call is over
 

@@ -42,9 +42,13 @@ struct Budgets {
     int instructions_per_check = 1'000;               // fewer costs more, more gains nothing
     std::chrono::microseconds unyielding_max{5'000};  // inside a sort or gsub function, which cannot pause
     std::chrono::milliseconds on_end_max{5'000};      // wall clock: the call's last word must not hold up a shutdown
-    int queries_max = 20;       // per run
-    int log_lines_max = 50;     // per run
-    int notes_max = 50;         // per run
+    int queries_max = 20;       // per run; so are the next six
+    int web_requests_max = 20;  // retries not counted
+    int key_calls_max = 50;
+    int other_waits_max = 50;   // sleep, parallel, say
+    int log_lines_max = 50;
+    int metric_calls_max = 200;
+    int notes_max = 50;
     std::size_t hooks_queued_max = 32;  // of one call; beyond it a hook is dropped and logged
     std::size_t runs_max = 16;  // tools of one call at the same time
 };

@@ -18,6 +18,8 @@
 #include <parley/script/library.hpp>
 #include <parley/script/services.hpp>
 
+#include <boost/asio/any_io_executor.hpp>
+
 #include <functional>
 #include <memory>
 #include <optional>
@@ -32,10 +34,13 @@ class TestHost {
     virtual ~TestHost() = default;
     // The answer, or a Fault whose `what` becomes an error in the test.
     virtual Checked<json::value> ask(std::string_view what, const json::value& arguments) = 0;
-    virtual const Services& services() = 0;   // whose answers come at once, too
-    virtual WallTime wall_now() = 0;
+    virtual const Services& services() = 0;
+    virtual const config::ScriptSettings& settings() = 0;  // hosts that may be reached, secrets
     virtual std::shared_ptr<const TimeZone> zone() = 0;
-    virtual void sleep(milliseconds span) = 0;
+    virtual Timekeeper& time() = 0;
+    virtual boost::asio::any_io_executor home() = 0;
+    // Lets time go on until something has happened. False: nothing will.
+    virtual bool go_on() = 0;
 };
 
 class ScriptTests {

@@ -65,8 +65,23 @@ using TransactionResult = boost::system::result<std::vector<QueryAnswer>, QueryP
 
 struct Statement {
     std::string sql;            // one statement; parameters as ? or ?1
-    json::array parameters;     // null, bool, number, string
+    json::array parameters;     // null, bool, number, string; or one object of these, for :name in the SQL
 };
+
+// Values under names, with a lifetime: for scripts, shared by all calls. Values are JSON text.
+struct KeyRequest {
+    enum class Verb { get, set, set_if_absent, increment, remove } verb = Verb::get;
+    std::string key;
+    std::string value = {};                // of set and set_if_absent
+    std::int64_t by = 1;                   // of increment: a missing key counts as 0
+    std::chrono::seconds lifetime{3'600};  // increment gives it to a missing key only
+};
+struct KeyAnswer {
+    std::optional<std::string> value = {};  // of get; of set_if_absent where there was one already
+    bool did_change = false;
+    std::int64_t number = 0;                // of increment
+};
+using KeyResult = boost::system::result<KeyAnswer, QueryProblem>;
 
 class Store final : public call::journal::Subscriber {
  public:
@@ -83,6 +98,8 @@ class Store final : public call::journal::Subscriber {
     void query(Statement statement, std::function<void(QueryResult)> done);
     // All statements in one transaction; the first failure rolls all back. query_time_max is for all together.
     void transaction(std::vector<Statement> statements, std::function<void(TransactionResult)> done);
+    // Each is one step: nothing comes between reading and writing. `done` as above.
+    void key(KeyRequest request, std::function<void(KeyResult)> done);
 
     struct Health {
         bool is_well = true;

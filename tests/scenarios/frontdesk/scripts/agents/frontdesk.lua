@@ -9,7 +9,7 @@ return agent {
     return "You are the front desk. The caller is " .. call.vars.patient .. "."
   end,
   vars = { patient = "", verified = false, silences = 0, time_zone = "Europe/Berlin" },
-  tools = { "verify", "find_visit", "cancel_visit", "count_call", "save_letter", "read_code", "broken" },
+  tools = { "verify", "find_visit", "cancel_visit", "count_call", "save_letter", "read_code", "broken", "weather", "send_note" },
   hand_offs = { "reader" },
 
   on_start = function(call)

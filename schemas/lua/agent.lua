@@ -1,0 +1,57 @@
+---@meta
+
+--- How the provider decides that the caller has finished, for this agent; each is the YAML setting of that name unless given.
+---@class agent.TurnTaking
+---@field type? "server_vad"|"semantic_vad"
+---@field threshold? number 0 to 1; higher for noisy lines
+---@field prefix_padding_ms? integer
+---@field silence_ms? integer
+---@field eagerness? "low"|"medium"|"high"|"auto"
+---@field interruptions? boolean false: the caller cannot cut the agent off
+---@field silence_before_prompt_ms? integer
+
+--- What `on_end` is told of the call.
+---@class agent.Summary
+---@field outcome string
+---@field reason string
+---@field duration_s number
+---@field turns integer
+---@field cost_usd number
+
+--- What an agent's file declares. Hooks run one at a time, off the audio path; one that fails is logged, and the call goes on.
+---@class agent.Spec
+---@field api 1 Version of the file format
+---@field prompt string|fun(call: call): string The instructions for the model, at most 64 KB, with {vars}
+---@field name? string For people
+---@field about? string What the agent is for, for people and for agents that hand over
+---@field greeting? string Spoken first, word for word; without it the caller speaks first
+---@field vars? table<string, any> Names and default values, which the YAML settings can replace
+---@field tools? string[] Names of files in `scripts/tools/`
+---@field hand_offs? string[] Names of other agents
+---@field voice? string
+---@field model? string
+---@field language? string
+---@field turn_taking? agent.TurnTaking
+---@field check_vars? fun(vars: table): string|string[]|nil What is wrong with the vars; runs when scripts or settings are loaded
+---@field on_start? fun(call: call) Runs before the greeting, for instance to look the caller up
+---@field on_caller_said? fun(call: call, text: string)
+---@field on_agent_said? fun(call: call, heard: string, unheard: string)
+---@field on_interrupted? fun(call: call, heard: string, unheard: string)
+---@field on_dtmf? fun(call: call, digit: string): boolean? true: handled, the model is not told
+---@field on_silence? fun(call: call, seconds: number) Replaces the runtime's own question
+---@field on_tool_error? fun(call: call, tool: string, problem: Problem)
+---@field on_end? fun(call: call, outcome: string, summary: agent.Summary): table? What it returns is kept with the call
+
+--- Declares an agent: what `scripts/agents/NAME.lua` returns.
+---@param spec agent.Spec
+---@return agent.Spec
+--- ```lua
+--- return agent {
+---   api = 1,
+---   prompt = "You are the receptionist of {clinic}.",
+---   greeting = "Hello, this is {clinic}.",
+---   vars = { clinic = "Smile Dental" },
+---   tools = { "check_slots" },
+--- }
+--- ```
+function agent(spec) end

@@ -1,0 +1,31 @@
+---@meta
+
+--- What a tool's file declares.
+---@class tool.Spec
+---@field api 1 Version of the file format
+---@field about string What the tool does, in one sentence: the model reads it
+---@field run fun(args: table, call: call): any What it returns goes to the model as JSON
+---@field params? table<string, Param>
+---@field timeout? number Seconds from call to result, at most 60; else `scripts.tool_timeout_ms`
+---@field say_if_slow? string|table A phrase spoken if it takes longer than `after_ms`: "One moment." or { "One moment.", after_ms = 1500 }
+---@field confirm? boolean|string The caller must confirm first; text is the question, with {args}
+---@field idempotent? boolean Whether a run that was lost may be repeated
+---@field when? fun(call: call): any Offered to the model only if true
+---@field runs_after_hangup? boolean A run under way when the caller hangs up keeps its full timeout
+
+--- Declares a tool: what `scripts/tools/NAME.lua` returns.
+---@param spec tool.Spec
+---@return tool.Spec
+--- ```lua
+--- return tool {
+---   api = 1,
+---   about = "Find free appointment times on one day.",
+---   params = { date = param.date { "The day the caller wants", required = true } },
+---   run = function(args, call)
+---     local rows, problem = db.query("SELECT time FROM slots WHERE date = ?", args.date)
+---     if not rows then return fail("The calendar did not answer.", problem) end
+---     return { free = map(rows, function(row) return row.time end) }
+---   end,
+--- }
+--- ```
+function tool(spec) end

@@ -1,0 +1,3 @@
+-- Throws and catches without end.
+-- expect: cpu
+while true do pcall(error, "again") end

@@ -1,0 +1,3 @@
+-- Catches that it may not wait any more, and waits on.
+-- expect: cpu
+while true do pcall(sleep, 0) end

@@ -1,0 +1,3 @@
+-- A comparison that never ends.
+-- expect: unyielding
+table.sort({ 3, 2, 1 }, function() while true do end end)

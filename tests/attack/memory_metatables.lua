@@ -1,0 +1,4 @@
+-- Metatables without end.
+-- expect: memory
+local t = {}
+while true do t[#t + 1] = setmetatable({}, {}) end

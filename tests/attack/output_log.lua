@@ -1,0 +1,3 @@
+-- Writes the log without end.
+-- expect: cpu
+while true do log.info("again") end

@@ -1,0 +1,3 @@
+-- Changes the call.
+-- expect: error: cannot be set
+call.from = "+15550100002"

@@ -1,0 +1,3 @@
+-- Turns the garbage collector off.
+-- expect: error: unknown name `collectgarbage`
+collectgarbage("stop")

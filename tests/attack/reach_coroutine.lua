@@ -1,0 +1,3 @@
+-- Makes coroutines.
+-- expect: error: unknown name `coroutine`
+local c = coroutine.wrap(function() end)

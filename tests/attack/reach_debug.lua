@@ -1,0 +1,3 @@
+-- Looks at other functions.
+-- expect: error: unknown name `debug`
+debug.sethook()

@@ -1,0 +1,3 @@
+-- Reads the environment.
+-- expect: error: is nil, not a function
+local key = os.getenv("OPENAI_API_KEY")

@@ -1,0 +1,3 @@
+-- Changes the environment of a function.
+-- expect: error: unknown name `setfenv`
+setfenv(1, {})

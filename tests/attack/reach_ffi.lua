@@ -1,0 +1,3 @@
+-- Calls C.
+-- expect: error: unknown name `ffi`
+local C = ffi.C

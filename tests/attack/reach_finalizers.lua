@@ -1,0 +1,3 @@
+-- Makes an object with a finalizer.
+-- expect: error: unknown name `newproxy`
+local p = newproxy(true)

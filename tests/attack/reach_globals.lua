@@ -1,0 +1,3 @@
+-- Sets a global variable.
+-- expect: error: would be a global variable
+leaked = 1

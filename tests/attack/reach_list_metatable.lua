@@ -1,0 +1,3 @@
+-- Changes what all lists are.
+-- expect: error: protected metatable
+setmetatable(json.list {}, {})

@@ -1,0 +1,3 @@
+-- Makes code out of text.
+-- expect: error: unknown name `loadstring`
+local f = loadstring("return 1")

@@ -1,0 +1,3 @@
+-- Starts a program.
+-- expect: error: is nil, not a function
+os.execute("true")

@@ -1,0 +1,3 @@
+-- Requires a file outside of the folder.
+-- expect: error: expected a name like
+local f = require "lib...agents.tester"

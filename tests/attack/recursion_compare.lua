@@ -1,0 +1,5 @@
+-- Compares itself with itself.
+-- expect: error: tools/attack.lua
+local t = setmetatable({}, {})
+getmetatable(t).__lt = function(a, b) local x = a < b return x end
+local x = t < t

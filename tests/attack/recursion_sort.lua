@@ -1,0 +1,4 @@
+-- Sorts inside a comparison.
+-- expect: error: too deeply
+local function f() table.sort({ 1, 2, 3 }, f) return true end
+f()

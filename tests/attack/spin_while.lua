@@ -1,0 +1,3 @@
+-- A loop that never ends.
+-- expect: cpu
+while true do end

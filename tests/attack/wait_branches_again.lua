@@ -1,0 +1,3 @@
+-- Branches again and again.
+-- expect: error: more than 50 waits in one run
+while true do parallel { function() end } end

@@ -1,0 +1,3 @@
+-- Sleeps longer than the tool may take.
+-- expect: wall
+sleep(60)
