@@ -1,4 +1,4 @@
-// load.hpp: the carrier and the model for N calls, on one thread, as cheap as they can be.
+// load.hpp: the carrier and the model for N calls, on one thread, as cheap as they can be (peer.hpp).
 //
 // Every 20 ms each call sends one frame of caller audio and one of model audio; the frames of different calls
 // are spread over the 20 ms. Each carries its send time in its first bytes.

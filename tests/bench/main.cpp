@@ -73,8 +73,13 @@ class Bench {
         return wait_for_port(plan.target_port);
     }
 
-    // RSS before and after `waves` times `calls` short calls, in MB.
-    std::pair<double, double> churn(int waves, int calls) {
+    // Memory after the first and after the last of `waves` times `calls` short calls.
+    struct Churn {
+        double first_mb = 0, last_mb = 0;
+        int calls = 0;  // of which all had audio both ways, unless there is a
+        std::string fault;
+    };
+    Churn churn(int waves, int calls) {
         Plan plan;
         plan.calls = calls;
         plan.warm_up_s = 0;
@@ -85,13 +90,16 @@ class Bench {
             return start_parley(plan);
         }();
         wait_for_port(plan.target_port);
-        double first = 0;
-        for (int wave = 0; wave < waves; ++wave) {
-            Load(plan).run([] {}, [] {});
-            std::this_thread::sleep_for(std::chrono::milliseconds(500));
-            if (wave == 1) first = process->resident_mb();  // caches are warm after two waves
+        Churn churn;
+        for (int wave = 0; wave < waves && churn.fault.empty(); ++wave) {
+            const auto result = Load(plan).run([] {}, [] {});
+            churn.fault = result.fault;
+            churn.calls += result.calls_up;
+            std::this_thread::sleep_for(std::chrono::milliseconds(500));  // the last of them finish
+            churn.last_mb = process->resident_mb();
+            if (wave == 0) churn.first_mb = churn.last_mb;
         }
-        return {first, process->resident_mb()};
+        return churn;
     }
 
  private:
@@ -128,14 +136,14 @@ void print(Row& row, double relay_cpu) {
     std::fflush(stdout);
 }
 
+json::object to_json(Delays& each) {
+    return {{"p50_us", each.percentile(0.5)}, {"p95_us", each.percentile(0.95)}, {"p99_us", each.percentile(0.99)}, {"count", each.us.size()}};
+}
+
 json::object to_json(Row& row, double relay_cpu) {
-    const auto delays = [](Delays& each) {
-        return json::object{{"p50_us", each.percentile(0.5)}, {"p95_us", each.percentile(0.95)}, {"p99_us", each.percentile(0.99)}, {"count", each.us.size()}};
-    };
     return {{"name", row.name}, {"calls", row.calls}, {"cpu_ms_per_call_second", row.cpu_ms_per_call_s},
             {"ratio_to_relay", relay_cpu > 0 ? row.cpu_ms_per_call_s / relay_cpu : 0}, {"core_share", row.core_share},
-            {"memory_kb_per_call", row.memory_kb_per_call}, {"frames_lost", row.lost}, {"up", delays(row.load.up)}, {"down", delays(row.load.down)},
-            {"barge_in", delays(row.load.barge_in)}, {"tool_round_trip", delays(row.load.tool)}, {"set_up", delays(row.load.set_up)},
+            {"memory_kb_per_call", row.memory_kb_per_call}, {"frames_lost", row.lost}, {"up", to_json(row.load.up)}, {"down", to_json(row.load.down)},
             {"load_core_share", row.load.cpu_share}, {"fault", row.load.fault}};
 }
 
@@ -188,19 +196,22 @@ int measure_everything(const fs::path& tree, const std::string& json_file, std::
     }
     report["rows"] = rows;
     if (reactions) {
-        const auto line = [](const char* name, Delays& delays) {
+        json::object lines{{"calls", reactions->calls}};
+        const auto line = [&](const char* key, const char* name, Delays& delays) {
             fmt::print("{:<44} {:>7.2f} {:>7.2f} {:>7.2f}   ({} times)\n", name, delays.percentile(0.5) / 1000, delays.percentile(0.95) / 1000, delays.percentile(0.99) / 1000, delays.us.size());
+            lines[key] = to_json(delays);
         };
-        fmt::print("\n{:<44} {:>7} {:>7} {:>7}\n", "ms, at 100 calls", "p50", "p95", "p99");
-        line("speech_started -> clear on the wire", reactions->load.barge_in);
-        line("tool call -> its output (SQLite, check_slots)", reactions->load.tool);
-        line("stream started -> greeting on the wire", reactions->load.set_up);
+        fmt::print("\n{:<44} {:>7} {:>7} {:>7}\n", fmt::format("ms, at {} calls", reactions->calls), "p50", "p95", "p99");
+        line("speech_started_to_clear", "speech_started -> clear on the wire", reactions->load.barge_in);
+        line("tool_round_trip", "tool call -> its output (SQLite, check_slots)", reactions->load.tool);
+        line("stream_start_to_greeting", "stream started -> greeting on the wire", reactions->load.set_up);
+        report["reactions"] = lines;
     }
     std::fflush(stdout);
-    const auto [before, after] = bench.churn(22, 50);
-    report["resident_mb_after_100_calls"] = before;
-    report["resident_mb_after_1100_calls"] = after;
-    fmt::print("\nMemory after 100 calls had come and gone: {:.1f} MB, after 1,100: {:.1f} MB\n", before, after);
+    const auto churn = bench.churn(11, 100);
+    report["churn"] = {{"resident_mb_after_100_calls", churn.first_mb}, {"resident_mb_at_the_end", churn.last_mb}, {"calls", churn.calls}, {"fault", churn.fault}};
+    fmt::print("\nMemory after 100 calls had come and gone: {:.1f} MB, after {}: {:.1f} MB{}\n", churn.first_mb, churn.calls, churn.last_mb,
+               churn.fault.empty() ? "" : "  ! " + churn.fault);
 
     report["recipes"] = measure_recipes();
     if (!json_file.empty()) std::ofstream(json_file) << json::serialize(report) << "\n";
@@ -216,12 +227,12 @@ int main(int argc, char** argv) {
     std::string tree = ".";
     std::vector<int> sizes{50, 100, 200};
     int seconds = 8;
-    int most = 0;
+    int most = 900;
     cli.add_option("--json", json_file, "also write the results here")->capture_default_str();
     cli.add_option("--tree", tree, "where config/ and scripts/ are")->capture_default_str();
     cli.add_option("--calls", sizes, "numbers of calls at once")->capture_default_str();
     cli.add_option("--seconds", seconds, "of each measurement")->capture_default_str();
-    cli.add_option("--most", most, "also try this many calls on one core");
+    cli.add_option("--most", most, "also try this many calls on one core; 0: do not")->capture_default_str();
     auto* relay = cli.add_subcommand("relay", "be the bare relay");
     std::vector<std::uint16_t> ports;
     relay->add_option("PORTS", ports, "own port, upstream port")->expected(2);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -46,6 +47,7 @@ Process::Process(std::vector<std::string> command, std::vector<std::string> envi
     pid_ = fork();
     if (pid_ == 0) {
         pin(0, core);
+        prctl(PR_SET_PDEATHSIG, SIGKILL);  // nothing keeps running when the bench is interrupted
         dup2(log, STDOUT_FILENO);
         dup2(log, STDERR_FILENO);
         execve(arguments[0], arguments.data(), variables.data());

@@ -22,6 +22,16 @@ int run(int argc, char** argv) {
     SettingsChoice choice;
     cli.add_option("-c,--config", choice.file, "settings file (default: config/parley.yaml)")->type_name("FILE");
     cli.add_option("--overlay", choice.overlays, "settings merged on top of it; may be repeated")->type_name("FILE");
+    const auto set = [&choice](const std::vector<std::string>& pairs) {
+        for (const auto& pair : pairs) {
+            const auto equals = pair.find('=');
+            if (equals == std::string::npos) throw CLI::ValidationError("--set", "expected SETTING=VALUE, such as calls.filler_after_ms=3000");
+            choice.flags[pair.substr(0, equals)] = pair.substr(equals + 1);
+        }
+    };
+    cli.add_option_function<std::vector<std::string>>("--set", set, "one setting, named as `parley config` names it; may be repeated")
+        ->type_name("SETTING=VALUE")
+        ->allow_extra_args(false);
     const auto flag = [&](CLI::App* command, const std::string& name, const std::string& path, const std::string& help) {
         command->add_option_function<std::string>(name, [&choice, path](const std::string& value) { choice.flags[path] = value; }, help);
     };

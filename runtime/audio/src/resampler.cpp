@@ -21,8 +21,9 @@ unsigned long preset(Recipe::Quality quality) {
     return SOXR_HQ;
 }
 
-// Slack beyond the exact ratio: libsoxr hands out whole transform blocks.
-constexpr std::size_t output_slack = 4'096;
+// Slack beyond the exact ratio: libsoxr hands out whole transform blocks. With the recipe for calls that is enough for
+// all it has; others are asked again. Much more would cost more to clear, frame by frame, than the resampling itself.
+constexpr std::size_t output_slack = 512;
 
 }  // namespace
 
@@ -89,7 +90,8 @@ Resampler::Resampler(Resampler&&) noexcept = default;
 Resampler& Resampler::operator=(Resampler&&) noexcept = default;
 
 void Resampler::process(std::span<const std::int16_t> in, std::vector<std::int16_t>& out) {
-    while (!in.empty()) {
+    bool is_full = false;
+    while (!in.empty() || is_full) {
         const std::size_t start = out.size();
         out.resize(start + soxr_->room_for(in.size()));
         std::size_t used = 0;
@@ -98,7 +100,8 @@ void Resampler::process(std::span<const std::int16_t> in, std::vector<std::int16
                                                 out.size() - start, &made);
         out.resize(start + made);
         ensure(error == nullptr, "libsoxr failed to process");
-        ensure(used > 0 || made > 0, "libsoxr took no input and gave no output");
+        ensure(used > 0 || made > 0 || is_full, "libsoxr took no input and gave no output");
+        is_full = made == soxr_->room_for(in.size());
         in = in.subspan(used);
     }
 }
