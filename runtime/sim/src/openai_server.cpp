@@ -255,7 +255,8 @@ Task<> OpenAiServer::Impl::serve(std::shared_ptr<Connection> connection, std::st
     });
     watch(connection->number, "connected");
     carry_out(connection);
-    std::function<void(net::Message)> hear = [this, connection](net::Message message) {
+    // Refers to this frame, which outlives run(): owning the connection, which owns the socket, would make a ring.
+    std::function<void(net::Message)> hear = [this, &connection](net::Message message) {
         if (message.is_text) {
             connection->session->receive(message.data, Clock::now());
         } else {

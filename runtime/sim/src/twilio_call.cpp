@@ -426,7 +426,8 @@ Task<> TwilioCall::stream(TwimlVerb verb) {
 
 Task<> TwilioCall::read_stream() {
     const auto self = shared_from_this();
-    std::function<void(net::Message)> hear = [self](net::Message message) { self->on_message(message); };
+    // Not `self`: it owns the socket, which keeps this.
+    std::function<void(net::Message)> hear = [this](net::Message message) { on_message(message); };
     const auto reason = co_await socket_->run(std::move(hear));
     if (!is_over_) {
         is_over_ = true;

@@ -203,6 +203,9 @@ TEST_F(HttpServer, ListensOnIpv6) {
 }
 
 TEST_F(HttpServer, WaitsWithoutSpinningWhenDescriptorsRunOut) {
+#ifdef __SANITIZE_ADDRESS__
+    GTEST_SKIP() << "UBSan, which runs along, looks at objects through a pipe: without descriptors it takes every one for broken";
+#endif
     RawPeer waiting(::socket(AF_INET, SOCK_STREAM, 0));
     rlimit limit{};
     getrlimit(RLIMIT_NOFILE, &limit);
