@@ -47,7 +47,7 @@ struct WriteTurn {
     std::function<void()> frames_wait;
 };
 
-// Ends the turn before the handler runs, and lets the next one write after it.
+// Ends the turn when the write has ended. A control frame that waits goes next, before the handler can begin a write.
 template <class Handler>
 struct InTurn {
     std::shared_ptr<WriteTurn> turn;
@@ -57,8 +57,8 @@ struct InTurn {
         const auto beast_waits = std::move(turn->beast_waits);
         const auto frames_wait = std::move(turn->frames_wait);
         turn.reset();
-        std::move(handler)(error, bytes);
         if (beast_waits) beast_waits->start();
+        std::move(handler)(error, bytes);
         if (frames_wait) frames_wait();
     }
 };
