@@ -1,10 +1,11 @@
 // send_round.hpp: what the sockets of one io thread have to send goes out at the end of the round.
 //
-// Problem: an io thread wakes up for several ready sockets at once, twenty at a hundred calls. Writing to one after
-// each message wakes up its reader each time, and the kernel's wake-ups cost more than everything we do.
-// Idea: sockets with something to send put themselves on a list; one posted handler, which runs when the messages
-// that are ready have been handled, writes for all of them. A mark then also travels with its audio.
-// Cost: what was ready first waits for the others, some ten microseconds each.
+// Problem: an io thread wakes up for several ready sockets at once, twenty at a hundred calls.
+// Writing to one after each message wakes up its reader each time, and the kernel's wake-ups cost
+// more than everything we do. Idea: sockets with something to send put themselves on a list; one
+// posted handler, which runs when the messages that are ready have been handled, writes for all of
+// them. A mark then also travels with its audio. Cost: what was ready first waits for the others,
+// some ten microseconds each.
 //
 // Owner:  its io_context (asio::use_service). Thread: that of the context, which has only one.
 // End:    with the io_context; what is listed then is dropped.
@@ -34,7 +35,8 @@ class SendRound final : public asio::execution_context::service {
     using key_type = SendRound;
     static inline asio::execution_context::id id;
 
-    explicit SendRound(asio::io_context& context) : service(context), home_(context.get_executor()) {}
+    explicit SendRound(asio::io_context& context)
+        : service(context), home_(context.get_executor()) {}
 
     // Once per round and sender: the caller remembers that it is listed.
     void add(std::shared_ptr<Sender> sender) {

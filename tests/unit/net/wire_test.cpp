@@ -1,7 +1,7 @@
 #include "../../../runtime/net/src/wire.hpp"
 
-#include <boost/asio/read.hpp>
 #include <gtest/gtest.h>
+#include <boost/asio/read.hpp>
 
 #include <array>
 #include <optional>
@@ -46,11 +46,14 @@ TEST_F(WireWithTwoWriters, WritesAControlFrameBetweenTwoWritesOfFrames) {
         EXPECT_FALSE(error);
         // Begun by Beast meanwhile, so that this has to wait.
         ASSERT_TRUE(wire_->is_being_written());
-        wire_->after_this_write([&] { wire_->async_write_all(second, [&](const error_code&, std::size_t) { close(); }); });
+        wire_->after_this_write([&] {
+            wire_->async_write_all(second, [&](const error_code&, std::size_t) { close(); });
+        });
     });
     std::array<asio::const_buffer, 1> control{asio::buffer("control", 7)};
     std::size_t written = 0;
-    wire_->async_write_some(control, [&](const error_code&, std::size_t bytes) { written = bytes; });
+    wire_->async_write_some(control,
+                            [&](const error_code&, std::size_t bytes) { written = bytes; });
     EXPECT_TRUE(read_all() == first + "control" + second);
     EXPECT_EQ(written, 7u);
 }
@@ -63,15 +66,18 @@ TEST_F(WireWithTwoWriters, WritesALargeControlFrameWhole) {
         EXPECT_EQ(bytes, head.size());
     });
     ASSERT_TRUE(wire_->is_being_written());
-    wire_->after_this_write([&] { wire_->async_write_all(frames, [&](const error_code&, std::size_t) { close(); }); });
+    wire_->after_this_write(
+        [&] { wire_->async_write_all(frames, [&](const error_code&, std::size_t) { close(); }); });
     EXPECT_TRUE(read_all() == head + frames);
 }
 
 TEST_F(WireWithTwoWriters, TellsBothWhenTheConnectionBreaks) {
     const std::string frames(1'000'000, 'f');
     error_code of_frames, of_control;
-    wire_->async_write_all(frames, [&](const error_code& error, std::size_t) { of_frames = error; });
-    wire_->async_write_some(asio::buffer("control", 7), [&](const error_code& error, std::size_t) { of_control = error; });
+    wire_->async_write_all(frames,
+                           [&](const error_code& error, std::size_t) { of_frames = error; });
+    wire_->async_write_some(asio::buffer("control", 7),
+                            [&](const error_code& error, std::size_t) { of_control = error; });
     close();
     io_.run();
     EXPECT_TRUE(of_frames);
