@@ -76,7 +76,7 @@ class Bench {
     // Memory after the first and after the last of `waves` times `calls` short calls.
     struct Churn {
         double first_mb = 0, last_mb = 0;
-        int calls = 0;  // of which all had audio both ways, unless there is a
+        int calls = 0;  // that had audio both ways
         std::string fault;
     };
     Churn churn(int waves, int calls) {

@@ -140,7 +140,8 @@ std::size_t Peer::take_all(char* data, std::size_t size) {
     std::size_t at = 0;
     while (at < size) {
         const int before = socket_;
-        const auto taken = mode_ == Mode::http ? take_http({data + at, size - at}) : take_frame(data + at, size - at);
+        const auto taken = mode_ == Mode::http ? take_http({data + at, size - at})
+                                               : take_frame(data + at, size - at);
         if (socket_ < 0 || socket_ != before) return size;  // closed, or already another connection
         if (taken == 0) break;
         at += taken;
@@ -178,7 +179,8 @@ std::size_t Peer::take_frame(char* data, std::size_t size) {
     switch (byte(0) & 0x0F) {
         case close_opcode: lost(); break;
         case ping_opcode: {
-            std::string pong{static_cast<char>(pong_frame), static_cast<char>((side_ == Side::client ? 0x80 : 0) | length)};
+            std::string pong{static_cast<char>(pong_frame),
+                             static_cast<char>((side_ == Side::client ? 0x80 : 0) | length)};
             if (side_ == Side::client) pong.append(4, '\0');
             write(pong.append(payload));
             break;
@@ -189,14 +191,18 @@ std::size_t Peer::take_frame(char* data, std::size_t size) {
 }
 
 void Peer::watch(bool wants_to_write) {
-    epoll_event event{.events = wants_to_write ? EPOLLIN | EPOLLOUT : EPOLLIN, .data = {.ptr = this}};
+    epoll_event event{.events = wants_to_write ? EPOLLIN | EPOLLOUT : EPOLLIN,
+                      .data = {.ptr = this}};
     epoll_ctl(poll_, EPOLL_CTL_MOD, socket_, &event);
 }
 
 std::string_view header(std::string_view head, std::string_view key) {
-    for (std::size_t at = head.find("\r\n"); at != head.npos && at + 2 < head.size(); at = head.find("\r\n", at + 2)) {
+    for (std::size_t at = head.find("\r\n"); at != head.npos && at + 2 < head.size();
+         at = head.find("\r\n", at + 2)) {
         auto line = head.substr(at + 2, head.find("\r\n", at + 2) - at - 2);
-        if (line.size() <= key.size() || line[key.size()] != ':' || strncasecmp(line.data(), key.data(), key.size()) != 0) continue;
+        if (line.size() <= key.size() || line[key.size()] != ':' ||
+            strncasecmp(line.data(), key.data(), key.size()) != 0)
+            continue;
         line.remove_prefix(key.size() + 1);
         line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
         return line;
@@ -205,7 +211,8 @@ std::string_view header(std::string_view head, std::string_view key) {
 }
 
 std::string accept_key(std::string_view key) {
-    const std::string text = std::string(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";  // RFC 6455, 4.2.2
+    const std::string text =
+        std::string(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";  // RFC 6455, 4.2.2
     std::array<std::uint8_t, SHA_DIGEST_LENGTH> digest;
     SHA1(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
     return base64::encode(digest);

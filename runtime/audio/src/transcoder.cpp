@@ -40,7 +40,11 @@ void Pcm24kToMulaw::convert(std::span<const std::uint8_t> pcm_le, std::vector<st
         odd_byte_.reset();
         pcm_le = pcm_le.subspan(1);
     }
-    for (std::size_t i = 0; i + 1 < pcm_le.size(); i += 2) samples_in_.push_back(from_le(pcm_le[i], pcm_le[i + 1]));
+    const std::size_t start = samples_in_.size();
+    samples_in_.resize(start + pcm_le.size() / 2);
+    // Into a place of known size, so that the loop becomes a plain copy.
+    std::int16_t* to = samples_in_.data() + start;
+    for (std::size_t i = 0; i + 1 < pcm_le.size(); i += 2) *to++ = from_le(pcm_le[i], pcm_le[i + 1]);
     if (pcm_le.size() % 2 == 1) odd_byte_ = pcm_le.back();
     samples_out_.clear();
     resampler_.process(samples_in_, samples_out_);

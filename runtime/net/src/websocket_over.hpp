@@ -4,8 +4,8 @@
 // timer is touched per message. run() only waits for the end.
 //
 // Beast reads, shakes hands and sends control frames. Frames of text are built here (frame_queue.hpp) and written
-// past it, mostly in one system call at the end of the io thread's round (send_round.hpp): its composed write costs
-// more than all the rest of a message's way. Wire keeps the two writers apart.
+// past it, in one system call at the end of the io thread's round (send_round.hpp): that saves Beast's composed
+// write, a handler of its own and most wake-ups of the reader. Wire keeps the two writers apart.
 //
 // Beast allows a read, a ping and a close at the same time, but in 1.81 a close that finds the
 // read failing on a bad frame can wait for it, and it for the close, for ever. So a close is started only

@@ -35,6 +35,26 @@ TEST(Base64, RefusesWhatIsNotStrict) {
     }
 }
 
+TEST(Base64, KnowsItsAlphabetAtEveryPlace) {
+    const std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (std::size_t at = 0; at < 28; ++at) {
+        for (int c = 0; c < 256; ++c) {
+            std::string text(28, 'A');
+            text[at] = static_cast<char>(c);
+            const auto value = alphabet.find(text[at]);
+            std::vector<std::uint8_t> bytes;
+            const bool is_padding = c == '=' && at == text.size() - 1;
+            ASSERT_EQ(base64::decode(text, bytes), value != alphabet.npos || is_padding) << c << " at " << at;
+            if (value == alphabet.npos) continue;
+            EXPECT_EQ(base64::encode(bytes), text);
+            std::vector<std::uint8_t> expected(21, 0);
+            const std::uint32_t bits = static_cast<std::uint32_t>(value) << (18 - at % 4 * 6);
+            for (std::size_t i = 0; i < 3; ++i) expected[at / 4 * 3 + i] = static_cast<std::uint8_t>(bits >> (16 - 8 * i));
+            EXPECT_EQ(bytes, expected);
+        }
+    }
+}
+
 TEST(Base64, AppendsBehindWhatIsThere) {
     std::string out = "{\"audio\":\"";
     const std::uint8_t bytes[] = {1, 2, 3};

@@ -3,6 +3,9 @@
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <vector>
+
 namespace parley {
 namespace {
 
@@ -17,6 +20,45 @@ TEST(Alarm, RingsOnceForTheLastDeadlineArmed) {
     alarm->arm(time.now() + 1ms);
     io.run();
     EXPECT_EQ(rings, 1);
+}
+
+TEST(Alarm, DoesNotRingBeforeADeadlineThatWasMovedOn) {
+    boost::asio::io_context io;
+    IoTimekeeper time(io.get_executor());
+    std::vector<TimePoint> rings;
+    auto alarm = time.make_alarm([&] { rings.push_back(time.now()); });
+    const auto deadline = time.now() + 20ms;
+    alarm->arm(deadline - 15ms);
+    alarm->arm(deadline - 10ms);
+    alarm->arm(deadline);
+    io.run();
+    ASSERT_EQ(rings.size(), 1u);
+    EXPECT_GE(rings.front(), deadline);
+}
+
+TEST(Alarm, RingsAgainWhenArmedByItsOwnRing) {
+    boost::asio::io_context io;
+    IoTimekeeper time(io.get_executor());
+    int rings = 0;
+    std::unique_ptr<Alarm> alarm;
+    alarm = time.make_alarm([&] {
+        if (++rings < 3) alarm->arm(time.now() + 1ms);
+    });
+    alarm->arm(time.now() + 1ms);
+    io.run();
+    EXPECT_EQ(rings, 3);
+}
+
+TEST(Alarm, DoesNotRingOnceCancelledHoweverOftenItWasArmed) {
+    boost::asio::io_context io;
+    IoTimekeeper time(io.get_executor());
+    int rings = 0;
+    auto alarm = time.make_alarm([&] { ++rings; });
+    alarm->arm(time.now() + 1ms);
+    alarm->arm(time.now() + 2ms);
+    alarm->cancel();
+    io.run();  // returns: nothing is waited for
+    EXPECT_EQ(rings, 0);
 }
 
 TEST(Alarm, DoesNotRingForADeadlineThatPassedButWasReplaced) {

@@ -30,7 +30,8 @@ Read read_frame(std::string& wire) {
     }
     read.text = wire.substr(at, size);
     EXPECT_EQ(read.text.size(), size);
-    for (std::size_t i = 0; i < read.text.size() && !read.key.empty(); ++i) read.text[i] = static_cast<char>(read.text[i] ^ read.key[i % 4]);
+    for (std::size_t i = 0; i < read.text.size() && !read.key.empty(); ++i)
+        read.text[i] = static_cast<char>(read.text[i] ^ read.key[i % 4]);
     wire.erase(0, at + size);
     return read;
 }
@@ -49,8 +50,10 @@ class FrameQueueOfEverySize : public testing::TestWithParam<bool> {};
 TEST_P(FrameQueueOfEverySize, WritesFramesAsTheStandardSays) {
     FrameQueue queue;
     if (GetParam()) queue.mask_from(1);
-    const std::vector<std::size_t> sizes{0, 1, 7, 8, 9, 125, 126, 127, 1000, 65'535, 65'536, 200'001};
-    for (const std::size_t size : sizes) queue.push(std::string(size, static_cast<char>('a' + size % 26)));
+    const std::vector<std::size_t> sizes{0,   1,   7,    8,      9,      125,
+                                         126, 127, 1000, 65'535, 65'536, 200'001};
+    for (const std::size_t size : sizes)
+        queue.push(std::string(size, static_cast<char>('a' + size % 26)));
     std::string wire = written_out(queue);
     for (const std::size_t size : sizes) {
         const Read read = read_frame(wire);

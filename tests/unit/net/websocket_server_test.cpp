@@ -343,6 +343,54 @@ TEST_F(ServerSocket, TellsASlowPeerThatWakesUpWhy) {
     expect_end(How::slow_peer, 1008);
 }
 
+TEST_F(ServerSocket, AnswersThePingsOfASlowPeerBetweenItsFrames) {
+    auto peer = RawPeer(::socket(AF_INET, SOCK_STREAM, 0));
+    peer.shrink_receive_buffer();
+    peer.connect_to(server_->port());
+    peer.upgrade();
+    const auto socket = sockets_.take();
+    int texts = 0;
+    const auto text = [](int number) { return std::string(100'000, static_cast<char>('a' + number % 26)); };
+    at_home([&] {
+        while (socket.lock()->queued_bytes() < 300'000) ASSERT_TRUE(socket.lock()->send(text(texts++)));  // more than the kernel takes
+    });
+    // Two: the second comes while frames wait behind the first one's answer.
+    peer.send_frame(ping_frame, "p1");
+    peer.send_frame(ping_frame, "p2");
+    peer.send_frame(text_frame, "echo end");
+    int whole = 0;
+    std::string pongs;
+    for (Frame frame = peer.read_frame(); frame.payload != "echo end"; frame = peer.read_frame()) {
+        if (frame.opcode == 10) {
+            pongs += frame.payload;
+        } else {
+            ASSERT_EQ(frame.opcode, 1);
+            EXPECT_TRUE(frame.payload == text(whole++));
+        }
+    }
+    EXPECT_EQ(whole, texts);
+    EXPECT_EQ(pongs, "p1p2");
+}
+
+TEST_F(ServerSocket, SendsNothingAfterItsAnswerToThePeersClose) {
+    auto peer = RawPeer(::socket(AF_INET, SOCK_STREAM, 0));
+    peer.shrink_receive_buffer();
+    peer.connect_to(server_->port());
+    peer.upgrade();
+    const auto socket = sockets_.take();
+    at_home([&] {
+        const std::string text(100'000, 'x');
+        while (socket.lock()->queued_bytes() < 300'000) ASSERT_TRUE(socket.lock()->send(text));
+    });
+    peer.send_frame(close_frame, "\x03\xE8");
+    Frame frame;
+    do frame = peer.read_frame();
+    while (frame.opcode == 1 && frame.payload.size() == 100'000);
+    EXPECT_EQ(frame.close_code(), 1000);
+    EXPECT_EQ(peer.read_frame().opcode, -1);
+    expect_end(How::closed_by_peer, 1000);
+}
+
 TEST_F(ServerSocket, ClosesWhenItsOwnerThrows) {
     auto peer = open();
     peer.send_frame(text_frame, "throw");
