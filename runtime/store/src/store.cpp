@@ -1,5 +1,6 @@
 #include <parley/store/store.hpp>
 
+#include "migrations.hpp"
 #include "opening.hpp"
 #include "retry.hpp"
 #include "script_sql.hpp"
@@ -63,6 +64,7 @@ struct Store::Impl {
     std::deque<Job> jobs;
     bool is_closing = false;
     Health health;
+    AppliedMigrations migrations;
 
     std::once_flag closed;
     std::thread thread;
@@ -253,6 +255,7 @@ Store::~Store() { close(); }
 Checked<std::unique_ptr<Store>> Store::open(Options options) {
     auto impl = std::make_unique<Impl>(std::move(options));
     if (auto opened = open_database(impl->options, impl->opened); !opened) return opened.error();
+    impl->migrations = impl->opened.migrations;
     auto* running = impl.get();
     impl->thread = std::thread([running] { running->run(); });
     return std::unique_ptr<Store>(new Store(std::move(impl)));
@@ -305,6 +308,26 @@ void Store::query(Statement statement, std::function<void(QueryResult)> done) {
 void Store::transaction(std::vector<Statement> statements, std::function<void(TransactionResult)> done) {
     auto refused = impl_->post([statements = std::move(statements), done](ScriptSql& scripts) { done(scripts.transaction(statements)); });
     if (refused) done(std::move(*refused));
+}
+
+AppliedMigrations Store::migrations() const {
+    const std::lock_guard lock(impl_->mutex);
+    return impl_->migrations;
+}
+
+void Store::migrate(MigrationTexts texts, std::function<void(Checked<void>)> done) {
+    auto refused = impl_->post([impl = impl_.get(), texts = std::move(texts), done](ScriptSql&) {
+        auto& opened = impl->opened;
+        opened.database.set_busy_timeout(impl->options.busy_timeout);
+        auto applied = apply_migrations(opened.database, opened.gate, texts, impl->options.migrations_dir);
+        if (!applied) return done(applied.error());
+        {
+            const std::lock_guard lock(impl->mutex);
+            impl->migrations = std::move(*applied);
+        }
+        done({});
+    });
+    if (refused) done(Fault{impl_->options.migrations_dir, "the migrations cannot be applied: " + refused->message, "try again"});
 }
 
 Store::Health Store::health() const {
