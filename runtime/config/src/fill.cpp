@@ -159,6 +159,7 @@ Settings fill(const Document& document) {
     server.to("io_threads", settings.server.io_threads);
     server.to("calls_max", settings.server.calls_max);
     server.to("drain_limit_seconds", settings.server.drain_limit);
+    server.to("admin_token", settings.server.admin_token);
 
     const auto twilio = root.in("twilio");
     twilio.to("account_sid", settings.twilio.account_sid);
@@ -199,6 +200,7 @@ Settings fill(const Document& document) {
     scripts.to("cpu_max_ms", settings.scripts.cpu_max);
     scripts.to("tool_timeout_ms", settings.scripts.tool_timeout);
     scripts.to("output_bytes_max", settings.scripts.output_bytes_max);
+    scripts.to("watch", settings.scripts.watch);
 
     root.in("store").to("path", settings.store.path);
     root.in("log").to("level", settings.log.level);

@@ -71,6 +71,8 @@ void stop() {
     spdlog::shutdown();
 }
 
+void set_threshold(Level threshold) { logger()->set_level(to_spdlog(threshold)); }
+
 bool enabled(Level level) { return logger()->should_log(to_spdlog(level)); }
 
 void write(Level level, std::string_view event, Fields fields) {

@@ -30,6 +30,7 @@ void start(Level threshold);
 // Flushes what is queued and joins the thread.
 void stop();
 bool enabled(Level level);
+void set_threshold(Level threshold);  // from any thread
 void write(Level level, std::string_view event, Fields fields);
 
 inline void debug(std::string_view event, Fields fields = {}) {
