@@ -280,9 +280,19 @@ std::vector<Fault> Bundle::check(const config::AgentSettings& settings) const {
 
 // ---- Library ----------------------------------------------------------------------------------
 
+Library::Sources Library::read(const std::string& dir, std::vector<Fault>& faults) { return read_folder(dir, faults); }
+
 Library::Loaded<std::shared_ptr<const Bundle>> Library::build(const std::string& dir, const Agents& agents) {
     std::vector<Fault> faults;
     const auto sources = read_folder(dir, faults);
+    auto built = build_from(sources, agents);
+    if (faults.empty()) return built;
+    if (built.has_error()) faults.insert(faults.end(), built.error().begin(), built.error().end());
+    return faults;
+}
+
+Library::Loaded<std::shared_ptr<const Bundle>> Library::build_from(const Sources& sources, const Agents& agents) {
+    std::vector<Fault> faults;
     auto content = std::make_unique<Bundle::Content>();
     content->version = version_of(sources);
 

@@ -53,6 +53,10 @@ class Library {
     // `agents`: the configured ones; a folder that does not suit them is not good either.
     static Loaded<std::unique_ptr<Library>> load(std::string dir, Agents agents = {});
     static Loaded<std::shared_ptr<const Bundle>> build(const std::string& dir, const Agents& agents = {});
+    // The same in two steps, for who must know that what was read is what was built.
+    using Sources = std::map<std::string, std::string>;  // "tools/check_slots.lua" -> its text
+    static Sources read(const std::string& dir, std::vector<Fault>& faults);
+    static Loaded<std::shared_ptr<const Bundle>> build_from(const Sources& sources, const Agents& agents = {});
 
     std::shared_ptr<const Bundle> current() const;
     // Builds the folder anew and publishes it for new calls when it is good; otherwise the old one stays.
