@@ -81,15 +81,15 @@ int serve(config::Settings settings) {
         if (agent == settings.agents.end()) return Fault{"agents", fmt::format("there is no agent \"{}\"", info.agent)};
         call::Session::Parts parts;
         parts.time = std::make_unique<IoTimekeeper>(homes[home]);
-        parts.make_agent = [&, home, chosen = agent->second](call::EventSink& sink, const call::CallInfo& call) {
+        parts.make_agent = [&, home, chosen = agent->second](call::EventSink& sink, const call::CallInfo& call, Timekeeper& time) {
             return script::make_agent({.bundle = (*library)->current(),
                                        .settings = chosen,
                                        .limits = settings.scripts,
                                        .info = call,
                                        .events = &sink,
                                        .home = homes[home],
-                                       .wall_now = {},
-                                       .database = database.get()});
+                                       .time = &time,
+                                       .services = {.database = database.get()}});
         };
         parts.make_engine = [&, home](call::EventSink& sink, const call::CallInfo& call) {
             return engine::make_openai_realtime(homes[home], model, sink, call.call_sid);

@@ -51,7 +51,7 @@ void Session::start() {
         armed_for_ = TimePoint::max();
         on(AlarmRang{});
     });
-    agent_ = parts_.make_agent(*this, info_);
+    agent_ = parts_.make_agent(*this, info_, *parts_.time);
     engine_ = parts_.make_engine(*this, info_);
     agent_->prepare([self = weak_from_this()](Checked<AgentProfile> prepared) {
         const auto session = self.lock();

@@ -13,6 +13,7 @@ class IoAlarm final : public Alarm {
     IoAlarm(const IoAlarm&) = delete;
     IoAlarm& operator=(const IoAlarm&) = delete;
     ~IoAlarm() override {
+        state_->is_gone = true;
         state_->ring = nullptr;
         state_->timer.cancel();
     }
@@ -21,7 +22,11 @@ class IoAlarm final : public Alarm {
         const auto turn = ++state_->turn;  // an expiry already queued must not ring for a replaced deadline
         state_->timer.expires_at(deadline);
         state_->timer.async_wait([state = state_, turn](const boost::system::error_code& error) {
-            if (!error && state->ring && turn == state->turn) state->ring();
+            if (error || state->is_gone || turn != state->turn) return;
+            // Out of the state while it runs: it may destroy the alarm, and with it what it has captured.
+            auto ring = std::move(state->ring);
+            ring();
+            if (!state->is_gone) state->ring = std::move(ring);
         });
     }
     void cancel() override {
@@ -34,6 +39,7 @@ class IoAlarm final : public Alarm {
         boost::asio::steady_timer timer;
         std::function<void()> ring;
         std::uint64_t turn = 0;
+        bool is_gone = false;
     };
     std::shared_ptr<State> state_;  // outlives the alarm while an expiry is queued
 };

@@ -6,7 +6,6 @@
 #include <parley/core/text.hpp>
 
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 namespace parley::script {
 namespace {
@@ -38,7 +37,6 @@ std::string joined(const std::vector<std::string>& parts, const char* separator)
 class Core : public std::enable_shared_from_this<Core> {
  public:
     explicit Core(AgentParts parts) : parts_(std::move(parts)) {
-        if (!parts_.wall_now) parts_.wall_now = [] { return std::chrono::system_clock::now(); };
         entry_ = parts_.bundle->content().agent_for(parts_.settings);
         if (entry_ != nullptr) vars_ = merged_vars(*entry_, parts_.settings);
     }
@@ -51,12 +49,12 @@ class Core : public std::enable_shared_from_this<Core> {
  private:
     // One handler in progress.
     struct Job {
-        Job(std::uint64_t job_id, std::shared_ptr<Vm> its_vm, asio::any_io_executor home)
-            : id(job_id), vm(std::move(its_vm)), deadline(std::move(home)) {}
+        Job(std::uint64_t job_id, std::shared_ptr<Vm> its_vm) : id(job_id), vm(std::move(its_vm)) {}
         std::uint64_t id;
         std::shared_ptr<Vm> vm;
         Run run;
-        asio::steady_timer deadline;
+        std::unique_ptr<Alarm> deadline;
+        std::unique_ptr<Alarm> nap;
         std::uint64_t waits = 0;  // an answer to an earlier wait is stale
         std::function<void(Job&, Vm::Step, std::string problem)> done;
     };
@@ -74,8 +72,7 @@ class Core : public std::enable_shared_from_this<Core> {
                std::function<void(Job&, Vm::Step, std::string)> done);
     void drive(std::uint64_t id);
     void carry_out(Job& job);
-    template <class Result>
-    std::function<void(Result)> answer_to(Job& job);
+    std::function<void(Answer)> answer_to(Job& job);
     void finish(std::uint64_t id, Vm::Step step, std::string problem);
     void keep_what_it_left(Job& job, Vm::Step step);
     void log_failure(const Job& job, Vm::Step step, const std::string& problem) const;
@@ -104,7 +101,7 @@ bool Core::make_vm() {
     world.from = parts_.info.from;
     world.to = parts_.info.to;
     world.vars = vars_;
-    world.wall_now = parts_.wall_now;
+    world.wall_now = [time = parts_.time] { return time->wall_now(); };
     world.zone = zone_;
     world.random_seed = parts_.random_seed;
     vm_ = Vm::create(parts_.bundle->content().files, limits, std::move(world));
@@ -145,7 +142,7 @@ void Core::prepare(std::function<void(Checked<call::AgentProfile>)> done) {
 }
 
 call::AgentProfile Core::profile() const {
-    const LocalTime now = zone_->local(parts_.wall_now());
+    const LocalTime now = zone_->local(parts_.time->wall_now());
     const auto value_of = [&](std::string_view name) -> std::optional<std::string> {
         if (name == "today") return format_date(now.date);
         if (name == "now") return spoken_time(now.minutes);
@@ -270,18 +267,18 @@ bool Core::begin(std::string what, const char* entry, const std::vector<std::str
                  json::object tool_arguments, milliseconds timeout,
                  std::function<void(Job&, Vm::Step, std::string)> done) {
     const std::uint64_t id = next_job_++;
-    auto job = std::make_unique<Job>(id, vm_, parts_.home);
+    auto job = std::make_unique<Job>(id, vm_);
     job->run.what = std::move(what);
     job->run.cpu_max = parts_.limits.cpu_max;
     job->run.arguments = std::move(tool_arguments);
     job->done = std::move(done);
     if (!vm_->start(job->run, entry, arguments)) return false;
-    job->deadline.expires_after(timeout);
-    job->deadline.async_wait([weak = weak_from_this(), id, timeout](boost::system::error_code error) {
+    job->deadline = parts_.time->make_alarm([weak = weak_from_this(), id, timeout] {
         const auto self = weak.lock();
-        if (error || !self || self->is_closed_) return;
+        if (!self || self->is_closed_) return;
         self->finish(id, Vm::Step::failed, fmt::format("gave no result within {} ms", timeout.count()));
     });
+    job->deadline->arm(parts_.time->now() + timeout);
     jobs_.emplace(id, std::move(job));
     drive(id);
     return true;
@@ -305,32 +302,27 @@ void Core::drive(std::uint64_t id) {
     }
 }
 
-template <class Result>
-std::function<void(Result)> Core::answer_to(Job& job) {
-    return [weak = weak_from_this(), home = parts_.home, id = job.id, waits = ++job.waits](Result result) {
-        asio::post(home, [weak, id, waits, result = std::move(result)]() mutable {
+std::function<void(Answer)> Core::answer_to(Job& job) {
+    return [weak = weak_from_this(), home = parts_.home, id = job.id, waits = ++job.waits](Answer answer) {
+        asio::post(home, [weak, id, waits, answer = std::move(answer)]() mutable {
             const auto self = weak.lock();
             if (!self || self->is_closed_) return;
             const auto found = self->jobs_.find(id);
             if (found == self->jobs_.end() || found->second->waits != waits) return;  // given up meanwhile
             ++found->second->waits;
-            found->second->run.answer = std::move(result);
+            found->second->run.answer = std::move(answer);
             self->drive(id);
         });
     };
 }
 
 void Core::carry_out(Job& job) {
-    const store::QueryProblem no_database{store::QueryProblem::Kind::mistake, "no database is configured"};
-    if (auto* query = std::get_if<QueryRequest>(&job.run.request)) {
-        auto done = answer_to<store::QueryResult>(job);
-        if (parts_.database == nullptr) return done(no_database);
-        parts_.database->query(std::move(query->statement), std::move(done));
-    } else if (auto* transaction = std::get_if<TransactionRequest>(&job.run.request)) {
-        auto done = answer_to<TransactionResult>(job);
-        if (parts_.database == nullptr) return done(no_database);
-        parts_.database->transaction(std::move(transaction->statements), std::move(done));
+    auto done = answer_to(job);
+    if (const auto* sleep = std::get_if<SleepRequest>(&job.run.request)) {
+        job.nap = parts_.time->make_alarm([done = std::move(done)] { done(std::monostate{}); });
+        return job.nap->arm(parts_.time->now() + sleep->span);
     }
+    ask(std::move(job.run.request), parts_.services, std::move(done));
 }
 
 void Core::keep_what_it_left(Job& job, Vm::Step step) {
@@ -347,7 +339,7 @@ void Core::finish(std::uint64_t id, Vm::Step step, std::string problem) {
     auto node = jobs_.extract(id);
     if (node.empty()) return;
     Job& job = *node.mapped();
-    job.deadline.cancel();
+    job.deadline->cancel();
     keep_what_it_left(job, step);
     job.done(job, step, std::move(problem));
     if (is_closed_ || !vm_) return;
@@ -359,10 +351,9 @@ void Core::finish(std::uint64_t id, Vm::Step step, std::string problem) {
 
 void Core::end(std::string_view outcome, std::string_view reason) {
     if (is_closed_) return;
-    for (auto& [id, job] : jobs_) job->deadline.cancel();
     jobs_.clear();
     if (entry_ != nullptr && entry_->has_on_end && vm_) {
-        Job job(next_job_++, vm_, parts_.home);
+        Job job(next_job_++, vm_);
         job.run.what = entry_->path;
         job.run.cpu_max = parts_.budgets.on_end_cpu_max;
         Vm::Step step = Vm::Step::failed;
@@ -380,7 +371,6 @@ void Core::end(std::string_view outcome, std::string_view reason) {
 
 void Core::close() {
     is_closed_ = true;
-    for (auto& [id, job] : jobs_) job->deadline.cancel();
     jobs_.clear();
     vm_.reset();
 }
@@ -407,6 +397,7 @@ class ScriptAgent final : public call::Agent {
 std::unique_ptr<call::Agent> make_agent(AgentParts parts) {
     ensure(parts.bundle != nullptr, "an agent needs a bundle");
     ensure(parts.events != nullptr, "an agent needs an event sink");
+    ensure(parts.time != nullptr, "an agent needs a clock");
     return std::make_unique<ScriptAgent>(std::move(parts));
 }
 

@@ -369,6 +369,19 @@ int take_answer(lua_State* L, Vm& vm, std::string& problem) {
     return refused;
 }
 
+constexpr double sleep_seconds_max = 60;
+
+int sleep(lua_State* L, Vm& vm, std::string& problem) {
+    if (!may_wait(L, vm, "sleep", problem)) return refused;
+    const double seconds = lua_type(L, 1) == LUA_TNUMBER ? lua_tonumber(L, 1) : -1;
+    if (!(seconds >= 0 && seconds <= sleep_seconds_max)) {
+        problem = fmt::format("sleep: expected seconds from 0 to {}, found {}", sleep_seconds_max, describe(L, 1));
+        return refused;
+    }
+    vm.running()->request = SleepRequest{milliseconds(static_cast<std::int64_t>(seconds * 1'000))};
+    return lua_yield(L, 0);
+}
+
 // ---- the log and the call ---------------------------------------------------------------------
 
 // write_log(level, text, fields)
@@ -453,7 +466,7 @@ void add_host_functions(lua_State* L) {
         {"give_up", bound<give_up>},           {"query", bound<query>},
         {"transaction", bound<transaction>},   {"take_answer", bound<take_answer>},
         {"write_log", bound<write_log>},       {"set_outcome", bound<set_outcome>},
-        {"hang_up", bound<hang_up>},           {"inject", bound<inject>},
+        {"sleep", bound<sleep>},               {"hang_up", bound<hang_up>},           {"inject", bound<inject>},
     };
     set_functions(L, bindings);
 }

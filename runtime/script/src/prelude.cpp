@@ -99,6 +99,9 @@ function db.transaction(statements)
   return host.take_answer("transaction")
 end
 
+-- ---- waiting -----------------------------------------------------------------------------------
+function sleep(seconds) host.sleep(seconds) end
+
 -- ---- the log -----------------------------------------------------------------------------------
 log = {
   info = function(text, fields) host.write_log("info", text, fields) end,

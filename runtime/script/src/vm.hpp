@@ -14,12 +14,12 @@
 // End:    the destructor closes the state; suspended handlers are simply forgotten.
 #pragma once
 
+#include "requests.hpp"
 #include "values.hpp"
 
 #include <parley/call/events.hpp>
 #include <parley/script/agent.hpp>
 #include <parley/script/calendar.hpp>
-#include <parley/script/database.hpp>
 
 #include <chrono>
 #include <memory>
@@ -38,16 +38,6 @@ constexpr std::string_view prelude_path = "parley";  // our own Lua code; its fr
 // Compiles text; where and what is wrong otherwise. `path` becomes the name in messages.
 Checked<std::string> compile(const std::string& path, std::string_view source);
 Checked<std::string> compile_prelude();
-
-struct QueryRequest {
-    store::Statement statement;
-    enum class Wants { rows, counts } wants = Wants::rows;
-};
-struct TransactionRequest {
-    std::vector<store::Statement> statements;
-};
-using Request = std::variant<std::monostate, QueryRequest, TransactionRequest>;
-using Answer = std::variant<std::monostate, store::QueryResult, TransactionResult>;
 
 enum class Kill { none, cpu, unyielding, memory };
 

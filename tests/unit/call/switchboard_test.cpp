@@ -73,7 +73,7 @@ class SwitchboardTest : public testing::Test {
                 if (!fault.empty()) return Fault{"", fault};
                 const auto executor = io[home].get_executor();
                 return Session::Parts{.time = std::make_unique<IoTimekeeper>(executor),
-                                      .make_agent = [executor](EventSink&, const CallInfo&) { return std::make_unique<SilentAgent>(executor); },
+                                      .make_agent = [executor](EventSink&, const CallInfo&, Timekeeper&) { return std::make_unique<SilentAgent>(executor); },
                                       .make_engine = [this](EventSink&, const CallInfo&) { return std::make_unique<CountingEngine>(seen); },
                                       .journal = {&recorder},
                                       .phrases = std::make_shared<Phrases>(),

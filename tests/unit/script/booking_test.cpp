@@ -28,7 +28,7 @@ class Booking : public testing::Test {
         settings.name = "sarah";
         settings.vars = std::move(vars);
         auto made = std::make_unique<TestCall>(bundle_, settings);
-        made->parts.database = database_.get();
+        made->parts.services.database = database_.get();
         made->parts.info.call_sid = sid;
         made->parts.info.from = from;
         made->now = utc(2026, 11, 20, 15, 0);  // Friday, 10:00 in New York
@@ -276,7 +276,7 @@ TEST_F(Booking, CancelsOnlyForTheRightPerson) {
 TEST_F(Booking, SpeaksOfATroubledDatabase) {
     auto call = this->call();
     FakeDatabase broken;
-    call->parts.database = &broken;
+    call->parts.services.database = &broken;
     ready(*call);
     for (const char* tool : {"check_slots", "find_appointment"}) {
         broken.answers.push_back(store::QueryProblem{store::QueryProblem::Kind::busy, "database is locked"});

@@ -224,7 +224,7 @@ TEST(DbModule, RunsTransactions) {
 
 TEST(DbModule, WithoutADatabaseGivesAProblem) {
     Probe probe("local rows, problem = db.query('select 1') return { rows == nil, problem.message }");
-    probe.parts.database = nullptr;
+    probe.parts.services.database = nullptr;
     EXPECT_EQ(probe.run().text, R"([true,"no database is configured"])");
 }
 

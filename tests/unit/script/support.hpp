@@ -121,7 +121,7 @@ class TestCall {
         parts.info = {"CA1", "+15550001111", "+15550002222", "tester", "twilio", {}};
         parts.events = &events;
         parts.home = io.get_executor();
-        parts.wall_now = [this] { return now; };
+        parts.time = &clock;
         parts.limits.cpu_max = std::chrono::milliseconds(50);
     }
 
@@ -166,7 +166,21 @@ class TestCall {
         return output;
     }
 
+    // Deadlines in real time, the time of day as the test sets it.
+    class TestClock final : public Timekeeper {
+     public:
+        explicit TestClock(TestCall& call) : call_(call), real_(call.io.get_executor()) {}
+        TimePoint now() const override { return real_.now(); }
+        WallTime wall_now() const override { return call_.now; }
+        std::unique_ptr<Alarm> make_alarm(std::function<void()> ring) override { return real_.make_alarm(std::move(ring)); }
+
+     private:
+        TestCall& call_;
+        IoTimekeeper real_;
+    };
+
     boost::asio::io_context io;
+    TestClock clock{*this};
     EventLog events;
     FakeDatabase database;
     WallTime now = utc(2026, 11, 20, 15, 0);  // a Friday, 10 in the morning in New York
@@ -197,7 +211,7 @@ class Probe : public TestCall {
     explicit Probe(const std::string& body, const std::string& agent_extra = "", const std::string& tool_extra = "")
         : TestCall(bundle_of(
               {{"agents/tester.lua", agent_file(agent_extra)}, {"tools/probe.lua", tool_file(body, tool_extra)}})) {
-        parts.database = &database;
+        parts.services.database = &database;
     }
     Output run(const std::string& arguments = "{}") {
         if (!agent) {

@@ -23,8 +23,8 @@ class Session final : public EventSink, public std::enable_shared_from_this<Sess
  public:
     struct Parts {
         std::unique_ptr<Timekeeper> time;
-        // Made with the session as their sink.
-        std::function<std::unique_ptr<Agent>(EventSink&, const CallInfo&)> make_agent;
+        // Made with the session as their sink; the agent lives by the session's clock.
+        std::function<std::unique_ptr<Agent>(EventSink&, const CallInfo&, Timekeeper&)> make_agent;
         std::function<std::unique_ptr<Engine>(EventSink&, const CallInfo&)> make_engine;
         std::vector<journal::Subscriber*> journal;  // outlive every session
         std::shared_ptr<const Phrases> phrases;

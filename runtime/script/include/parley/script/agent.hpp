@@ -21,13 +21,12 @@
 
 #include <parley/call/ports.hpp>
 #include <parley/config/settings.hpp>
-#include <parley/script/database.hpp>
 #include <parley/script/library.hpp>
+#include <parley/script/services.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 
 #include <chrono>
-#include <functional>
 #include <memory>
 #include <optional>
 
@@ -52,8 +51,8 @@ struct AgentParts {
     call::CallInfo info;
     call::EventSink* events = nullptr;  // outlives the agent
     boost::asio::any_io_executor home;
-    std::function<WallTime()> wall_now;  // empty: the system's clock
-    Database* database = nullptr;        // outlives the agent; null: db calls give nil, problem
+    Timekeeper* time = nullptr;  // outlives the agent; deadlines, sleeps and the time of day go by it
+    Services services = {};
     Budgets budgets = {};
     std::optional<std::uint64_t> random_seed = {};  // of math.random; empty: a new one for each VM
 };
