@@ -3,6 +3,7 @@
 #include "commands.hpp"
 #include "paths.hpp"
 #include "service.hpp"
+#include "staff.hpp"
 
 #include <parley/config/report.hpp>
 #include <parley/config/settings.hpp>
@@ -56,14 +57,17 @@ int run(int argc, char** argv) {
     watch_command->add_flag("--until-ended", watching.until_ended, "stop when a call has ended");
     flag(watch_command, "--database", "store.path", "SQLite file (DATABASE_PATH)");
 
+    StaffCommands staff(cli, choice);
+
     try {
         cli.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return cli.exit(error) == 0 ? 0 : 2;
     }
-    auto settings = load_settings(choice);
+    if (*serve_command) return serve(recipe_of(choice));
+    if (const auto status = staff.run()) return *status;
+    const auto settings = load_settings(choice);
     if (!settings) return 2;
-    if (*serve_command) return serve(std::move(*settings));
     if (*config_command) {
         fmt::print("{}", config::explain(*settings));
         return 0;

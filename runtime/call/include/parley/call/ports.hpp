@@ -23,6 +23,8 @@ struct CallInfo {
     std::string agent;            // the name under `agents:` in the settings
     std::string channel = "twilio";
     WallTime started_at = {};
+    // What the call was routed by and keeps to its end: one generation of scripts and settings. Only app looks into it.
+    std::shared_ptr<const void> basis = {};
 };
 
 // The caller's side. Events out of it: CallerAudio, DtmfPressed, MarkPlayed, CallerGone.
