@@ -63,9 +63,9 @@ Task<net::Response> Control::answer(net::Request request) {
         co_return response;
     }
     const auto path = request.path();
-    const bool is_read = path == "/api/status" || path == "/api/generation" || path == "/metrics";
+    const bool is_read = path == "/api/status" || path == "/api/diff" || path == "/metrics";
     const bool is_act = path == "/api/reload" || path == "/api/rollback";
-    if (!is_read && !is_act) co_return refusal(404, "there is /api/status, /api/generation, /api/reload, /api/rollback and /metrics");
+    if (!is_read && !is_act) co_return refusal(404, "there is /api/status, /api/diff, /api/reload, /api/rollback and /metrics");
     const std::string_view method = is_read ? "GET" : "POST";
     if (request.method != method) {
         auto response = refusal(405, fmt::format("use {}", method));
@@ -74,7 +74,7 @@ Task<net::Response> Control::answer(net::Request request) {
     }
     if (path == "/api/status") co_return status();
     if (path == "/metrics") co_return figures();
-    if (path == "/api/generation") co_return as_json(200, reload::content_of(*parts_.generations.current()));
+    if (path == "/api/diff") co_return co_await ask(reload::Reloader::Ask::preview);
     co_return co_await ask(path == "/api/reload" ? reload::Reloader::Ask::reload : reload::Reloader::Ask::roll_back);
 }
 
@@ -118,6 +118,12 @@ Task<net::Response> Control::ask(reload::Reloader::Ask what) {
     } else if (outcome.kind == Outcome::Kind::nothing_before) {
         status = 409;
         body["error"] = "there is no generation before this one";
+    } else if (outcome.kind == Outcome::Kind::previewed && outcome.next) {
+        const auto changes = reload::changes_between(reload::content_of(*outcome.serving), reload::content_of(*outcome.next));
+        body["changes"] = reload::to_json(changes);
+    } else if (outcome.kind == Outcome::Kind::previewed) {
+        status = 422;
+        body["error"] = "the files are not right: a reload would be refused";
     } else if (outcome.kind == Outcome::Kind::stopping) {
         status = 503;
         body["error"] = "the service is stopping";

@@ -1,7 +1,7 @@
 // control.hpp: the service's own doors: status, reload, rollback, and figures for Prometheus.
 //
 //   GET  /api/status       what serves, since when, its calls, the last failure with its line, settings that wait
-//   GET  /api/generation   what serves, as contents: `parley diff` compares with it
+//   GET  /api/diff         what a reload would change, and the faults it would find; it publishes nothing
 //   POST /api/reload       builds the next generation and answers when it serves (200) or is refused (422)
 //   POST /api/rollback     back to the generation before (200), or there is none (409)
 //   GET  /metrics          Prometheus text

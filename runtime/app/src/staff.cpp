@@ -2,7 +2,6 @@
 
 #include "service_client.hpp"
 
-#include <parley/reload/changes.hpp>
 #include <parley/reload/explain.hpp>
 #include <parley/reload/generation.hpp>
 #include <parley/reload/lint.hpp>
@@ -155,22 +154,20 @@ int StaffCommands::explain() {
     return 0;
 }
 
+// The service compares: it has its own environment, flags and overlays, which this shell may not have.
 int StaffCommands::diff() {
-    const auto generation = generation_or_errors(choice_);
-    if (!generation) return 1;
     const auto access = access_of(settings_to_reach_it(choice_), url_);
     if (!access) return fail(access.error());
-    const auto serving = ask_service(*access, "GET", "/api/generation");
-    if (!serving) return fail(serving.error());
-    const auto changes = reload::changes_between(serving->body, reload::content_of(*generation));
+    const auto answer = ask_service(*access, "GET", "/api/diff");
+    if (!answer) return fail(answer.error());
     if (format_ == Format::json) {
-        print_json(reload::to_json(changes));
-    } else if (changes.empty()) {
-        fmt::print("Nothing changes: generation {} serves what the files hold.\n", json_read::integer(serving->body, "generation").value_or(0));
+        print_json(answer->body);
+    } else if (answer->body.contains("result")) {
+        fmt::print("{}", reload::shown_preview(answer->body));
     } else {
-        fmt::print("Against generation {}, which serves now:\n\n{}", json_read::integer(serving->body, "generation").value_or(0), reload::shown(changes));
+        fmt::print(stderr, "parley: {}\n", json_read::text(answer->body, "error"));
     }
-    return 0;
+    return answer->status == 200 ? 0 : 1;
 }
 
 int StaffCommands::make() {

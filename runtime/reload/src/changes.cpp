@@ -151,14 +151,31 @@ class Comparison {
     void settings() {
         const auto& was = group(before_, "settings");
         const auto& is = group(after_, "settings");
+        std::set<std::string> told;
         for (const auto& name : keys_of(was, is)) {
             const auto* before = was.if_contains(name);
             const auto* after = is.if_contains(name);
             if (before != nullptr && after != nullptr && *before == *after) continue;
+            // An agent that comes or goes as a whole is one change, not one for each of its settings.
+            if (const auto agent = agent_of(name); !agent.empty() && has_agent(was, agent) != has_agent(is, agent)) {
+                if (!told.insert(agent).second) continue;
+                const auto* script = (has_agent(is, agent) ? is : was).if_contains("agents." + agent + ".script");
+                add("agent " + agent, has_agent(is, agent) ? "is new, with the script " + text_of(script) : "goes");
+                continue;
+            }
             const bool waits = taken_over(name) == TakenOver::by_restart;
             add(name, fmt::format("{} -> {}{}", text_of(before), text_of(after), waits ? "   (needs a restart)" : ""));
         }
     }
+
+    // "agents.sarah.vars.clinic" -> "sarah"
+    static std::string agent_of(std::string_view setting) {
+        constexpr std::string_view group_name = "agents.";
+        if (!setting.starts_with(group_name)) return {};
+        const auto rest = setting.substr(group_name.size());
+        return std::string(rest.substr(0, rest.find('.')));
+    }
+    static bool has_agent(const json::object& all, const std::string& agent) { return all.contains("agents." + agent + ".script"); }
 
     const json::object& before_;
     const json::object& after_;
@@ -220,6 +237,20 @@ json::array to_json(const std::vector<Change>& changes) {
         json::array details;
         for (const auto& detail : change.details) details.push_back(json::value(detail));
         all.push_back(json::object{{"about", change.about}, {"what", change.what}, {"details", std::move(details)}});
+    }
+    return all;
+}
+
+std::vector<Change> changes_from(const json::array& changes) {
+    std::vector<Change> all;
+    for (const auto& each : changes) {
+        const auto* object = each.if_object();
+        if (object == nullptr) continue;
+        Change change{json_read::text(*object, "about"), json_read::text(*object, "what"), {}};
+        if (const auto* details = json_read::array(*object, "details")) {
+            for (const auto& detail : *details) change.details.emplace_back(detail.is_string() ? std::string_view(detail.get_string()) : "");
+        }
+        all.push_back(std::move(change));
     }
     return all;
 }

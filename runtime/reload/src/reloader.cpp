@@ -31,7 +31,7 @@ std::string joined(const std::vector<std::string>& names) {
 }  // namespace
 
 json::object to_json(const Outcome& outcome) {
-    const char* names[] = {"reloaded", "unchanged", "refused", "rolled_back", "nothing_before", "stopping"};
+    const char* names[] = {"reloaded", "unchanged", "refused", "rolled_back", "nothing_before", "previewed", "stopping"};
     json::object object;
     object["result"] = names[static_cast<std::size_t>(outcome.kind)];
     if (outcome.serving) {
@@ -78,6 +78,7 @@ struct Reloader::Impl {
     Outcome reload_from(Snapshot files, Cause cause, TimePoint began);
     Outcome refuse(Built built, Cause cause, TimePoint began);
     Outcome roll_back();
+    Outcome preview() const;
     void log_published(const Outcome& outcome, Cause cause) const;
 
     const Options options;
@@ -169,7 +170,9 @@ void Reloader::Impl::answer_all(std::vector<Request> asked) {
     for (auto& request : asked) {
         Outcome outcome;
         try {
-            outcome = request.what == Ask::reload ? reload(request.cause) : roll_back();
+            outcome = request.what == Ask::reload      ? reload(request.cause)
+                      : request.what == Ask::roll_back ? roll_back()
+                                                       : preview();
         } catch (const std::exception& error) {
             log::error("script.reload_threw", {{"what", error.what()}});
             outcome.kind = Outcome::Kind::refused;
@@ -186,6 +189,7 @@ void Reloader::Impl::handle_save() {
         auto files = take_snapshot(options.recipe);
         if (!files) return debounce.changed(Clock::now());  // still being written: a little later
         const auto version = files->version();
+        // Touched, not changed. After a rollback this keeps what was taken away from coming back by itself.
         if (version == last_version) return;
         // Rolled back from, reverted to what serves: there is nothing to build, and nothing wrong any more.
         if (version == generations.current()->version) {
@@ -208,6 +212,7 @@ Outcome Reloader::Impl::reload(Cause cause) {
     if (files->version() == generations.current()->version) {
         last_version = files->version();
         generations.mended(std::chrono::system_clock::now());
+        log::info("script.unchanged", {{"generation", generations.current()->number}, {"cause", to_string(cause)}, {"what", "the files are what serves"}});
         Outcome outcome{.kind = Outcome::Kind::unchanged, .serving = generations.current()};
         outcome.took = std::chrono::duration_cast<milliseconds>(Clock::now() - began);
         return outcome;
@@ -272,10 +277,17 @@ Outcome Reloader::Impl::roll_back() {
     if (!serving) return {.kind = Outcome::Kind::nothing_before, .serving = before};
     log::warn("script.rolled_back", {{"from", before->number}, {"generation", serving->number}, {"version", serving->version},
                                      {"what", "the files still hold what was rolled back; the next save is built from them"}});
-    // A touch of the files as they are must not bring back what was just taken away.
     if (hooks.before_publish) hooks.before_publish(*serving);
     if (hooks.published) hooks.published(serving);
     return {.kind = Outcome::Kind::rolled_back, .serving = serving};
+}
+
+Outcome Reloader::Impl::preview() const {
+    MigrationRule rule;
+    if (hooks.applied_migrations) rule.applied = hooks.applied_migrations();
+    auto built = build(options.recipe, &first->settings, rule);
+    return {.kind = Outcome::Kind::previewed, .serving = generations.current(), .findings = std::move(built.findings),
+            .migrations = std::move(built.new_migrations), .next = std::move(built.generation)};
 }
 
 }  // namespace parley::reload

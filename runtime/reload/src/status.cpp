@@ -1,5 +1,7 @@
 #include <parley/reload/status.hpp>
 
+#include <parley/reload/changes.hpp>
+
 #include <parley/core/text.hpp>
 
 #include <fmt/chrono.h>
@@ -165,6 +167,19 @@ std::string shown_outcome(const json::object& outcome) {
     const auto restarts = shown_restarts(outcome);
     if (!restarts.empty()) out += "These wait for a restart:\n" + restarts;
     return out;
+}
+
+std::string shown_preview(const json::object& preview) {
+    const auto generation = json_read::integer(preview, "generation").value_or(0);
+    const auto* changes = json_read::array(preview, "changes");
+    if (changes == nullptr) return shown_findings(preview) + fmt::format("\nA reload would be refused; generation {} serves.\n", generation);
+    std::string out;
+    if (const auto* migrations = json_read::array(preview, "migrations"); migrations != nullptr && !migrations->empty()) {
+        for (const auto& each : *migrations) out += fmt::format("migrations/{}: is new; `parley reload` applies it\n", each.is_string() ? std::string_view(each.get_string()) : "");
+    }
+    out += shown(changes_from(*changes));
+    if (out.empty()) return fmt::format("Nothing changes: generation {} serves what the files hold.\n", generation);
+    return fmt::format("Against generation {}, which serves now:\n\n", generation) + out;
 }
 
 }  // namespace parley::reload

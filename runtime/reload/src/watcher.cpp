@@ -100,8 +100,9 @@ bool Watcher::watch_tree(const std::string& path) {
     return true;
 }
 
-// Again and again: adding a watch that is there already changes nothing.
+// Adding a watch that is there already gives the same one; those that are not found again are of folders that went.
 bool Watcher::watch_all() {
+    const auto before = std::exchange(folders_, {});
     bool is_complete = watch_tree(paths_.scripts_dir);
     // The folder itself may be replaced by another, as deployments do.
     const auto scripts = fs::path(paths_.scripts_dir).lexically_normal();
@@ -111,6 +112,9 @@ bool Watcher::watch_all() {
     for (const auto& file : paths_.files) {
         if (file.empty()) continue;
         is_complete = watch({folder_of(file), false, {fs::path(file).filename().string()}}) && is_complete;
+    }
+    for (const auto& [id, folder] : before) {
+        if (!folders_.contains(id)) inotify_rm_watch(descriptor_, id);
     }
     return is_complete;
 }
@@ -143,7 +147,6 @@ bool Watcher::look() {
             const auto folder = folders_.find(event->wd);
             if (folder == folders_.end()) continue;
             if ((event->mask & (IN_IGNORED | IN_DELETE_SELF | IN_MOVE_SELF)) != 0) {
-                if ((event->mask & IN_MOVE_SELF) != 0) inotify_rm_watch(descriptor_, event->wd);
                 has_changed = is_tree_changed = true;
                 if ((event->mask & IN_IGNORED) != 0) folders_.erase(folder);
                 continue;

@@ -1,7 +1,6 @@
 // changes.hpp: what one generation changes against another, in plain words: `parley diff`.
 //
-// Compared are contents, not files: what a generation means for callers, as JSON, so that a running service can tell
-// what it serves over its API. Secrets are masked in it.
+// Compared are contents, not files: what a generation means for callers, as JSON. Secrets are masked in it.
 #pragma once
 
 #include <parley/reload/generation.hpp>
@@ -23,6 +22,7 @@ struct Change {
 std::vector<Change> changes_between(const json::object& before, const json::object& after);
 std::string shown(const std::vector<Change>& changes);
 json::array to_json(const std::vector<Change>& changes);
+std::vector<Change> changes_from(const json::array& changes);
 
 // Lines that only one of two texts has, in their order, marked "- " and "+ ".
 std::vector<std::string> line_difference(std::string_view before, std::string_view after);

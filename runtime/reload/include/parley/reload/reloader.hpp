@@ -25,10 +25,11 @@
 namespace parley::reload {
 
 struct Outcome {
-    enum class Kind { published, unchanged, refused, rolled_back, nothing_before, stopping } kind = Kind::stopping;
+    enum class Kind { published, unchanged, refused, rolled_back, nothing_before, previewed, stopping } kind = Kind::stopping;
     std::shared_ptr<const Generation> serving;  // after it; null when stopping
     std::vector<Finding> findings;              // errors of a refusal, otherwise warnings
     std::vector<std::string> migrations;        // applied with it
+    std::shared_ptr<const Generation> next;     // of a preview: what a reload would publish; null when it would be refused
     milliseconds took{};
 
     bool is_good() const { return kind == Kind::published || kind == Kind::unchanged || kind == Kind::rolled_back; }
@@ -48,7 +49,7 @@ class Reloader {
         Watcher::Wanted watch = Watcher::Wanted::inotify;
         Debounce::Options debounce = {};
     };
-    enum class Ask { reload, roll_back };
+    enum class Ask { reload, roll_back, preview };  // a preview builds, and publishes nothing
 
     // `generations`: what serves already, and the settings the process runs with are those of its first.
     Reloader(Options options, Generations& generations, Hooks hooks);

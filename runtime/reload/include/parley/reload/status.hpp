@@ -13,5 +13,7 @@ json::object to_json(const Generations::Status& status, Watcher::Kind watching);
 std::string shown_status(const json::object& status, WallTime now);
 // The answer of POST /api/reload or /api/rollback.
 std::string shown_outcome(const json::object& outcome);
+// The answer of GET /api/diff.
+std::string shown_preview(const json::object& preview);
 
 }  // namespace parley::reload
