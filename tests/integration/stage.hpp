@@ -61,6 +61,8 @@ class Stage {
     sim::TwilioServer& carrier() { return *carrier_; }
     Service& service() { return *service_; }
     std::string database() const { return folder_ / "parley.db"; }
+    std::string overlay() const { return folder_ / "overlay.yaml"; }
+    std::string admin_token() const;  // as the service wrote it beside the database
 
     // A caller of the simulated carrier.
     using Change = std::function<void(sim::CallOptions&)>;

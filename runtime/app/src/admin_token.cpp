@@ -78,8 +78,10 @@ Checked<Access> access_of(const config::Settings& settings, const std::string& u
     Access access;
     access.url = url;
     if (access.url.empty()) {
-        access.url = first_line(beside_database(settings, "admin.url"))
-                         .value_or(fmt::format("http://{}:{}", reachable(settings.server.host), settings.server.port));
+        const auto file = beside_database(settings, "admin.url");
+        const auto written = first_line(file);
+        if (!written && settings.server.port == 0) return Fault{file, "is not there: no service runs on this database", "start it with `parley serve`, or name it with --url"};
+        access.url = written ? *written : fmt::format("http://{}:{}", reachable(settings.server.host), settings.server.port);
     }
     while (!access.url.empty() && access.url.back() == '/') access.url.pop_back();
     access.token = settings.server.admin_token;
