@@ -55,6 +55,7 @@ steps:
 
     const auto row = stage.ended(call->sid());
     EXPECT_EQ(row.reason, "agent_hung_up");
+    EXPECT_EQ(row.outcome, "no_booking");
     EXPECT_EQ(stage.entries(call->sid(), "provider_lost").size(), 1U);
     const auto restored = stage.entries(call->sid(), "provider_restored");
     ASSERT_EQ(restored.size(), 1U);
@@ -82,11 +83,12 @@ turns:
 faults: [{kind: stall, session: 1, turn: 1}]
 )");
     stage.wait_for_phrases();
-    // Told that the line broke up, the caller says it again.
+    // The caller is told to hold on, then that the line broke up, and says it again.
     const auto call = stage.dial(R"(
 steps:
   - wait_for_agent: {silent_for_ms: 300}
   - say: "A doctor, please."
+  - wait_for_agent: {silent_for_ms: 300}
   - wait_for_agent: {silent_for_ms: 900}
   - say: "A doctor, please."
   - wait_for_hang_up
@@ -94,9 +96,12 @@ steps:
     const auto report = call->report();
     EXPECT_EQ(report.failure, "");
     EXPECT_GT(share_of_phrase(report.heard, "One moment, please."), 0.8);
+    ASSERT_GE(report.agent.size(), 2U);
+    EXPECT_LT(report.agent[1].begin - report.caller[0].end, milliseconds(6'000)) << "nobody waits longer in silence";
 
     const auto row = stage.ended(call->sid());
     EXPECT_EQ(row.reason, "agent_hung_up");
+    EXPECT_EQ(row.outcome, "no_booking");
     const auto lost = stage.entries(call->sid(), "provider_lost");
     ASSERT_EQ(lost.size(), 1U);
     EXPECT_EQ(text(lost[0], "reason"), "stalled");
@@ -140,7 +145,9 @@ faults: [{kind: expire, session: 1, after_ms: 2000}]
     EXPECT_EQ(report.failure, "");
     EXPECT_GT(share_heard(report.heard, sentence), 0.8);
 
-    EXPECT_EQ(stage.ended(call->sid()).reason, "agent_hung_up");
+    const auto row = stage.ended(call->sid());
+    EXPECT_EQ(row.reason, "agent_hung_up");
+    EXPECT_EQ(row.outcome, "no_booking");
     const auto lost = stage.entries(call->sid(), "provider_lost");
     ASSERT_EQ(lost.size(), 1U);
     EXPECT_THAT(text(lost[0], "reason"), HasSubstr("session_expired"));

@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 namespace parley::integration {
@@ -78,6 +79,13 @@ Service::~Service() {
 
 void Service::signal(int number) const {
     if (pid_ > 0 && !exit_status_) kill(pid_, number);
+}
+
+void Service::limit_files(std::optional<std::uint64_t> bytes) const {
+    rlimit limit{};
+    ASSERT_EQ(prlimit(pid_, RLIMIT_FSIZE, nullptr, &limit), 0);
+    limit.rlim_cur = bytes ? std::min<rlim_t>(*bytes, limit.rlim_max) : limit.rlim_max;
+    ASSERT_EQ(prlimit(pid_, RLIMIT_FSIZE, &limit, nullptr), 0);
 }
 
 std::optional<int> Service::poll_exit(int options) {

@@ -32,6 +32,8 @@ class Service {
     std::string address() const { return "http://127.0.0.1:" + std::to_string(port_); }
 
     void signal(int number) const;
+    // From now on no file of the process may grow beyond this, its log neither; nothing: as the system allows.
+    void limit_files(std::optional<std::uint64_t> bytes) const;
     // Nothing when it still runs at the deadline; 128 + n when signal n ended it.
     std::optional<int> exit_status(milliseconds limit = generous);
     bool is_running();

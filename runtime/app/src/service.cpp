@@ -89,6 +89,7 @@ int serve(reload::Recipe recipe) {
     const LogThread log_thread(settings.log.level);
     std::signal(SIGPIPE, SIG_IGN);
     std::signal(SIGHUP, SIG_IGN);  // until ReloadSignal listens: a reload asked for too early must not end us
+    std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is a failed write like any other, not the end of every call
     if (settings.openai.api_key.empty()) {
         log::warn("openai.no_key", {{"effect", "callers will hear an apology"}, {"remedy", "set OPENAI_API_KEY"}});
     }

@@ -19,12 +19,14 @@ engine::OpenAiOptions engine_options(const config::OpenAiSettings& settings) {
     for (const auto& [model, price] : settings.prices) {
         options.prices[model] = {price.text_in, price.text_cached, price.text_out, price.audio_in, price.audio_cached, price.audio_out};
     }
+    options.transcription_prices = settings.transcription_prices;
     return options;
 }
 
 call::Policy call_policy(const config::CallSettings& settings) {
     call::Policy policy;
     policy.duration_max = settings.duration_max;
+    policy.filler_after = settings.filler_after;
     policy.silence_before_prompt = settings.silence_before_prompt;
     policy.silence_prompts_max = settings.silence_prompts_max;
     return policy;

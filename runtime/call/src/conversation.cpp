@@ -58,7 +58,6 @@ const std::vector<Command>& Conversation::handle(const Event& event, TimePoint n
 
 void Conversation::on(const CallerAttached&) {
     attached_ = now_;
-    waiting_since_ = now_;
     if (link_ == Link::dead) return give_up(is_agent_broken_ ? "agent_unavailable" : "provider_unavailable");
     greet();
 }
@@ -127,7 +126,6 @@ void Conversation::on(const EngineReady& event) {
     respond_requested_ = answer_expected_ = is_caller_speaking_ = false;
     ++connection_;
     link_ = Link::live;
-    reconnects_ = 0;
     lost_at_ = TimePoint::max();
     if (is_first) return greet();
     note(journal::ProviderRestored{gap.count(), was_rotated});
@@ -143,7 +141,6 @@ void Conversation::on(const EngineReady& event) {
 void Conversation::greet() {
     if (is_greeted_ || !attached_ || link_ != Link::live) return;
     is_greeted_ = true;
-    waiting_since_ = TimePoint::max();
     if (prepared_greeting_ && !prepared_greeting_->empty()) respond(fmt::format(fmt::runtime(say_greeting), *prepared_greeting_));
 }
 
@@ -188,13 +185,14 @@ void Conversation::on(const CallerSpeechStopped&) {
     caller_stopped_ = now_;
     is_latency_noted_ = false;
     answer_expected_ = true;
-    progress_at_ = waiting_since_ = now_;
+    progress_at_ = now_;
 }
 
 void Conversation::on(const CallerTranscribed& event) {
     Said& utterance = said(event.item_id, Turn::Speaker::caller);
     utterance.turn.text = event.text;
     utterance.is_closed = true;
+    if (event.usage) note(journal::UsageCounted{"", *event.usage, event.item_id});
     if (!event.text.empty()) notes_.push_back({utterance.began, journal::CallerSaid{event.item_id, event.text}});
 }
 
@@ -211,6 +209,8 @@ void Conversation::on(const AgentAudio& event) {
     progress_at_ = now_;
     failed_in_row_ = 0;
     has_response_spoken_ = true;
+    filler_played_.reset();
+    reconnects_ = 0;  // not before: a server that takes every connection and drops it must not be tried for ever
     if (!is_latency_noted_ && model_latency_.count() == 0) {
         model_latency_ = std::chrono::ceil<milliseconds>(now_ - caller_stopped_);
     }
@@ -281,6 +281,8 @@ void Conversation::lose_engine(const std::string& reason, bool may_retry) {
     playout_.finish_item();
     if (active_response_) discarded_.insert(*active_response_);
     is_answer_owed_ = is_answer_owed_ || is_answer_due() || is_caller_speaking_ || retry_respond_at_ != TimePoint::max();
+    // A call that is ending does not wait for another connection to say goodbye.
+    if (ending_ && (respond_requested_ || (active_response_ && !has_response_spoken_))) play_phrase("goodbye", phrases_->goodbye);
     active_response_.reset();
     respond_requested_ = answer_expected_ = is_caller_speaking_ = is_rotating_ = false;
     retry_respond_at_ = rotate_at_ = TimePoint::max();
@@ -293,7 +295,6 @@ void Conversation::lose_engine(const std::string& reason, bool may_retry) {
     const auto delay = std::min(policy_.reconnect_first_delay * (1 << std::min(reconnects_, 8)), reconnect_delay_max);
     ++reconnects_;
     retry_open_at_ = now_ + delay;
-    if (waiting_since_ == TimePoint::max()) waiting_since_ = now_;
 }
 
 // ---- tools and the script -------------------------------------------------------------------
@@ -351,7 +352,6 @@ void Conversation::tell(Turn turn) {
 void Conversation::respond(std::string_view instructions) {
     respond_requested_ = true;
     progress_at_ = now_;
-    if (waiting_since_ == TimePoint::max()) waiting_since_ = now_;
     quiet_since_ = TimePoint::max();
     commands_.push_back(Respond{std::string(instructions)});
 }
@@ -364,13 +364,10 @@ void Conversation::settle() {
     if (attached_ && !is_caller_gone_) {
         const std::size_t before = commands_.size();
         playout_.send_due(now_, commands_);
-        if (commands_.size() > before) {
-            if (!waits_in_vain()) waiting_since_ = TimePoint::max();
-            if (!is_latency_noted_ && model_latency_.count() > 0) {
-                is_latency_noted_ = true;
-                note(journal::TurnLatency{model_latency_.count(), std::chrono::ceil<milliseconds>(now_ - caller_stopped_).count()});
-                model_latency_ = milliseconds{0};
-            }
+        if (commands_.size() > before && !is_latency_noted_ && model_latency_.count() > 0) {
+            is_latency_noted_ = true;
+            note(journal::TurnLatency{model_latency_.count(), std::chrono::ceil<milliseconds>(now_ - caller_stopped_).count()});
+            model_latency_ = milliseconds{0};
         }
         for (const auto& heard : playout_.take_heard(now_)) close_item(heard);
     }
@@ -399,15 +396,33 @@ void Conversation::settle_timers() {
         open_engine();
     }
     // A provider that owes an answer and shows no sign of life is as good as gone.
-    const bool is_stalled = link_ == Link::live && is_answer_due() && now_ >= progress_at_ + policy_.stall_after && playout_.is_idle(now_);
+    const bool is_stalled = link_ == Link::live && is_answer_due() && now_ >= progress_at_ + patience() && playout_.is_idle(now_);
     if (is_stalled) lose_engine("stalled", true);
-    if (link_ == Link::opening && now_ >= progress_at_ + policy_.stall_after) lose_engine("no answer to connecting", true);
-    if (attached_ && !ending_ && waits_in_vain() && waiting_since_ != TimePoint::max() && playout_.is_idle(now_) &&
-        now_ >= waiting_since_ + policy_.filler_after) {
-        play_phrase("one_moment", phrases_->one_moment);
-        waiting_since_ = now_ + filler_repeat - policy_.filler_after;
-    }
+    if (link_ == Link::opening && now_ >= progress_at_ + patience()) lose_engine("no answer to connecting", true);
+    settle_waiting();
     if (attached_ && !ending_ && now_ >= *attached_ + policy_.duration_max) wrap_up("time_limit", "time_limit");
+}
+
+// A caller who waits in silence wonders whether the line is dead, whatever the reason: a slow model, a slow tool, a lost
+// connection. Waiting begins when both have fallen silent, and ends with the agent's next sound.
+void Conversation::settle_waiting() {
+    const bool is_waiting = attached_ && !is_caller_gone_ && !ending_ && !is_caller_speaking_ &&
+                            (waits_in_vain() || is_answer_due() || !tools_.empty() || are_results_unanswered_);
+    if (!is_waiting) {
+        waiting_since_ = TimePoint::max();
+        filler_played_.reset();
+        return;
+    }
+    if (waiting_since_ == TimePoint::max() || !playout_.is_idle(now_)) waiting_since_ = now_;
+    if (now_ < filler_due()) return;
+    filler_played_ = now_;
+    play_phrase("one_moment", phrases_->one_moment);
+}
+
+TimePoint Conversation::filler_due() const {
+    if (waiting_since_ == TimePoint::max()) return TimePoint::max();
+    const TimePoint due = waiting_since_ + (waits_in_vain() ? policy_.filler_after_loss : policy_.filler_after);
+    return filler_played_ ? std::max(due, *filler_played_ + filler_repeat) : due;
 }
 
 void Conversation::wrap_up(std::string reason, std::string default_outcome) {
@@ -526,10 +541,10 @@ TimePoint Conversation::next_alarm() const {
     if (link_ == Link::live) consider(retry_respond_at_, milliseconds{0});
     if (!digits_.empty()) consider(last_digit_, policy_.dtmf_pause);
     if (link_ == Link::live && answer_expected_ && !respond_requested_ && !active_response_) consider(progress_at_, nudge_after);
-    if (link_ == Link::opening || (link_ == Link::live && is_answer_due())) consider(progress_at_, policy_.stall_after);
+    if (link_ == Link::opening || (link_ == Link::live && is_answer_due())) consider(progress_at_, patience());
     if (attached_ && !ending_) {
         consider(*attached_, policy_.duration_max);
-        if (waits_in_vain()) consider(waiting_since_, policy_.filler_after);
+        if (playout_.is_idle(now_)) next = std::min(next, filler_due());
         consider(rotate_at_, milliseconds{0});
     }
     consider(quiet_since_, policy_.silence_before_prompt);

@@ -84,12 +84,14 @@ json::object fields(const Event& event) {
                    },
                    [&](const UsageCounted& e) {
                        out["response_id"] = text(e.response_id);
+                       if (!e.item_id.empty()) out["item_id"] = text(e.item_id);
                        out["input_text_tokens"] = e.usage.input_text_tokens;
                        out["input_audio_tokens"] = e.usage.input_audio_tokens;
                        out["cached_text_tokens"] = e.usage.cached_text_tokens;
                        out["cached_audio_tokens"] = e.usage.cached_audio_tokens;
                        out["output_text_tokens"] = e.usage.output_text_tokens;
                        out["output_audio_tokens"] = e.usage.output_audio_tokens;
+                       if (e.usage.audio_seconds > 0) out["audio_seconds"] = e.usage.audio_seconds;
                        out["cost_usd"] = e.usage.cost_usd;
                    },
                    [&](const ProviderLost& e) { out["reason"] = text(e.reason); },

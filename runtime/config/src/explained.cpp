@@ -2,6 +2,8 @@
 
 #include "yaml_values.hpp"
 
+#include <parley/core/schema.hpp>
+
 #include <algorithm>
 
 namespace parley::config {
@@ -62,7 +64,7 @@ class Explainer {
     }
 
     void setting(const json::object& schema, const json::value* value, const std::string& pointer) {
-        if (json_read::string(schema, "type") == "object") {
+        if (schema_type(schema) == "object") {
             return group(schema, value == nullptr ? nullptr : value->if_object(), pointer);
         }
         const bool is_default = value == nullptr;

@@ -3,6 +3,7 @@
 #include "models.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace parley::config {
 namespace {
@@ -188,8 +189,18 @@ Settings fill(const Document& document) {
         }
     }
 
+    const auto transcription_prices = openai.in("transcription_prices");
+    if (transcription_prices.values() != nullptr) {
+        for (const auto& price : *transcription_prices.values()) {
+            transcription_prices.to(price.key(), settings.openai.transcription_prices[price.key()]);
+        }
+    }
+
     const auto calls = root.in("calls");
-    calls.to("duration_max_minutes", settings.calls.duration_max);
+    double minutes = static_cast<double>(settings.calls.duration_max.count()) / 60'000;
+    calls.to("duration_max_minutes", minutes);
+    settings.calls.duration_max = std::chrono::milliseconds(std::llround(minutes * 60'000));
+    calls.to("filler_after_ms", settings.calls.filler_after);
     calls.to("silence_before_prompt_ms", settings.calls.silence_before_prompt);
     calls.to("silence_prompts_max", settings.calls.silence_prompts_max);
     for (auto& [name, words] : settings.calls.phrases) calls.in("phrases").to(name, words);

@@ -58,7 +58,7 @@ std::vector<std::string> choices(const json::object& schema) {
 
 // "a whole number between 0 and 65535", "one of low, high", "text"
 std::string expectation(const json::object& schema) {
-    const auto type = json_read::text(schema, "type");
+    const auto type = schema_type(schema);
     if (const auto words = choices(schema); !words.empty()) return "one of " + joined(words);
     if (type == "integer" || type == "number") return quantity(type, schema);
     if (type == "boolean") return "true or false";
@@ -74,7 +74,7 @@ class Inspector {
 
     void check(const json::value& value, const json::object& schema, const std::string& pointer) {
         if (broken_.contains(pointer)) return;
-        if (!has_type(value, json_read::text(schema, "type"))) return wrong_type(value, schema, pointer);
+        if (!has_type(value, schema_type(schema))) return wrong_type(value, schema, pointer);
         if (const auto* object = value.if_object()) return check_object(*object, schema, pointer);
         if (const auto* array = value.if_array()) return check_array(*array, schema, pointer);
         check_choice(value, schema, pointer);
@@ -126,7 +126,7 @@ class Inspector {
     void wrong_type(const json::value& value, const json::object& schema, const std::string& pointer) {
         std::string remedy = json_read::text(schema, "x-remedy");
         // "3000" in quotes where 3000 is wanted: name the quotes, or nobody sees what is wrong.
-        if (value.is_string() && has_type(plain_value(value.get_string()), json_read::text(schema, "type"))) {
+        if (value.is_string() && has_type(plain_value(value.get_string()), schema_type(schema))) {
             remedy = "write it without quotes";
         }
         refuse(pointer, "expected " + expectation(schema) + found(value, schema), std::move(remedy));

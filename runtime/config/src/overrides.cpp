@@ -2,6 +2,7 @@
 
 #include "yaml_values.hpp"
 
+#include <parley/core/schema.hpp>
 #include <parley/core/text.hpp>
 
 #include <algorithm>
@@ -20,7 +21,7 @@ void for_each_setting(const json::object& schema, const std::string& pointer, co
         const auto* own = property.value().if_object();
         if (own == nullptr) continue;
         const auto at = pointer_to(pointer, property.key());
-        if (json_read::string(*own, "type") == "object") {
+        if (schema_type(*own) == "object") {
             for_each_setting(*own, at, visit);
         } else {
             visit(at, *own);
@@ -32,7 +33,7 @@ void for_each_setting(const json::object& schema, const std::string& pointer, co
 // not fit stays text, and the inspection that follows says so.
 json::value typed(std::string_view text, const json::object* schema) {
     if (schema == nullptr) return plain_value(text);
-    const auto type = json_read::text(*schema, "type");
+    const auto type = schema_type(*schema);
     if (type == "integer" || type == "number") {
         auto value = plain_value(text);
         return value.is_number() ? value : json::value(text);

@@ -1,5 +1,6 @@
 #include "yaml_values.hpp"
 
+#include <parley/core/schema.hpp>
 #include <parley/core/text.hpp>
 
 #include <charconv>
@@ -60,7 +61,7 @@ class Reader {
 
  private:
     static bool wants(const json::object* schema, std::string_view type) {
-        return schema != nullptr && json_read::string(*schema, "type") == type;
+        return schema != nullptr && schema_type(*schema) == type;
     }
 
     std::string at_line(const YamlNode& node) const { return name_ + ":" + std::to_string(node.line); }

@@ -18,19 +18,15 @@ class IoAlarm final : public Alarm {
         state_->timer.cancel();
     }
 
+    // A call's deadline moves on with every frame of audio, and setting a timer costs more than the frame. So a timer that
+    // is due earlier stays as it is, and looks again when it rings.
     void arm(TimePoint deadline) override {
-        const auto turn = ++state_->turn;  // an expiry already queued must not ring for a replaced deadline
-        state_->timer.expires_at(deadline);
-        state_->timer.async_wait([state = state_, turn](const boost::system::error_code& error) {
-            if (error || state->is_gone || turn != state->turn) return;
-            // Out of the state while it runs: it may destroy the alarm, and with it what it has captured.
-            auto ring = std::move(state->ring);
-            ring();
-            if (!state->is_gone) state->ring = std::move(ring);
-        });
+        state_->deadline = deadline;
+        if (!state_->is_waiting || deadline < state_->timer.expiry()) wait(state_);
     }
     void cancel() override {
         ++state_->turn;
+        state_->is_waiting = false;
         state_->timer.cancel();
     }
 
@@ -38,9 +34,27 @@ class IoAlarm final : public Alarm {
     struct State {
         boost::asio::steady_timer timer;
         std::function<void()> ring;
-        std::uint64_t turn = 0;
+        TimePoint deadline = {};
+        bool is_waiting = false;
+        std::uint64_t turn = 0;  // an expiry already queued must not ring for a replaced or cancelled deadline
         bool is_gone = false;
     };
+
+    static void wait(const std::shared_ptr<State>& its_state) {
+        const auto turn = ++its_state->turn;
+        its_state->is_waiting = true;
+        its_state->timer.expires_at(its_state->deadline);
+        its_state->timer.async_wait([state = its_state, turn](const boost::system::error_code& error) {
+            if (error || state->is_gone || turn != state->turn) return;
+            if (Clock::now() < state->deadline) return wait(state);
+            state->is_waiting = false;
+            // Out of the state while it runs: it may destroy the alarm, and with it what it has captured.
+            auto ring = std::move(state->ring);
+            ring();
+            if (!state->is_gone) state->ring = std::move(ring);
+        });
+    }
+
     std::shared_ptr<State> state_;  // outlives the alarm while an expiry is queued
 };
 

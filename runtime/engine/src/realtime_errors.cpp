@@ -63,6 +63,7 @@ bool may_retry_response(std::string_view type, std::string_view code) {
 
 bool may_reconnect_after_close(std::uint16_t code) {
     switch (code) {
+        case 1000:  // no fault, but nobody asked for it: the caller is still there
         case 1001:  // going away, also the end of a session's hour
         case 1005:  // closed without a code
         case 1006:  // the connection broke

@@ -26,6 +26,8 @@ class Fields {
         }
         return std::string(*found);
     }
+    // "" when absent.
+    std::string optional_id(std::string_view key) { return json_read::find(object_, key) == nullptr ? std::string() : id(key); }
     std::string text(std::string_view key) {
         const auto found = json_read::string(object_, key);
         if (!found) wrong(key);
@@ -99,11 +101,12 @@ std::int64_t count(const json::object* from, std::string_view key) {
 
 std::optional<call::Usage> read_usage(const json::object& response) {
     const auto* usage = json_read::object(response, "usage");
-    if (usage == nullptr) return std::nullopt;  // null on some cancelled and failed responses
+    if (usage == nullptr) return std::nullopt;  // null on some cancelled and failed responses, absent from some transcriptions
     const auto* in = json_read::object(*usage, "input_token_details");
     const auto* out = json_read::object(*usage, "output_token_details");
     const auto* cached = in == nullptr ? nullptr : json_read::object(*in, "cached_tokens_details");
     call::Usage read;
+    if (const auto seconds = json_read::number(*usage, "seconds"); seconds && *seconds > 0) read.audio_seconds = *seconds;
     // Without the split, tokens count as text.
     read.input_text_tokens = in == nullptr ? count(usage, "input_tokens") : count(in, "text_tokens");
     read.input_audio_tokens = count(in, "audio_tokens");
@@ -121,14 +124,14 @@ std::optional<call::Usage> read_usage(const json::object& response) {
 ServerEvent session_created(const json::object& event) {
     Fields fields(event);
     SessionCreated read;
-    if (const auto* session = fields.object("session")) read.expires_at = json_read::integer(*session, "expires_at");
+    if (const auto* session = json_read::object(event, "session")) read.expires_at = json_read::integer(*session, "expires_at");
     return fields.finish(read);
 }
 
 ServerEvent session_updated(const json::object& event) {
     Fields fields(event);
     SessionUpdated read;
-    if (const auto* session = fields.object("session")) {
+    if (const auto* session = json_read::object(event, "session")) {
         read.input = read_format(*session, "input");
         read.output = read_format(*session, "output");
         read.expires_at = json_read::integer(*session, "expires_at");
@@ -149,13 +152,13 @@ ServerEvent error(const json::object& event) {
 template <class Event>
 ServerEvent item_event(const json::object& event) {
     Fields fields(event);
-    Event read{fields.id("item_id")};
+    Event read{fields.optional_id("item_id")};
     return fields.finish(std::move(read));
 }
 
 ServerEvent transcribed(const json::object& event) {
     Fields fields(event);
-    Transcribed read{fields.id("item_id"), fields.text("transcript")};
+    Transcribed read{fields.id("item_id"), fields.text("transcript"), read_usage(event)};
     return fields.finish(std::move(read));
 }
 
@@ -227,6 +230,16 @@ ServerEvent output_item_done(const json::object& event) {
     return fields.finish(std::move(read));
 }
 
+ServerEvent arguments_done(const json::object& event) {
+    Fields fields(event);
+    ArgumentsDone read{fields.optional_id("response_id"), {}};
+    read.item.kind = OutputItem::Kind::function_call;
+    read.item.call_id = fields.id("call_id");
+    read.item.name = json_read::text(event, "name");
+    read.item.arguments = json_read::text(event, "arguments");
+    return fields.finish(std::move(read));
+}
+
 // Lenient inside: an unread response.done would leave the agent mute for good.
 ServerEvent response_done(const json::object& event) {
     Fields fields(event);
@@ -274,6 +287,7 @@ constexpr auto readers = std::to_array<std::pair<std::string_view, Reader>>({
     {"response.output_text.delta", text_delta},
     {"response.output_text.done", written_done},
     {"response.output_item.done", output_item_done},
+    {"response.function_call_arguments.done", arguments_done},
     {"response.created", response_created},
     {"response.done", response_done},
     {"input_audio_buffer.speech_started", item_event<SpeechStarted>},
@@ -348,6 +362,13 @@ double cost_usd(const call::Usage& usage, const TokenPrice& price) {
            dollars(usage.cached_text_tokens, price.text_cached) +
            dollars(usage.cached_audio_tokens, price.audio_cached) + dollars(usage.output_text_tokens, price.text_out) +
            dollars(usage.output_audio_tokens, price.audio_out);
+}
+
+double transcription_cost_usd(const call::Usage& usage, double price_per_minute) {
+    constexpr double tokens_per_second = 10;
+    const auto tokens = usage.input_audio_tokens > 0 ? usage.input_audio_tokens : usage.input_text_tokens;  // not told apart
+    const double seconds = usage.audio_seconds > 0 ? usage.audio_seconds : static_cast<double>(tokens) / tokens_per_second;
+    return seconds / 60 * price_per_minute;
 }
 
 bool is_accepted(ModelAudio wanted, const AudioFormat& echoed) {

@@ -17,6 +17,7 @@ using namespace realtime;
 constexpr std::size_t responses_max = 32;
 constexpr std::size_t items_max = 64;
 constexpr std::size_t tool_calls_max = 256;
+constexpr std::size_t calls_of_response_max = 32;
 constexpr std::size_t quoted_bytes_max = 300;  // of the server's words, in our logs and problems
 // Beyond this the two clocks disagree, or the server means something else.
 constexpr std::chrono::hours session_life_max{24 * 7};
@@ -30,6 +31,11 @@ void trim_to(std::deque<T>& list, std::size_t size_max) {
 TokenPrice price_of(const OpenAiOptions& options, const std::string& model) {
     const auto found = options.prices.find(model);
     return found == options.prices.end() ? TokenPrice{} : found->second;
+}
+
+double transcription_price_of(const OpenAiOptions& options) {
+    const auto found = options.transcription_prices.find(options.transcription_model);
+    return found == options.transcription_prices.end() ? 0 : found->second;
 }
 
 std::string said_by(const ServerError& error) {
@@ -52,6 +58,7 @@ RealtimeSession::RealtimeSession(const OpenAiOptions& options, const call::Agent
     : call_sid_(std::move(call_sid)),
       model_(or_default(profile.model, options.model)),
       price_(price_of(options, model_)),
+      transcription_price_(transcription_price_of(options)),
       bad_messages_max_(options.bad_messages_max),
       setup_{or_default(profile.voice, options.voice),
              options.audio,
@@ -164,9 +171,19 @@ void RealtimeSession::on(const ServerError& error, Output& out) {
         call::EngineProblem{error.code.empty() ? error.type : error.code, shortened(error.message, quoted_bytes_max)});
 }
 
+// A model of its own writes down what callers say, and those come and go: a session without it is better than none.
+bool RealtimeSession::retry_without_transcription(const ServerError& error, Output& out) {
+    if (state_ != State::configuring || setup_.transcription_model.empty() || error.param.find("transcription") == std::string::npos) return false;
+    log::warn("openai.no_transcription", {{"call", call_sid_}, {"what", last_error_}, {"remedy", "set openai.transcription_model to one the server knows"}});
+    setup_.transcription_model.clear();
+    out.messages.push_back(session_update(next_event_id("session"), setup_));
+    return true;
+}
+
 // Nothing but session.update has been sent, so the error is about it or about the connection itself; the
 // server has dropped the update as a whole and no session.updated will come.
 void RealtimeSession::fail_setup(const ServerError& error, Output& out) {
+    if (retry_without_transcription(error, out)) return;
     const bool is_passing =
         error.type == "server_error" || error.code == "server_error" || error.code == "rate_limit_exceeded";
     end((state_ == State::connecting ? "the server refused the session: " : "the server refused the settings: ") +
@@ -175,7 +192,9 @@ void RealtimeSession::fail_setup(const ServerError& error, Output& out) {
 }
 
 void RealtimeSession::on(const SpeechStarted& event, Output& out) {
-    if (state_ == State::ready) out.events.push_back(call::CallerSpeechStarted{event.item_id});
+    if (state_ != State::ready) return;
+    // Without a name it must still interrupt the agent, and not be mistaken for an earlier utterance.
+    out.events.push_back(call::CallerSpeechStarted{event.item_id.empty() ? fmt::format("unnamed-{}", ++unnamed_utterances_) : event.item_id});
 }
 
 void RealtimeSession::on(const SpeechStopped& event, Output& out) {
@@ -183,8 +202,10 @@ void RealtimeSession::on(const SpeechStopped& event, Output& out) {
 }
 
 void RealtimeSession::on(const Transcribed& event, Output& out) {
-    if (state_ == State::ready)
-        out.events.push_back(call::CallerTranscribed{event.item_id, std::string(trim(event.text))});
+    if (state_ != State::ready) return;
+    call::CallerTranscribed said{event.item_id, std::string(trim(event.text)), event.usage};
+    if (said.usage) said.usage->cost_usd = transcription_cost_usd(*said.usage, transcription_price_);
+    out.events.push_back(std::move(said));
 }
 
 void RealtimeSession::on(const TranscriptionFailed& event, Output& out) {
@@ -277,6 +298,13 @@ void RealtimeSession::tool_called(std::string_view response_id, const OutputItem
                                           item.arguments.empty() ? "{}" : item.arguments});
 }
 
+// Waits for the response to end well: until then the call may be taken back, and its item says the same again.
+void RealtimeSession::on(const ArgumentsDone& event, Output&) {
+    if (state_ != State::ready || event.item.name.empty()) return;
+    auto& calls = response(event.response_id.empty() ? gate_.active_id() : event.response_id).calls;
+    if (calls.size() < calls_of_response_max) calls.push_back(event.item);
+}
+
 void RealtimeSession::on(const ResponseFinished& event, Output& out) {
     if (state_ != State::ready) return;
     Response& known = response(event.response_id);
@@ -289,6 +317,7 @@ void RealtimeSession::on(const ResponseFinished& event, Output& out) {
     if (event.status == Status::completed) {
         // Each has come with its own output_item.done before; a server that leaves those out is heard too.
         for (const auto& each : event.function_calls) tool_called(event.response_id, each, out);
+        for (const auto& each : std::exchange(known.calls, {})) tool_called(event.response_id, each, out);
     } else if (event.status == Status::failed) {
         done.detail = said_by({event.error_type, event.error_code, event.error_message, {}, {}});
         done.may_retry = may_retry_response(event.error_type, event.error_code);

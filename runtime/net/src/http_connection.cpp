@@ -37,6 +37,17 @@ bool asks_for_websocket(const http::fields& fields) {
     return http::token_list{fields[http::field::upgrade]}.exists("websocket");
 }
 
+// A client that thinks of us as its proxy sends the whole address (RFC 9112, 3.2.2); what is asked for is its path.
+std::string origin_form(std::string_view target) {
+    for (const std::string_view scheme : {"http://", "https://"}) {
+        if (lower(target.substr(0, scheme.size())) != scheme) continue;
+        const auto path = target.find_first_of("/?", scheme.size());
+        if (path == std::string_view::npos) return "/";
+        return (target[path] == '?' ? "/" : "") + std::string(target.substr(path));
+    }
+    return std::string(target);
+}
+
 // What makes the upgrade request unacceptable (RFC 6455, 4.2.1), or "".
 std::string upgrade_flaw(const http::request<http::string_body>& message) {
     if (message.method() != http::verb::get || message.version() < 11) return "a WebSocket begins with an HTTP/1.1 GET";
@@ -159,10 +170,11 @@ Task<HttpConnection::Next> HttpConnection::serve_one() {
     if (service_->is_closing) co_return co_await refuse(503, "");
 
     auto message = parser.release();
+    version_ = message.version() < 11 ? 10 : 11;
     if (message.version() >= 11 && message.count(http::field::host) != 1) co_return co_await refuse(400, "");
     Request request;
     request.method = std::string(message.method_string());
-    request.target = std::string(message.target());
+    request.target = origin_form(std_view(message.target()));
     request.headers = headers_of(message);
     request.body = std::move(message.body());
     request.peer = peer_;
@@ -309,7 +321,7 @@ Task<HttpConnection::Next> HttpConnection::write(Response response, bool is_head
     if (service_->is_closing) keep_alive = false;
     const bool has_body = response.status != 204 && response.status != 304;
     http::response<http::string_body> message;
-    message.version(11);
+    message.version(version_);  // an HTTP/1.0 client that keeps the connection is told so in its own words
     message.result(static_cast<unsigned>(response.status));
     for (const auto& [name, value] : response.headers.all()) {
         const auto field = http::string_to_field(name);

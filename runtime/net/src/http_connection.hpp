@@ -81,6 +81,7 @@ class HttpConnection {
     std::string peer_;
     beast::flat_buffer buffer_;
     bool is_idle_ = false;
+    unsigned version_ = 11;  // of the last request: 10 or 11
 };
 
 Task<> serve_connection(std::shared_ptr<HttpService> service, TcpSocket socket, std::shared_ptr<Ticket> ticket);

@@ -3,14 +3,19 @@
 // Messages are read by a plain handler that re-arms itself: no coroutine, no type-erased executor and no
 // timer is touched per message. run() only waits for the end.
 //
-// Beast allows a read, a write, a ping and a close at the same time, but in 1.81 a close that finds the
+// Beast reads, shakes hands and sends control frames. Frames of text are built here (frame_queue.hpp) and written
+// past it, mostly in one system call at the end of the io thread's round (send_round.hpp): its composed write costs
+// more than all the rest of a message's way. Wire keeps the two writers apart.
+//
+// Beast allows a read, a ping and a close at the same time, but in 1.81 a close that finds the
 // read failing on a bad frame can wait for it, and it for the close, for ever. So a close is started only
 // when no write or ping is under way, every ending has a deadline that does not depend on Beast, and run()
 // destroys the stream, and with it whatever is still suspended inside.
 #pragma once
 
+#include "frame_queue.hpp"
 #include "http_messages.hpp"
-#include "send_queue.hpp"
+#include "send_round.hpp"
 #include "wire.hpp"
 
 #include <parley/core/log.hpp>
@@ -24,6 +29,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <random>
 
 namespace parley::net {
 
@@ -33,7 +39,9 @@ namespace websocket = boost::beast::websocket;
 std::optional<CloseReason> bad_message(const error_code& error);
 
 template <class Stream>
-class WebSocketOver final : public WebSocket, public std::enable_shared_from_this<WebSocketOver<Stream>> {
+class WebSocketOver final : public WebSocket,
+                            public Sender,
+                            public std::enable_shared_from_this<WebSocketOver<Stream>> {
  public:
     // `prefix`: bytes already read from the stream.
     static std::shared_ptr<WebSocketOver> create(Stream stream, const WebSocketLimits& limits,
@@ -70,8 +78,8 @@ class WebSocketOver final : public WebSocket, public std::enable_shared_from_thi
     };
     using Self = std::shared_ptr<WebSocketOver>;
 
-    // Enough for a 20 ms frame of base64 audio at 24 kHz in one write; longer texts take several.
-    static constexpr std::size_t mask_buffer_bytes = 4096;
+    // More than this is not kept until the end of the round: a burst should find out how much the peer takes.
+    static constexpr std::size_t round_bytes_max = 16 * 1024;
     static constexpr std::size_t inbox_bytes_kept = 32 * 1024;
     // Quiet for four ticks: lost; for two: a ping.
     static constexpr int ticks_to_ping = 2;
@@ -83,8 +91,9 @@ class WebSocketOver final : public WebSocket, public std::enable_shared_from_thi
 
     void read_next(Self self);
     void on_read(const error_code& error, Self self);
-    void write_next(Self self);
-    void on_written(const error_code& error, Self self);
+    void send_now() override;
+    void write_queued();  // and starts a close that waits for it
+    void on_written(const error_code& error, std::size_t bytes);
     void ping();
     void watch_idle();
     void on_tick();
@@ -105,8 +114,10 @@ class WebSocketOver final : public WebSocket, public std::enable_shared_from_thi
     std::function<void(Message)> on_message_;
     std::exception_ptr failure_;  // thrown by on_message_ against the rules; run() hands it on
 
-    SendQueue outbox_;
-    bool is_writing_ = false;
+    SendRound& round_;
+    FrameQueue outbox_;
+    bool is_listed_ = false;   // in this round
+    bool is_writing_ = false;  // what the socket did not take at once
     bool is_pinging_ = false;
     int operations_ = 0;  // whose handler has not been called yet
 
@@ -123,21 +134,20 @@ template <class Stream>
 WebSocketOver<Stream>::WebSocketOver(Stream stream, const WebSocketLimits& limits, std::string prefix)
     : executor_(tcp_of(stream).get_executor()),
       limits_(limits),
+      round_(asio::use_service<SendRound>(executor_.context())),
       timer_(executor_),
       ended_(executor_, TimePoint::max()) {
     stream_.emplace(Wire<Stream>(std::move(stream), std::move(prefix)));
-    stream_->auto_fragment(false);
-    stream_->text(true);
     stream_->read_message_max(limits.message_bytes_max);
-    stream_->write_buffer_bytes(mask_buffer_bytes);
-    // Masks protect careless proxies from hostile scripts; between servers a cheap generator will do.
-    stream_->secure_prng(false);
+    stream_->secure_prng(false);  // for the masks of control frames, see FrameQueue::mask_from
 }
 
 template <class Stream>
 Task<error_code> WebSocketOver<Stream>::ask(std::string host, std::string target, Headers headers,
                                             int& http_status) {
     auto self = this->shared_from_this();
+    std::random_device random;
+    outbox_.mask_from(std::uint64_t{random()} << 32 | random());
     stream_->set_option(websocket::stream_base::decorator([headers](websocket::request_type& request) {
         request.set(http::field::user_agent, "parley");
         for (const auto& [name, value] : headers.all()) request.set(name, value);
@@ -198,8 +208,19 @@ bool WebSocketOver<Stream>::send(std::string_view text) {
         return false;
     }
     outbox_.push(text);
-    if (!is_writing_) write_next(this->shared_from_this());
+    if (is_writing_) return true;
+    if (outbox_.bytes() >= round_bytes_max) {
+        write_queued();
+        return state_ == State::open;
+    }
+    if (!std::exchange(is_listed_, true)) round_.add(this->shared_from_this());
     return true;
+}
+
+template <class Stream>
+void WebSocketOver<Stream>::send_now() {
+    is_listed_ = false;
+    write_queued();
 }
 
 template <class Stream>
@@ -247,33 +268,38 @@ void WebSocketOver<Stream>::on_read(const error_code& error, Self self) {
 }
 
 template <class Stream>
-void WebSocketOver<Stream>::write_next(Self self) {
-    struct OnWritten {
-        Self self;
-        void operator()(const error_code& error, std::size_t) {
-            auto& socket = *self;
-            socket.on_written(error, std::move(self));
+void WebSocketOver<Stream>::write_queued() {
+    if (is_writing_ || (state_ != State::open && state_ != State::draining)) return;
+    auto& wire = stream_->next_layer();
+    while (!outbox_.is_empty()) {
+        // Once the peer's close has been read nothing may follow our answer to it. The read reports it, with the peer's words.
+        if (!stream_->is_open()) return;
+        if (wire.is_being_written()) return wire.after_this_write([self = this->shared_from_this()] { self->write_queued(); });
+        const auto bytes = outbox_.front();
+        if constexpr (Wire<Stream>::can_write_now) {
+            error_code error;
+            outbox_.wrote(wire.write_now(bytes, error));
+            if (!error) continue;
+            if (error != asio::error::would_block) return on_broken(error);
         }
-    };
-    is_writing_ = true;
-    ++operations_;
-    stream_->async_write(asio::buffer(outbox_.front()), OnWritten{std::move(self)});
+        is_writing_ = true;
+        ++operations_;
+        wire.async_write_all(outbox_.front(), [self = this->shared_from_this()](const error_code& error, std::size_t written) {
+            self->on_written(error, written);
+        });
+        return;
+    }
+    if (state_ == State::draining && !is_pinging_) send_close();
 }
 
 template <class Stream>
-void WebSocketOver<Stream>::on_written(const error_code& error, Self self) {
+void WebSocketOver<Stream>::on_written(const error_code& error, std::size_t bytes) {
     --operations_;
     is_writing_ = false;
     if (state_ == State::ended) return;
-    // A connection that the peer has closed in good order is reported by the read, with the peer's words.
-    if (error == asio::error::operation_aborted) return;
     if (error) return on_broken(error);
-    outbox_.pop();
-    if (!outbox_.is_empty()) {
-        write_next(std::move(self));
-    } else if (state_ == State::draining) {
-        send_close();
-    }
+    outbox_.wrote(bytes);
+    write_queued();
 }
 
 template <class Stream>
@@ -283,7 +309,7 @@ void WebSocketOver<Stream>::ping() {
     stream_->async_ping({}, [self = this->shared_from_this()](const error_code& error) {
         --self->operations_;
         self->is_pinging_ = false;
-        if (!error && self->state_ == State::draining && !self->is_writing_) self->send_close();
+        if (!error && self->state_ == State::draining) self->write_queued();
     });
 }
 
@@ -317,7 +343,7 @@ void WebSocketOver<Stream>::begin_end(CloseReason reason) {
     timer_.async_wait([self = this->shared_from_this()](const error_code& error) {
         if (!error) self->finish(self->reason_);
     });
-    if (!is_writing_ && !is_pinging_) send_close();
+    write_queued();
 }
 
 template <class Stream>

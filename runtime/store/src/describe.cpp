@@ -118,11 +118,12 @@ Description describe(const json::object& row, Detail detail, const PrintOptions&
     }
     if (type == "usage_counted") {
         if (detail == Detail::transcript) return {};
+        const std::string cost = dollars(json_read::number(row, "cost_usd").value_or(0));
+        if (!text(row, "item_id").empty()) return {2, {{Style::dim, "∑ the caller's words written down · " + cost}}};
         const auto in = whole(row, "input_text_tokens") + whole(row, "input_audio_tokens");
         const auto cached = whole(row, "cached_text_tokens") + whole(row, "cached_audio_tokens");
         const auto out = whole(row, "output_text_tokens") + whole(row, "output_audio_tokens");
-        return {2, {{Style::dim, fmt::format("∑ {} tokens in ({} cached), {} out · {}", in, cached, out,
-                                             dollars(json_read::number(row, "cost_usd").value_or(0)))}}};
+        return {2, {{Style::dim, fmt::format("∑ {} tokens in ({} cached), {} out · {}", in, cached, out, cost)}}};
     }
     if (type == "dtmf_received") return {2, {{Style::dim, "# a key was pressed (which one is not kept)"}}};
     if (type == "call_started") {

@@ -32,7 +32,7 @@ constexpr std::string_view upsert_tool_returned =
     "ON CONFLICT(call_sid, tool_call_id) DO UPDATE SET output = excluded.output, ok = excluded.ok, duration_ms = excluded.duration_ms";
 constexpr std::string_view insert_usage =
     "INSERT INTO usage(call_sid, response_id, input_text_tokens, input_audio_tokens, cached_text_tokens, cached_audio_tokens, "
-    "output_text_tokens, output_audio_tokens, cost_usd, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    "output_text_tokens, output_audio_tokens, cost_usd, at_ms, item_id, audio_seconds) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 constexpr std::string_view upsert_cost =
     "INSERT INTO calls(call_sid, started_at_ms, cost_usd) VALUES (?1, ?2, ?3) "
     "ON CONFLICT(call_sid) DO UPDATE SET cost_usd = cost_usd + excluded.cost_usd";
@@ -101,7 +101,8 @@ int JournalWriter::derive(const Entry& entry, std::int64_t at_ms) {
     if (const auto* e = std::get_if<UsageCounted>(&entry.event)) {
         const auto& usage = e->usage;
         const int code = usage_.run(sid, Text(e->response_id), usage.input_text_tokens, usage.input_audio_tokens, usage.cached_text_tokens,
-                                    usage.cached_audio_tokens, usage.output_text_tokens, usage.output_audio_tokens, usage.cost_usd, at_ms);
+                                    usage.cached_audio_tokens, usage.output_text_tokens, usage.output_audio_tokens, usage.cost_usd, at_ms, Text(e->item_id),
+                                    usage.audio_seconds);
         return code == SQLITE_OK ? cost_.run(sid, at_ms, usage.cost_usd) : code;
     }
     return SQLITE_OK;

@@ -46,6 +46,8 @@ std::string without_trailing_space(std::string line) {
     return line;
 }
 
+std::string item_of(const json::object& row) { return json_read::text(row, "item_id"); }
+
 // Tokens and latency of a whole call, from its entries.
 struct Summary {
     std::int64_t tokens_in = 0, tokens_cached = 0, tokens_out = 0;
@@ -55,7 +57,7 @@ struct Summary {
         const auto whole = [&](std::string_view key) { return json_read::integer(row, key).value_or(0); };
         const auto type = json_read::text(row, "type");
         if (type == "turn_latency") latencies.push_back(whole("first_audio_ms"));
-        if (type != "usage_counted") return;
+        if (type != "usage_counted" || !item_of(row).empty()) return;  // tokens of a transcription are another model's
         tokens_in += whole("input_text_tokens") + whole("input_audio_tokens");
         tokens_cached += whole("cached_text_tokens") + whole("cached_audio_tokens");
         tokens_out += whole("output_text_tokens") + whole("output_audio_tokens");
@@ -65,8 +67,6 @@ struct Summary {
         return latencies.empty() ? 0 : latencies[latencies.size() / 2];
     }
 };
-
-std::string item_of(const json::object& row) { return json_read::text(row, "item_id"); }
 
 }  // namespace
 

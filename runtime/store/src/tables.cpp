@@ -95,6 +95,11 @@ CREATE TABLE unsaved_imports (
     at_ms  INTEGER NOT NULL
 );
 )sql",
+    // Writing down what callers say is counted too: by its item, and by time where that is what is billed.
+    R"sql(
+ALTER TABLE usage ADD COLUMN item_id TEXT NOT NULL DEFAULT '';        -- of a transcription; response_id is then empty
+ALTER TABLE usage ADD COLUMN audio_seconds REAL NOT NULL DEFAULT 0;
+)sql",
 };
 
 }  // namespace

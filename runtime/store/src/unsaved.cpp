@@ -96,13 +96,14 @@ std::optional<Event> event_from(std::string_view type, const json::object& f) {
     if (type == "dtmf_received") return DtmfReceived{};
     if (type == "turn_latency") return TurnLatency{whole(f, "model_ms"), whole(f, "first_audio_ms")};
     if (type == "usage_counted") {
-        UsageCounted counted{text(f, "response_id"), {}};
+        UsageCounted counted{text(f, "response_id"), {}, text(f, "item_id")};
         counted.usage.input_text_tokens = whole(f, "input_text_tokens");
         counted.usage.input_audio_tokens = whole(f, "input_audio_tokens");
         counted.usage.cached_text_tokens = whole(f, "cached_text_tokens");
         counted.usage.cached_audio_tokens = whole(f, "cached_audio_tokens");
         counted.usage.output_text_tokens = whole(f, "output_text_tokens");
         counted.usage.output_audio_tokens = whole(f, "output_audio_tokens");
+        counted.usage.audio_seconds = json_read::number(f, "audio_seconds").value_or(0);
         counted.usage.cost_usd = json_read::number(f, "cost_usd").value_or(0);
         return counted;
     }

@@ -20,15 +20,16 @@ GapFiller::Advice GapFiller::on_media(std::optional<std::int64_t> timestamp_ms, 
     const bool is_backward = timestamp_ms && last_timestamp_ && *timestamp_ms < *last_timestamp_;
     const bool is_repeated = chunk && last_chunk_ && *chunk == *last_chunk_ && (!timestamp_ms || timestamp_ms == last_timestamp_);
     Advice advice;
-    if (is_repeated || (is_backward && backward_ < options_.backward_max)) {
-        if (is_backward) ++backward_;
+    // Repeats and steps back without end are a peer that does not count, or counts anew: its audio is worth more than its numbers.
+    if ((is_repeated || is_backward) && backward_ < options_.backward_max) {
+        ++backward_;
         ++dropped_;
         advice.drop = true;
         return advice;
     }
-    backward_ = 0;
+    if (!is_repeated) backward_ = 0;
     last_chunk_ = chunk;
-    if (timestamp_ms) {
+    if (timestamp_ms && !is_repeated) {
         const std::int64_t begins = *timestamp_ms * static_cast<std::int64_t>(options_.bytes_per_ms);
         // A hole that a stall has already been filled for, or a peer that counts anew: only the position is taken over.
         if (expected_ && !was_stalled && !is_backward && begins - *expected_ > static_cast<std::int64_t>(bytes_of(options_.jump_min))) {

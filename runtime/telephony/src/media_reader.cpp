@@ -124,20 +124,31 @@ MediaMessage read_start(const json::object& message) {
     if (started.stream_sid.empty()) return Malformed{"start: streamSid is missing"};
     started.account_sid = json_read::text(*start, "accountSid");
     started.call_sid = json_read::text(*start, "callSid");
-    if (started.call_sid.empty()) return Malformed{"start: callSid is missing"};
     started.format = format_of(*start);
     if (const json::object* parameters = json_read::object(*start, "customParameters")) {
         for (const auto& member : *parameters) {
             if (started.parameters.size() == parameters_max) break;
-            if (!member.value().is_string()) continue;
-            started.parameters.emplace_back(std::string(member.key()), std::string(member.value().get_string()));
+            if (member.value().is_structured() || member.value().is_null()) continue;
+            // Twilio sends strings; who sends a number means the same.
+            const auto* text = member.value().if_string();
+            started.parameters.emplace_back(std::string(member.key()), text != nullptr ? std::string(*text) : json::serialize(member.value()));
         }
     }
+    if (started.call_sid.empty()) started.call_sid = started.parameter("callSid");  // ours, from the document, come back
+    if (started.call_sid.empty()) return Malformed{"start: callSid is missing"};
     return started;
 }
 
-bool is_digit(std::string_view text) {
-    return text.size() == 1 && std::string_view("0123456789*#ABCD").find(text[0]) != std::string_view::npos;
+// "5", "a" or 5; 0 for what is no key of a telephone.
+char read_digit(const json::object& dtmf) {
+    std::string text = json_read::text(dtmf, "digit");
+    if (text.empty()) {
+        const auto number = json_read::integer(dtmf, "digit");
+        if (number && *number >= 0 && *number <= 9) text = std::to_string(*number);
+    }
+    if (text.size() != 1) return 0;
+    const char key = text[0] >= 'a' && text[0] <= 'd' ? static_cast<char>(text[0] - 'a' + 'A') : text[0];
+    return std::string_view("0123456789*#ABCD").find(key) != std::string_view::npos ? key : '\0';
 }
 
 }  // namespace
@@ -198,15 +209,15 @@ MediaMessage MediaReader::read_fully(std::string_view text) {
         return UnknownEvent{word_};
     }
     stream_sid_ = json_read::text(*message, "streamSid");
+    if (*event == "stop") return Stopped{stream_sid_};  // on this socket only one stream can end, named or not
     if (stream_sid_.empty()) return Malformed{"streamSid is missing"};
-    if (*event == "stop") return Stopped{stream_sid_};
 
     const json::object* body = json_read::object(*message, *event);
     if (body == nullptr) return Malformed{"the object named after the event is missing"};
     if (*event == "dtmf") {
-        const auto digit = json_read::string(*body, "digit");
-        if (!digit || !is_digit(*digit)) return Malformed{"dtmf: digit is missing or none"};
-        return Dtmf{stream_sid_, digit->front()};
+        const char digit = read_digit(*body);
+        if (digit == 0) return Malformed{"dtmf: digit is missing or none"};
+        return Dtmf{stream_sid_, digit};
     }
     if (*event == "mark") {
         const auto name = json_read::string(*body, "name");

@@ -26,7 +26,7 @@ StreamStep StreamState::on_text(std::string_view text) {
         if (phase_ != Phase::active) return close(policy_violation, "media before start");
         count_missing(media->sequence);
         if (is_foreign(media->stream_sid, step)) return step;
-        if (!media->track.empty() && media->track != "inbound") return step;  // our own voice
+        if (media->track.starts_with("outbound")) return step;  // our own voice
         step.action = StreamStep::Do::hear;
         step.media = *media;
         return step;
@@ -41,7 +41,7 @@ StreamStep StreamState::on_text(std::string_view text) {
     }
 
     if (const auto* stopped = std::get_if<Stopped>(&message)) {
-        if (phase_ == Phase::active && is_foreign(stopped->stream_sid, step)) return step;
+        if (phase_ == Phase::active && !stopped->stream_sid.empty() && is_foreign(stopped->stream_sid, step)) return step;
         phase_ = Phase::done;
         step.action = StreamStep::Do::finish;
         return step;

@@ -313,8 +313,18 @@ TEST(Conversation, WrapsUpWhenTheTimeIsUp) {
     EXPECT_EQ(call.log.back(), "finish time_limit time_limit");
 }
 
+TEST(Conversation, SaysGoodbyeItselfWhenTheModelStallsAtTheEnd) {
+    Call call({.duration_max = 60'000ms, .silence_before_prompt = 1h});
+    call.greet();
+    const auto before = call.played_ms;
+    call.pass(58'900ms + 4'200ms);
+    EXPECT_EQ(call.played_ms, before + 300);
+    call.pass(200ms);
+    EXPECT_EQ(call.log.back(), "finish time_limit time_limit");
+}
+
 TEST(Conversation, DropsTheLineWhenTheLastWordsNeverCome) {
-    Call call({.duration_max = 60'000ms, .silence_before_prompt = 1h, .stall_after = 1h});
+    Call call({.duration_max = 60'000ms, .silence_before_prompt = 1h, .unanswered_after = 1h, .stall_after = 1h});
     call.greet();
     call.pass(59'000ms + 12'100ms);
     EXPECT_EQ(call.log.back(), "finish time_limit time_limit");
@@ -459,6 +469,95 @@ TEST(Conversation, FillsALongGapWithAPhrase) {
     EXPECT_EQ(call.played_ms, before + 600);
 }
 
+TEST(Conversation, TellsACallerWhoWaitsForASlowAnswerToHoldOn) {
+    Call call;
+    call.greet();
+    const auto before = call.played_ms;
+    call.caller_says("u1", "Is there anything on Tuesday?");
+    call.send(ResponseStarted{"r1"});
+    call.pass(3'900ms);
+    EXPECT_EQ(call.played_ms, before);
+    call.pass(1'000ms);
+    EXPECT_EQ(call.played_ms, before + 600) << "one moment, please";
+    call.pass(2'500ms);
+    EXPECT_EQ(call.played_ms, before + 600) << "not again so soon";
+    EXPECT_EQ(call.count("open"), 0);
+    call.send(AgentAudio{"r1", "a1", 0, speech(1'000ms)});
+    call.send(ResponseDone{"r1", ResponseDone::Status::completed});
+    call.pass(5'000ms);
+    EXPECT_EQ(call.played_ms, before + 1'600) << "who has been answered does not wait";
+    // What was said to fill the time is no sentence of the agent's.
+    ASSERT_EQ(call.journal<journal::AgentSaid>().size(), 2u);
+    EXPECT_EQ(call.journal<journal::AgentSaid>()[1].heard_ms, 1'000);
+}
+
+TEST(Conversation, FillsTheTimeOfASlowToolFromTheMomentTheAgentFallsSilent) {
+    Call call;
+    call.greet();
+    call.caller_says("u1", "Is there anything on Tuesday?");
+    call.send(ResponseStarted{"r1"});
+    call.send(AgentAudio{"r1", "a1", 0, speech(3'000ms)});
+    call.send(ToolCalled{"r1", "c1", "check_slots", "{}"});
+    call.send(ResponseDone{"r1", ResponseDone::Status::completed});
+    const auto before = call.played_ms;
+    call.pass(6'500ms);
+    EXPECT_EQ(call.played_ms - before, 3'000 - 200) << "its words, of which the lead was sent already";
+    call.pass(1'500ms);
+    EXPECT_EQ(call.played_ms - before, 2'800 + 600);
+}
+
+TEST(Conversation, DoesNotTalkIntoACallersWordsWhileTheyWait) {
+    Call call;
+    call.greet();
+    const auto before = call.played_ms;
+    call.caller_says("u1", "Tuesday.");
+    call.send(ResponseStarted{"r1"});
+    call.pass(3'000ms);
+    call.send(CallerSpeechStarted{"u2"});
+    call.pass(3'000ms);
+    EXPECT_EQ(call.played_ms, before);
+}
+
+TEST(Conversation, LeavesAFillerAtOnceWhenTheCallerSpeaks) {
+    Call call;
+    call.greet();
+    call.caller_says("u1", "Tuesday.");
+    call.send(ResponseStarted{"r1"});
+    call.pass(4'200ms);
+    call.log.clear();
+    call.send(CallerSpeechStarted{"u2"});
+    EXPECT_EQ(call.count("clear"), 1);
+    EXPECT_TRUE(call.journal<journal::Interrupted>().empty()) << "the model need not know";
+}
+
+TEST(Conversation, CountsWhatWritingDownTheCallersWordsCosts) {
+    Call call;
+    call.greet();
+    Usage usage;
+    usage.audio_seconds = 2.5;
+    usage.cost_usd = 0.0002;
+    call.send(CallerTranscribed{"u1", "Hello?", usage});
+    call.send(CallerTranscribed{"u2", "", usage});
+    call.send(CallerTranscribed{"u3", "Without usage."});
+    const auto counted = call.journal<journal::UsageCounted>();
+    ASSERT_EQ(counted.size(), 2u) << "noise is billed too";
+    EXPECT_EQ(counted[0].item_id, "u1");
+    EXPECT_EQ(counted[0].response_id, "");
+    EXPECT_EQ(counted[0].usage.cost_usd, 0.0002);
+}
+
+TEST(Conversation, GivesUpOnAProviderThatTakesEveryConnectionAndDropsIt) {
+    Call call;
+    call.greet();
+    for (int attempt = 0; attempt < 5; ++attempt) {
+        call.send(EngineLost{"closed with 1000"});
+        call.pass(2'000ms);
+        if (attempt < 4) call.send(EngineReady{});
+    }
+    EXPECT_EQ(call.count("open"), 4);
+    EXPECT_EQ(call.log.back(), "finish error provider_lost");
+}
+
 TEST(Conversation, ApologisesAndEndsWhenTheProviderStaysAway) {
     Call call;
     call.greet();
@@ -505,6 +604,19 @@ TEST(Conversation, TakesAStalledProviderForLost) {
     call.send(CallerSpeechStopped{"u1"});
     call.send(ResponseStarted{"r1"});
     call.pass(8'300ms);
+    EXPECT_EQ(call.count("open"), 1);
+    EXPECT_EQ(call.journal<journal::ProviderLost>().at(0).reason, "stalled");
+}
+
+TEST(Conversation, TakesAProviderThatDoesNotEvenBeginAnAnswerForLostSooner) {
+    Call call;
+    call.greet();
+    call.caller_says("u1", "Tuesday.");
+    call.pass(2'600ms);
+    EXPECT_EQ(call.count("respond "), 1) << "asked, since it does not answer by itself";
+    call.pass(3'800ms);
+    EXPECT_EQ(call.count("open"), 0);
+    call.pass(500ms);
     EXPECT_EQ(call.count("open"), 1);
     EXPECT_EQ(call.journal<journal::ProviderLost>().at(0).reason, "stalled");
 }

@@ -142,7 +142,7 @@ TEST(Explained, ListsEverySettingInAStableOrder) {
                                    "openai.transcription_model", "openai.turn_detection.type",
                                    "openai.turn_detection.threshold", "openai.turn_detection.prefix_padding_ms",
                                    "openai.turn_detection.silence_duration_ms", "openai.turn_detection.eagerness",
-                                   "calls.duration_max_minutes", "calls.silence_before_prompt_ms",
+                                   "calls.duration_max_minutes", "calls.filler_after_ms", "calls.silence_before_prompt_ms",
                                    "calls.silence_prompts_max", "calls.phrases.one_moment", "calls.phrases.apology",
                                    "calls.phrases.goodbye", "scripts.dir", "scripts.memory_bytes_max", "scripts.cpu_max_ms",
                                    "scripts.tool_timeout_ms", "scripts.output_bytes_max", "scripts.watch", "store.path", "log.level",
@@ -211,6 +211,7 @@ TEST(Defaults, SchemaAndStructAgree) {
         EXPECT_EQ(settings->openai.turn_detection.silence_duration_ms, structs.openai.turn_detection.silence_duration_ms);
         EXPECT_EQ(settings->openai.turn_detection.eagerness, structs.openai.turn_detection.eagerness);
         EXPECT_EQ(settings->calls.duration_max, structs.calls.duration_max);
+        EXPECT_EQ(settings->calls.filler_after, structs.calls.filler_after);
         EXPECT_EQ(settings->calls.silence_before_prompt, structs.calls.silence_before_prompt);
         EXPECT_EQ(settings->calls.silence_prompts_max, structs.calls.silence_prompts_max);
         EXPECT_EQ(settings->calls.phrases, structs.calls.phrases);
@@ -234,8 +235,9 @@ TEST(Settings, EverySettingIsRead) {
         "openai:\n"
         "  {api_key: k, base_url: 'ws://o', model: m, voice: v, audio: pcm16_24k, transcription_model: '',\n"
         "   turn_detection: {type: semantic_vad, threshold: 0.25, prefix_padding_ms: 5, silence_duration_ms: 60, eagerness: low},\n"
-        "   prices: {m: {text_in: 1, text_cached: 2, text_out: 3, audio_in: 4, audio_cached: 5.5, audio_out: 6}}}\n"
-        "calls: {duration_max_minutes: 8, silence_before_prompt_ms: 900, silence_prompts_max: 1,\n"
+        "   prices: {m: {text_in: 1, text_cached: 2, text_out: 3, audio_in: 4, audio_cached: 5.5, audio_out: 6}},\n"
+        "   transcription_prices: {t: 0.25, u: 1}}\n"
+        "calls: {duration_max_minutes: 8, filler_after_ms: 700, silence_before_prompt_ms: 900, silence_prompts_max: 1,\n"
         "        phrases: {one_moment: o, apology: a, goodbye: g}}\n"
         "scripts: {dir: d, memory_bytes_max: 300000, cpu_max_ms: 11, tool_timeout_ms: 12, output_bytes_max: 2048, watch: poll}\n"
         "store: {path: x}\n"
@@ -268,7 +270,9 @@ TEST(Settings, EverySettingIsRead) {
     const auto& price = settings.openai.prices.at("m");
     EXPECT_THAT((std::vector{price.text_in, price.text_cached, price.text_out, price.audio_in, price.audio_cached, price.audio_out}),
                 ElementsAre(1, 2, 3, 4, 5.5, 6));
+    EXPECT_EQ(settings.openai.transcription_prices, (std::map<std::string, double>{{"t", 0.25}, {"u", 1}}));
     EXPECT_EQ(settings.calls.duration_max, std::chrono::minutes(8));
+    EXPECT_EQ(settings.calls.filler_after, std::chrono::milliseconds(700));
     EXPECT_EQ(settings.calls.silence_before_prompt, std::chrono::milliseconds(900));
     EXPECT_EQ(settings.calls.silence_prompts_max, 1);
     EXPECT_EQ(settings.calls.phrases,
@@ -289,7 +293,7 @@ TEST(Settings, EverySettingIsRead) {
     EXPECT_EQ(sarah.language, "de-AT");
     EXPECT_EQ(sarah.greeting, "ag");
     EXPECT_EQ(sarah.vars, (json::object{{"a", 1}}));
-    EXPECT_EQ(sarah.where, "parley.yaml:13");
+    EXPECT_EQ(sarah.where, "parley.yaml:14");
 }
 
 TEST(Texts, OfFilesThatHaveBeenReadAreNotReadAgain) {
@@ -310,7 +314,7 @@ TEST(Texts, OfFilesThatHaveBeenReadAreNotReadAgain) {
 void collect_keywords(const json::object& schema, std::set<std::string>& keywords, Lines& undocumented, const std::string& path) {
     for (const auto& member : schema) keywords.insert(std::string(member.key()));
     if (path != "" && (!schema.contains("title") || !schema.contains("description"))) undocumented.push_back(path);
-    if (json_read::string(schema, "type") != "object" && !schema.contains("examples") &&
+    if (schema_type(schema) != "object" && !schema.contains("examples") &&
         json_read::boolean(schema, "writeOnly") != true) {
         undocumented.push_back(path + " (no example)");
     }

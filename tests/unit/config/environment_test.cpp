@@ -66,9 +66,9 @@ TEST(Environment, BadValueBlamesTheVariable) {
     EXPECT_THAT(faults_of(an_agent, with_environment({{"ENABLE_WEBHOOK_VALIDATION", "maybe"}})),
                 ElementsAre("environment ENABLE_WEBHOOK_VALIDATION: expected true or false, found \"maybe\"; "
                             "write true or false"));
-    EXPECT_THAT(faults_of(an_agent, with_environment({{"MAX_CALL_DURATION_MINUTES", "2.5"}})),
-                ElementsAre("environment MAX_CALL_DURATION_MINUTES: expected a whole number between 1 and 1440, found 2.5; "
-                            "use whole minutes, such as 5"));
+    EXPECT_THAT(faults_of(an_agent, with_environment({{"MAX_CALL_DURATION_MINUTES", "-2"}})),
+                ElementsAre("environment MAX_CALL_DURATION_MINUTES: expected a number between 0.05 and 1440, found -2; "
+                            "use minutes, such as 5 or 0.5"));
     EXPECT_THAT(faults_of(an_agent, with_environment({{"TWILIO_PHONE_NUMBER", "555-0100"}})),
                 ElementsAre("environment TWILIO_PHONE_NUMBER: expected a phone number in E.164 form, found \"555-0100\"; "
                             "use a plus sign, the country code and digits only, such as +15550100001"));
@@ -115,6 +115,13 @@ TEST(Environment, EveryNameWorksWithoutYaml) {
     EXPECT_EQ(settings.agent_for(settings.twilio.phone_number)->name, "sarah");
     EXPECT_THAT(settings.warnings, ElementsAre("environment ENABLE_WEBHOOK_VALIDATION: signatures are not checked; whoever "
                                                "reaches this server can start calls"));
+}
+
+TEST(Environment, TheLongestCallMayBeAFractionOfAMinute) {
+    EXPECT_EQ(settings_of(an_agent, with_environment({{"MAX_CALL_DURATION_MINUTES", "0.1"}})).calls.duration_max, std::chrono::seconds(6));
+    EXPECT_EQ(settings_of(an_agent, with_environment({{"MAX_CALL_DURATION_MINUTES", "2"}})).calls.duration_max, std::chrono::minutes(2));
+    EXPECT_THAT(faults_of(an_agent, with_environment({{"MAX_CALL_DURATION_MINUTES", "5 min"}})),
+                ElementsAre(HasSubstr("expected a number between 0.05 and 1440")));
 }
 
 TEST(Environment, BooleansComeInManySpellings) {

@@ -62,8 +62,14 @@ TEST(Faults, OutOfRangeNumbersAreRefused) {
                 ElementsAre("parley.yaml:1: openai.prices.m.text_in: expected a number of at least 0, found -1; "
                             "use USD per million tokens, such as 0.40"));
     EXPECT_THAT(faults_with_agent("calls: {duration_max_minutes: 0}"),
-                ElementsAre("parley.yaml:1: calls.duration_max_minutes: expected a whole number between 1 and 1440, "
-                            "found 0; use whole minutes, such as 5"));
+                ElementsAre("parley.yaml:1: calls.duration_max_minutes: expected a number between 0.05 and 1440, "
+                            "found 0; use minutes, such as 5 or 0.5"));
+}
+
+TEST(Faults, APriceOfTranscriptionIsANumber) {
+    EXPECT_THAT(faults_with_agent("openai: {transcription_prices: {gpt-transcribe: cheap}}"),
+                ElementsAre("parley.yaml:1: openai.transcription_prices.gpt-transcribe: expected a number of at least 0, "
+                            "found \"cheap\"; use USD per minute, such as 0.0045"));
 }
 
 TEST(Faults, UnknownSettingHasItsOwnLineAndTheNearestName) {

@@ -248,8 +248,10 @@ TEST(ParseEvent, SaysWhatIsWrongWithABadMessage) {
     EXPECT_EQ(malformed(R"({"type":"error","error":"x"})"), "\"error\" is missing or of the wrong kind");
     EXPECT_EQ(malformed(R"({"type":"response.created","response":{"id":5}})"),
               "\"response.id\" is missing or of the wrong kind");
-    EXPECT_EQ(malformed(R"({"type":"input_audio_buffer.speech_started"})"),
+    EXPECT_EQ(malformed(R"({"type":"input_audio_buffer.speech_started","item_id":5})"),
               "\"item_id\" is missing or of the wrong kind");
+    EXPECT_EQ(malformed(R"({"type":"response.function_call_arguments.done","response_id":"r","arguments":"{}"})"),
+              "\"call_id\" is missing or of the wrong kind");
     EXPECT_EQ(malformed(R"({"type":"response.output_audio.delta","response_id":"r","item_id":"i","delta":5})"),
               "\"delta\" is missing or of the wrong kind");
     EXPECT_EQ(
@@ -265,6 +267,30 @@ TEST(ParseEvent, SaysWhatIsWrongWithABadMessage) {
               "\"item_id\" is missing or of the wrong kind");
     EXPECT_THAT(malformed("{\"type\":\"error\",\"x\":\"\xFF\"}").substr(0, 8), "not JSON");
     EXPECT_THAT(malformed("{\"type\":" + std::string(100, '[')).substr(0, 8), "not JSON");
+}
+
+TEST(Transcription, IsPricedByItsSecondsOrElseByItsTokens) {
+    const auto usage_of = [](std::string_view usage) {
+        return std::get<Transcribed>(
+                   parse_event(fmt::format(
+                       R"({{"type":"conversation.item.input_audio_transcription.completed","item_id":"u","content_index":0,"transcript":"Hi"{}}})",
+                       usage)))
+            .usage;
+    };
+    EXPECT_FALSE(usage_of(""));
+    EXPECT_FALSE(usage_of(R"(,"usage":null)"));
+    const auto timed = usage_of(R"(,"usage":{"type":"duration","seconds":12.5})");
+    ASSERT_TRUE(timed);
+    EXPECT_EQ(timed->audio_seconds, 12.5);
+    EXPECT_NEAR(transcription_cost_usd(*timed, 0.0048), 0.001, 1e-12);
+    const auto counted = usage_of(
+        R"(,"usage":{"type":"tokens","total_tokens":340,"input_tokens":320,"input_token_details":{"text_tokens":20,"audio_tokens":300},"output_tokens":20})");
+    ASSERT_TRUE(counted);
+    EXPECT_EQ(counted->input_audio_tokens, 300);
+    EXPECT_EQ(counted->output_text_tokens, 20);
+    EXPECT_NEAR(transcription_cost_usd(*counted, 0.006), 0.003, 1e-12);
+    EXPECT_NEAR(transcription_cost_usd(*usage_of(R"(,"usage":{"input_tokens":600})"), 0.006), 0.006, 1e-12);
+    EXPECT_EQ(transcription_cost_usd(*counted, 0), 0);
 }
 
 TEST(RetryDelay, IsReadFromTheProvidersWords) {
@@ -304,9 +330,9 @@ TEST(Severity, SortsErrorsByWhatToDo) {
 }
 
 TEST(Reconnecting, IsWorthItOnlyAfterSomeClosesAndStatuses) {
-    for (const int code : {1001, 1005, 1006, 1011, 1012, 1013})
+    for (const int code : {1000, 1001, 1005, 1006, 1011, 1012, 1013})
         EXPECT_TRUE(may_reconnect_after_close(static_cast<std::uint16_t>(code))) << code;
-    for (const int code : {1000, 1002, 1003, 1007, 1008, 1009, 1010, 3000, 4000, 4004})
+    for (const int code : {1002, 1003, 1007, 1008, 1009, 1010, 3000, 4000, 4004})
         EXPECT_FALSE(may_reconnect_after_close(static_cast<std::uint16_t>(code))) << code;
     for (const int status : {408, 429, 500, 502, 503, 504}) EXPECT_TRUE(may_reconnect_after_status(status)) << status;
     for (const int status : {200, 301, 400, 401, 403, 404, 501})

@@ -102,6 +102,28 @@ TEST(RealtimeSession, DoesNotRetryABadKeyAndSaysWhy) {
     EXPECT_EQ(d.events.size(), 1u);
 }
 
+TEST(RealtimeSession, ComesUpWithAServerThatEchoesNothing) {
+    Driver d;
+    d.receive(R"({"type":"session.created"})");
+    EXPECT_EQ(d.last_type(), "session.update");
+    d.receive(R"({"type":"session.updated"})");
+    EXPECT_EQ(d.all<call::EngineReady>().size(), 1u);
+}
+
+TEST(RealtimeSession, GoesWithoutTranscriptionWhenTheServerDoesNotKnowTheModel) {
+    Driver d;
+    d.receive(R"({"type":"session.created","session":{}})");
+    EXPECT_TRUE(d.sent.back().at("session").at("audio").at("input").as_object().contains("transcription"));
+    d.receive(
+        R"({"type":"error","error":{"type":"invalid_request_error","code":"invalid_value","message":"Invalid value","param":"session.audio.input.transcription.model"}})");
+    EXPECT_TRUE(d.all<call::EngineLost>().empty());
+    ASSERT_EQ(d.sent.size(), 2u);
+    EXPECT_EQ(d.last_type(), "session.update");
+    EXPECT_FALSE(d.sent.back().at("session").at("audio").at("input").as_object().contains("transcription"));
+    d.receive(R"({"type":"session.updated","session":{}})");
+    EXPECT_EQ(d.all<call::EngineReady>().size(), 1u);
+}
+
 TEST(RealtimeSession, DoesNotRetryARefusedSessionUpdate) {
     Driver d;
     d.receive(R"({"type":"session.created","session":{}})");
@@ -118,6 +140,26 @@ TEST(RealtimeSession, RetriesWhenTheServerHadTroubleSettingUp) {
 }
 
 // ---- turns ----------------------------------------------------------------------------------------
+
+TEST(RealtimeSession, PricesTheTranscriptionByItsOwnModel) {
+    auto options = options_with();
+    options.transcription_prices["gpt-transcribe"] = 0.006;
+    Ready d(options);
+    d.receive(
+        R"({"type":"conversation.item.input_audio_transcription.completed","item_id":"u1","transcript":"Hi","usage":{"type":"duration","seconds":30}})");
+    EXPECT_NEAR(d.only<call::CallerTranscribed>().usage.value().cost_usd, 0.003, 1e-12);
+}
+
+TEST(RealtimeSession, TellsOfSpeechThatHasNoName) {
+    Ready d;
+    d.receive(R"({"type":"input_audio_buffer.speech_started","audio_start_ms":0})");
+    d.receive(R"({"type":"input_audio_buffer.speech_stopped","audio_end_ms":9})");
+    d.receive(R"({"type":"input_audio_buffer.speech_started","audio_start_ms":20})");
+    const auto started = d.all<call::CallerSpeechStarted>();
+    ASSERT_EQ(started.size(), 2u);
+    EXPECT_NE(started[0].item_id, started[1].item_id);
+    EXPECT_EQ(d.all<call::CallerSpeechStopped>().size(), 1u);
+}
 
 TEST(RealtimeSession, TellsANormalTurnInOrder) {
     Ready d;
@@ -224,6 +266,29 @@ TEST(RealtimeSession, FindsToolCallsThatOnlyTheFinishedResponseLists) {
     ASSERT_EQ(d.events.size(), 3u);
     EXPECT_EQ(std::get<call::ToolCalled>(d.events[1]).tool_call_id, "call_9");
     EXPECT_TRUE(std::holds_alternative<call::ResponseDone>(d.events[2]));
+}
+
+TEST(RealtimeSession, FindsToolCallsThatOnlyTheirArgumentsTellOf) {
+    const auto arguments = R"({"type":"response.function_call_arguments.done","response_id":"r1","item_id":"f1","call_id":"call_1","name":"check_slots","arguments":"{\"day\":1}"})";
+    Ready d;
+    d.created("r1");
+    d.receive(arguments);
+    EXPECT_TRUE(d.all<call::ToolCalled>().empty()) << "not yet: the response may be cancelled";
+    d.done("r1");
+    EXPECT_EQ(d.only<call::ToolCalled>().arguments, R"({"day":1})");
+
+    Ready twice;
+    twice.created("r1");
+    twice.receive(arguments);
+    twice.call_done("r1", "call_1", "completed");
+    twice.done("r1");
+    EXPECT_EQ(twice.all<call::ToolCalled>().size(), 1u);
+
+    Ready cut;
+    cut.created("r1");
+    cut.receive(arguments);
+    cut.done("r1", R"("status":"cancelled")");
+    EXPECT_TRUE(cut.all<call::ToolCalled>().empty());
 }
 
 TEST(RealtimeSession, LeavesUnfinishedToolCallsAlone) {

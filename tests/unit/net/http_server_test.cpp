@@ -47,6 +47,24 @@ TEST_F(HttpServer, AnswersWithStatusTypeLengthAndBody) {
     EXPECT_THAT(answer, HasSubstr("\r\n\r\nPOST /voice?x=1 abc"));
 }
 
+TEST_F(HttpServer, KeepsTheConnectionOfAnOldClientThatAsksForIt) {
+    auto peer = connect();
+    peer.send("POST /voice HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\na");
+    const auto first = peer.read_answer();
+    EXPECT_THAT(first, StartsWith("HTTP/1.0 200 OK\r\n"));
+    EXPECT_THAT(first, HasSubstr("Connection: keep-alive\r\n"));
+    peer.send("GET /again HTTP/1.0\r\n\r\n");
+    EXPECT_THAT(peer.read_answer(), testing::EndsWith("GET /again "));
+}
+
+TEST_F(HttpServer, TakesAWholeAddressForItsPath) {
+    auto peer = connect();
+    for (const auto& [target, seen] : {std::pair{"http://voice.example.com/voice?a=%20b", "/voice?a=%20b"}, {"HTTPS://h:8443", "/"}, {"https://h?x=1", "/?x=1"}}) {
+        peer.send(std::string("GET ") + target + " HTTP/1.1\r\nHost: h\r\n\r\n");
+        EXPECT_THAT(peer.read_answer(), testing::EndsWith(std::string("GET ") + seen + " "));
+    }
+}
+
 TEST_F(HttpServer, AnswersPipelinedRequestsInOrderOnOneConnection) {
     auto peer = connect();
     std::string all;

@@ -218,12 +218,25 @@ TEST_F(ClientSocket, IsAbortedWhenItsCoroutineIsCancelled) {
     EXPECT_EQ(peer.read_frame().opcode, -1);
 }
 
-TEST_F(ClientSocket, SendsWithinTheCallWhenNothingWaits) {
+TEST_F(ClientSocket, SendsWhatOneHandlerHasToSayInOnePiece) {
     auto peer = open();
     at_home([&] {
-        socket_->send("now");
+        socket_->send("audio");
+        socket_->send("mark");
+        EXPECT_GT(socket_->queued_bytes(), 0u);  // waits for the end of the round
+    });
+    EXPECT_EQ(peer.read_frame().payload, "audio");
+    EXPECT_EQ(peer.read_frame().payload, "mark");
+    at_home([&] { EXPECT_EQ(socket_->queued_bytes(), 0u); });
+}
+
+TEST_F(ClientSocket, DoesNotHoldABurstBackUntilTheEndOfTheRound) {
+    auto peer = open();
+    at_home([&] {
+        const std::string text(20'000, 'x');
+        socket_->send(text);
         // Still inside the same handler: the bytes are on the wire, although no event has been handled since.
-        EXPECT_EQ(peer.read_frame().payload, "now");
+        EXPECT_TRUE(peer.read_frame().payload == text);
     });
 }
 

@@ -163,6 +163,7 @@ TEST_F(Printing, ShowsALiveCallLineByLine) {
     EXPECT_EQ(view.line(row(0, journal::CallStarted{"+1", "+2", "sarah", "twilio"})), "[00:00.0] ☎ +1 → +2 · agent sarah · twilio");
     EXPECT_EQ(view.line(row(61'250, journal::AgentSaid{"i", "", "Bye.", 0, 900, true})), "[01:01.2] Agent:  ✂ [not heard: Bye.]");
     EXPECT_EQ(view.line(row(61'300, journal::UsageCounted{"r", usage})), "[01:01.3]         ∑ 800 tokens in (600 cached), 120 out · $0.0031");
+    EXPECT_EQ(view.line(row(61'400, journal::UsageCounted{"", usage, "item_1"})), "[01:01.4]         ∑ the caller's words written down · $0.0031");
     EXPECT_EQ(view.line(row(62'000, journal::CallEnded{"no_booking", "caller_hung_up", 62'000})), "[01:02.0] ■ no_booking (caller_hung_up) · 1:02");
 }
 

@@ -21,19 +21,24 @@ TEST(Store, WritesTheRowsDerivedFromEachEntry) {
         store->on_entry({"CA1", at(3'000), journal::AgentSaid{"item_2", "We have nine", "or ten.", 900, 2'000, true}});
         store->on_entry({"CA1", at(3'900), journal::UsageCounted{"r1", usage}});
         store->on_entry({"CA1", at(3'950), journal::UsageCounted{"r2", usage}});
+        call::Usage written_down;
+        written_down.audio_seconds = 2.5;
+        written_down.cost_usd = 0.01;
+        store->on_entry({"CA1", at(3'980), journal::UsageCounted{"", written_down, "item_1"}});
         store->on_entry(ended("CA1", 62'000));
     }
     Shell shell(folder / "deeper/parley.db");
     EXPECT_EQ(shell.value("SELECT from_number || to_number || agent || channel || outcome || reason || duration_ms || turns FROM calls"),
               "+15550100001+15550100002sarahtwiliono_bookingcaller_hung_up620002");
-    EXPECT_EQ(shell.value("SELECT printf('%.2f', cost_usd) FROM calls"), "0.04");
+    EXPECT_EQ(shell.value("SELECT printf('%.2f', cost_usd) FROM calls"), "0.05");
     EXPECT_EQ(shell.value("SELECT ended_at_ms - started_at_ms FROM calls"), "62000");
     EXPECT_EQ(shell.value("SELECT group_concat(speaker || ':' || text || ':' || unheard || ':' || interrupted, ';') FROM transcript"),
               "caller:Tuesday?::0;agent:We have nine:or ten.:1");
     EXPECT_EQ(shell.value("SELECT name || arguments || output || ok || duration_ms FROM tool_calls"),
               R"(check_slots{"date":"2026-11-24"}{"slots":[]}112)");
     EXPECT_EQ(shell.value("SELECT sum(output_audio_tokens) FROM usage"), "80");
-    EXPECT_EQ(shell.value("SELECT count(*) FROM journal"), "8");
+    EXPECT_EQ(shell.value("SELECT item_id || audio_seconds || response_id FROM usage WHERE item_id <> ''"), "item_12.5");
+    EXPECT_EQ(shell.value("SELECT count(*) FROM journal"), "9");
 }
 
 TEST(Store, WritesAtMostFlushEveryAfterTheEntry) {

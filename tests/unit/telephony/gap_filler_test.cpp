@@ -98,6 +98,17 @@ TEST(GapFiller, APeerThatCountsAnewIsFollowedAfterAWhile) {
     EXPECT_EQ(caller.filler.on_media(400, 1'020, frame, t0 + 10'400ms).silence_bytes, 0u);
 }
 
+TEST(GapFiller, APeerThatDoesNotCountIsHeardAfterAWhile) {
+    GapFiller filler;
+    int dropped = 0;
+    for (int i = 0; i < 50; ++i) {
+        const auto advice = filler.on_media(0, 1, frame, t0 + i * 20ms);
+        dropped += advice.drop ? 1 : 0;
+        EXPECT_EQ(advice.silence_bytes, 0u) << i;
+    }
+    EXPECT_EQ(dropped, 10);
+}
+
 TEST(GapFiller, AStalledStreamGetsOneSecondOfSilenceOnce) {
     GapFiller filler;
     EXPECT_EQ(filler.deadline(), TimePoint::max()) << "nothing has come yet";

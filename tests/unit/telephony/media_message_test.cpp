@@ -47,6 +47,23 @@ TEST(MediaReader, SaysWhatIsWrong) {
     EXPECT_EQ(complaint(std::string(2'000, '[') + std::string(2'000, ']')), "not JSON") << "too deep";
 }
 
+TEST(MediaReader, TakesAKeyAndAParameterInWhateverTypeTheyCome) {
+    MediaReader reader;
+    EXPECT_EQ(std::get<Dtmf>(reader.read(R"({"event":"dtmf","streamSid":"MZ1","dtmf":{"digit":7}})")).digit, '7');
+    EXPECT_EQ(std::get<Dtmf>(reader.read(R"({"event":"dtmf","streamSid":"MZ1","dtmf":{"digit":"b"}})")).digit, 'B');
+    EXPECT_EQ(complaint(R"({"event":"dtmf","streamSid":"MZ1","dtmf":{"digit":12}})"), "dtmf: digit is missing or none");
+    const auto started = std::get<Started>(reader.read(
+        R"({"event":"start","streamSid":"MZ1","start":{"customParameters":{"callSid":"CA1","token":12345,"none":null,"list":[1]}}})"));
+    EXPECT_EQ(started.call_sid, "CA1") << "as we gave it to the document";
+    EXPECT_EQ(started.parameter("token"), "12345");
+    EXPECT_EQ(started.parameters.size(), 2u);
+}
+
+TEST(MediaReader, TakesAStopThatNamesNoStream) {
+    MediaReader reader;
+    EXPECT_TRUE(std::holds_alternative<Stopped>(reader.read(R"({"event":"stop"})")));
+}
+
 void expect_media(const std::string& text, std::string_view why) {
     MediaReader reader;
     const auto message = reader.read(text);
@@ -125,7 +142,7 @@ TEST(MediaReader, ReadsStart) {
     EXPECT_EQ(started.account_sid, "AC1");
     EXPECT_EQ(started.format, "");
     EXPECT_EQ(started.parameter("token"), "abc");
-    EXPECT_EQ(started.parameter("n"), "");
+    EXPECT_EQ(started.parameter("n"), "5");
     EXPECT_EQ(started.parameter("other"), "");
 
     const auto wide = reader.read(R"({"event":"start","start":{"streamSid":"MZ2","callSid":"CA1","mediaFormat":{"encoding":"audio/l16","sampleRate":"16000"}}})");

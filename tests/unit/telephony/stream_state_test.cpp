@@ -155,6 +155,7 @@ TEST(StreamState, OurOwnVoiceIsNotTheCallers) {
     StreamState state = active();
     EXPECT_EQ(state.on_text(R"({"event":"media","streamSid":"MZ1","media":{"track":"outbound","payload":"////"}})").action, Do::nothing);
     EXPECT_EQ(state.on_text(R"({"event":"media","streamSid":"MZ1","media":{"track":"inbound","payload":"////"}})").action, Do::hear);
+    EXPECT_EQ(state.on_text(R"({"event":"media","streamSid":"MZ1","media":{"track":"inbound_track","payload":"////"}})").action, Do::hear);
 }
 
 TEST(StreamState, MissingSequenceNumbersAreOnlyCounted) {

@@ -36,8 +36,10 @@ struct Policy {
     std::chrono::milliseconds wrap_up_max{12'000};            // for the last words, at most
     std::chrono::milliseconds silence_before_prompt{10'000};  // neither side speaks: the agent asks
     int silence_prompts_max = 2;                              // then the call ends as idle
-    std::chrono::milliseconds filler_after{1'200};            // a caller waiting this long on a lost engine hears one_moment
-    std::chrono::milliseconds stall_after{8'000};             // an answer is due and nothing comes: reconnect
+    std::chrono::milliseconds filler_after{4'000};            // a caller who waits this long for an answer hears one_moment
+    std::chrono::milliseconds filler_after_loss{1'200};       // sooner when the engine is known to be lost
+    std::chrono::milliseconds unanswered_after{4'000};        // an answer was asked for and has not begun: reconnect
+    std::chrono::milliseconds stall_after{8'000};             // an answer or a connection has begun and nothing comes: reconnect
     int reconnects_max = 4;                                   // in a row, before the apology
     std::chrono::milliseconds reconnect_first_delay{200};     // doubles, at most 4 s
     int response_retries_max = 2;                             // of failed responses in a row
@@ -143,6 +145,9 @@ class Conversation {
     bool is_answer_due() const { return active_response_ || respond_requested_ || answer_expected_; }
     bool is_quiet() const;                       // nobody speaks and nothing is under way
     bool waits_in_vain() const { return link_ != Link::live || retry_respond_at_ != TimePoint::max(); }
+    void settle_waiting();
+    TimePoint filler_due() const;
+    milliseconds patience() const { return active_response_ || link_ != Link::live ? policy_.stall_after : policy_.unanswered_after; }
     template <class T>
     void note(T event) { notes_.push_back({now_, std::move(event)}); }
 
@@ -181,7 +186,8 @@ class Conversation {
     std::optional<std::string> active_response_;
     bool respond_requested_ = false;                  // asked for, not yet started
     bool answer_expected_ = false;                    // the caller has spoken; the provider answers by itself
-    TimePoint waiting_since_ = TimePoint::max();      // the caller waits for an answer since
+    TimePoint waiting_since_ = TimePoint::max();      // the caller waits in silence since
+    std::optional<TimePoint> filler_played_;          // in this wait, the last time
     TimePoint progress_at_ = TimePoint::max();        // the engine's last sign of life while an answer is due
     int failed_in_row_ = 0;
     TimePoint retry_respond_at_ = TimePoint::max();

@@ -19,7 +19,7 @@ namespace parley::call {
 
 using Bytes = std::span<const std::uint8_t>;
 
-// Tokens of one response, as the provider counts them; cached ones are part of the input ones.
+// Tokens of one response or transcription, as the provider counts them; cached ones are part of the input ones.
 struct Usage {
     std::int64_t input_text_tokens = 0;
     std::int64_t input_audio_tokens = 0;
@@ -27,6 +27,7 @@ struct Usage {
     std::int64_t cached_audio_tokens = 0;
     std::int64_t output_text_tokens = 0;
     std::int64_t output_audio_tokens = 0;
+    double audio_seconds = 0;  // of a transcription that is billed by time
     double cost_usd = 0;  // by the price table in the settings; 0 for a model it does not list
 };
 
@@ -53,7 +54,11 @@ struct CallerGone {
 struct EngineReady { std::optional<TimePoint> expires_at = {}; };  // configured and, when asked, history replayed
 struct CallerSpeechStarted { std::string item_id; };
 struct CallerSpeechStopped { std::string item_id; };
-struct CallerTranscribed { std::string item_id; std::string text; };  // may come after the answer has begun
+struct CallerTranscribed {                           // may come after the answer has begun
+    std::string item_id;
+    std::string text;
+    std::optional<Usage> usage = {};                  // of writing it down; a model of its own does that
+};
 struct ResponseStarted { std::string response_id; };
 struct AgentAudio {                                  // in the channel's format
     std::string_view response_id;

@@ -28,7 +28,11 @@ struct ToolReturned { std::string tool_call_id; std::string name; bool ok = true
 struct DtmfReceived {};        // the digit itself may be card data and is not kept
 // From the end of the caller's speech as the model reports it: to the first audio from the model, and to the caller's line.
 struct TurnLatency { std::int64_t model_ms = 0; std::int64_t first_audio_ms = 0; };
-struct UsageCounted { std::string response_id; Usage usage; };
+struct UsageCounted {          // of a response, or of writing down what the caller said
+    std::string response_id;
+    Usage usage;
+    std::string item_id = {};  // of a transcription; response_id is then empty
+};
 struct ProviderLost { std::string reason; };
 struct ProviderRestored { std::int64_t gap_ms = 0; bool planned = false; };  // planned: rotated before the session limit
 struct Problem { std::string what; std::string detail; };

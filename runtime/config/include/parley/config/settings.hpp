@@ -60,10 +60,12 @@ struct OpenAiSettings {
     std::string transcription_model = "gpt-transcribe";  // empty: none
     TurnDetection turn_detection = {};
     std::map<std::string, Price> prices;    // by model
+    std::map<std::string, double> transcription_prices;  // USD per minute of speech, by transcription model
 };
 
 struct CallSettings {
-    std::chrono::minutes duration_max{5};   // MAX_CALL_DURATION_MINUTES
+    std::chrono::milliseconds duration_max{5 * 60'000};  // MAX_CALL_DURATION_MINUTES
+    std::chrono::milliseconds filler_after{4'000};       // a caller who waits this long for an answer hears one_moment
     std::chrono::milliseconds silence_before_prompt{10'000};
     int silence_prompts_max = 2;
     std::map<std::string, std::string> phrases = {  // spoken without a model

@@ -9,9 +9,13 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace parley {
+
+// The type that `schema` is about: the first where it allows several, such as ["object", "null"]; "" where it names none.
+std::string_view schema_type(const json::object& schema);
 
 class Schema {
  public:

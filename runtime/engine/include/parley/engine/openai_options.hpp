@@ -39,6 +39,7 @@ struct OpenAiOptions {
     std::string transcription_model = "gpt-transcribe";  // of the caller's words; empty: none
     TurnDetectionOptions turn_detection = {};
     std::map<std::string, TokenPrice> prices = {};       // by model; a model that is missing costs 0
+    std::map<std::string, double> transcription_prices = {};  // USD per minute of speech, by transcription model
 
     std::chrono::milliseconds setup_timeout{10'000};     // from the open socket to session.updated
     std::chrono::seconds handshake_timeout{10};

@@ -37,9 +37,12 @@ struct SessionUpdated {
     std::optional<std::int64_t> expires_at = {};
 };
 struct ServerError { std::string type, code, message, param, event_id; };  // event_id: of our event it answers, or ""
-struct SpeechStarted { std::string item_id; };
+struct SpeechStarted { std::string item_id; };  // of the utterance to come; may be empty
 struct SpeechStopped { std::string item_id; };
-struct Transcribed { std::string item_id, text; };
+struct Transcribed {
+    std::string item_id, text;
+    std::optional<call::Usage> usage = {};  // without cost
+};
 struct TranscriptionFailed { std::string item_id, code, message; };
 struct ResponseCreated { std::string response_id; };
 struct AudioDelta {
@@ -62,6 +65,7 @@ struct OutputItem {
     std::string call_id, name, arguments;   // of a function call
 };
 struct OutputItemDone { std::string response_id; OutputItem item; };
+struct ArgumentsDone { std::string response_id; OutputItem item; };  // of a function call; OutputItemDone follows, as a rule
 struct ResponseFinished {
     std::string response_id;
     call::ResponseDone::Status status = call::ResponseDone::Status::completed;
@@ -76,7 +80,7 @@ struct Malformed { std::string what; };
 using ServerEvent =
     std::variant<Ignored, Malformed, SessionCreated, SessionUpdated, ServerError, SpeechStarted, SpeechStopped, Transcribed,
                  TranscriptionFailed, ResponseCreated, AudioDelta, AudioDone, TextDelta, TextDone, OutputItemDone,
-                 ResponseFinished>;
+                 ArgumentsDone, ResponseFinished>;
 
 ServerEvent parse_event(std::string_view text);
 
@@ -95,6 +99,8 @@ std::optional<milliseconds> retry_delay(std::string_view message);
 
 // Cost by the provider's formula: cached tokens are part of the input tokens, at a price of their own.
 double cost_usd(const call::Usage& usage, const TokenPrice& price);
+// Of a transcription, from its seconds, or where only tokens are counted from those: ten of audio are a second.
+double transcription_cost_usd(const call::Usage& usage, double price_per_minute);
 
 // ---- what errors and closes mean --------------------------------------------------------------
 

@@ -68,6 +68,7 @@ class RealtimeSession {
         std::string id;
         bool is_discarded = false;  // cancelled or cut off: its late audio and text are dropped
         bool is_done = false;
+        std::vector<realtime::OutputItem> calls = {};  // as far as their arguments told
     };
     struct Item {                   // a piece of the agent's speech, as received
         std::string id;
@@ -92,6 +93,7 @@ class RealtimeSession {
     void on(const realtime::TextDelta& event, Output& out);
     void on(const realtime::TextDone& event, Output& out);
     void on(const realtime::OutputItemDone& event, Output& out);
+    void on(const realtime::ArgumentsDone& event, Output& out);
     void on(const realtime::ResponseFinished& event, Output& out);
 
     void audio(std::string_view response_id, std::string_view item_id, int content_index, std::string_view base64,
@@ -99,6 +101,7 @@ class RealtimeSession {
     void flush_tail(std::string_view response_id, std::string_view item_id, int content_index, Output& out);
     void drop_tail();
     void tool_called(std::string_view response_id, const realtime::OutputItem& item, Output& out);
+    bool retry_without_transcription(const realtime::ServerError& error, Output& out);
     void fail_setup(const realtime::ServerError& error, Output& out);
     void end(std::string reason, bool may_retry, Output& out);
     void create_due(Output& out);
@@ -115,8 +118,9 @@ class RealtimeSession {
     const std::string call_sid_;
     const std::string model_;
     const TokenPrice price_;
+    const double transcription_price_;    // USD per minute; 0: not known
     const int bad_messages_max_;
-    const realtime::SessionSetup setup_;
+    realtime::SessionSetup setup_;
     const TimePoint opened_at_;
     const WallTime opened_at_wall_;
     std::vector<call::Turn> history_;
@@ -126,6 +130,7 @@ class RealtimeSession {
     std::string last_error_;              // explains a close without words of its own
     int bad_messages_ = 0;                // in a row
     std::uint64_t event_ids_ = 0;
+    std::uint64_t unnamed_utterances_ = 0;
     ResponseGate gate_;
     std::deque<Response> responses_;      // the newest few, newest last
     std::deque<Item> items_;

@@ -26,7 +26,7 @@ class GapFiller {
         milliseconds fill_max{1'000};
         milliseconds stall_after{750};
         milliseconds stall_fill{1'000};
-        int backward_max = 10;        // in a row; then the peer has begun to count anew and is followed
+        int backward_max = 10;        // in a row, repeated or back; then the peer counts anew, or not at all, and is followed
     };
     struct Advice {
         bool drop = false;             // repeated or out of order
