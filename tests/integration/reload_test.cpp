@@ -18,14 +18,17 @@ namespace fs = std::filesystem;
 
 // Prompt, greeting, library and settings each carry a mark, so that a call tells which generation each came from.
 std::string agent_file(const std::string& mark) {
-    return "return agent {\n  api = 1,\n  greeting = \"Hello, this is " + mark +
-           ".\",\n  prompt = [[\nprompt=" + mark + " settings={mark}\nSay hello.\n]],\n  vars = { mark = \"none\" },\n  tools = { \"tell\" },\n}\n";
+    return "return agent {\n  api = 1,\n  greeting = \"Hello, this is " + mark + ".\",\n  prompt = [[\nprompt=" + mark +
+           " settings={mark}\nSay hello.\n]],\n  vars = { mark = \"none\" },\n  tools = { \"tell\" },\n}\n";
 }
 std::string tool_file(const std::string& mark) {
-    return "local words = require \"lib.words\"\nreturn tool {\n  api = 1,\n  about = \"Tells the marks.\",\n  run = function(args, call)\n    return { tool = \"" + mark +
-           "\", lib = words.mark, settings = call.vars.mark }\n  end,\n}\n";
+    return "local words = require \"lib.words\"\nreturn tool {\n  api = 1,\n  about = \"Tells the marks.\",\n  run = function(args, "
+           "call)\n    return { tool = \"" +
+           mark + "\", lib = words.mark, settings = call.vars.mark }\n  end,\n}\n";
 }
-std::string library_file(const std::string& mark) { return "return { mark = \"" + mark + "\" }\n"; }
+std::string library_file(const std::string& mark) {
+    return "return { mark = \"" + mark + "\" }\n";
+}
 
 // A scripts folder and an overlay that belong to the test.
 class Desk {
@@ -44,8 +47,8 @@ class Desk {
     std::string path(const std::string& name) const { return scripts_ / name; }
 
     std::string settings(const std::string& mark, const std::string& more = "") const {
-        return "scripts: {dir: \"" + (scripts_ / "") + "\", watch: " + watch_ + "}\nagents:\n  front:\n    script: front\n    vars: {mark: " + mark +
-               "}\nnumbers:\n  default: front\n" + more;
+        return "scripts: {dir: \"" + (scripts_ / "") + "\", watch: " + watch_ +
+               "}\nagents:\n  front:\n    script: front\n    vars: {mark: " + mark + "}\nnumbers:\n  default: front\n" + more;
     }
     void write(const std::string& name, const std::string& text) const {
         fs::create_directories(fs::path(path(name)).parent_path());
@@ -82,7 +85,9 @@ class Desk {
         return eventually([&] { return generation() == wanted; });
     }
 
-    std::shared_ptr<sim::TwilioCall> dial(std::string_view steps = "steps: [{wait_for_agent: {silent_for_ms: 200}}, hang_up]") { return stage_->dial(steps); }
+    std::shared_ptr<sim::TwilioCall> dial(std::string_view steps = "steps: [{wait_for_agent: {silent_for_ms: 200}}, hang_up]") {
+        return stage_->dial(steps);
+    }
     // What the model was told at the beginning of its nth session.
     std::string instructions(std::size_t session) {
         const auto sessions = stage_->model().sessions();
@@ -122,7 +127,8 @@ TEST(ABrokenSave, IsNoticedByNobodyButWhoeverAsks) {
     EXPECT_TRUE(desk.service().has_logged("script.reload_refused"));
     EXPECT_TRUE(desk.service().has_logged("agents/front.lua:3: unknown var {nobody}"));
     const auto figures = desk.api("GET", "/metrics", desk.stage().admin_token()).body;
-    EXPECT_THAT(figures, AllOf(HasSubstr("\nparley_reload_failed 1\n"), HasSubstr("\nparley_reload_failures_total 1\n"), HasSubstr("\nparley_script_generation 1\n")));
+    EXPECT_THAT(figures, AllOf(HasSubstr("\nparley_reload_failed 1\n"), HasSubstr("\nparley_reload_failures_total 1\n"),
+                               HasSubstr("\nparley_script_generation 1\n")));
 
     desk.save_script("agents/front.lua", agent_file("two"));
     ASSERT_TRUE(desk.reaches(2));
@@ -132,7 +138,9 @@ TEST(ABrokenSave, IsNoticedByNobodyButWhoeverAsks) {
 TEST(ASave, IsInTheNextCallAndNotInTheOneThatRuns) {
     Desk desk(fast + "greeting: from_instructions\nturns:\n  - {heard: \"Tell me.\", calls: [tell], then: [{says: \"Done.\"}]}\n");
     // Has begun before the save, and calls its tool after it.
-    const auto running = desk.dial("steps: [{wait_for_agent: {silent_for_ms: 200}}, {silence_ms: 2500}, {say: \"Tell me.\"}, {wait_for_agent: {silent_for_ms: 200}}, hang_up]");
+    const auto running = desk.dial(
+        "steps: [{wait_for_agent: {silent_for_ms: 200}}, {silence_ms: 2500}, {say: \"Tell me.\"}, {wait_for_agent: {silent_for_ms: 200}}, "
+        "hang_up]");
     ASSERT_TRUE(eventually([&] { return desk.stage().has_happened("hears the agent"); }));
     desk.save_all("two");
     ASSERT_TRUE(eventually([&] { return desk.generation() >= 2; }));
@@ -157,7 +165,10 @@ TEST(ANewNumber, IsRoutedWithoutARestart) {
     // Neither half of it alone: the agent is not in the settings yet.
     ASSERT_TRUE(eventually([&] { return !desk.status()["last_failure"].is_null(); }));
     EXPECT_EQ(desk.generation(), 1);
-    Desk::save(desk.stage().overlay(), "scripts: {dir: \"" + desk.path("") + "\"}\nagents:\n  front: {script: front}\n  second: {script: second}\nnumbers:\n  default: front\n  +15550100002: second\n");
+    Desk::save(
+        desk.stage().overlay(),
+        "scripts: {dir: \"" + desk.path("") +
+            "\"}\nagents:\n  front: {script: front}\n  second: {script: second}\nnumbers:\n  default: front\n  +15550100002: second\n");
     ASSERT_TRUE(desk.reaches(2));
     const auto call = desk.dial();
     EXPECT_EQ(call->report().failure, "");
@@ -218,8 +229,9 @@ TEST(ParleyReload, WaitsForTheResultAndSaysWhatIsWrong) {
     desk.save_script("tools/tell.lua", "return tool {\n  api = 1,\n  abuot = \"x\",\n  run = function() end,\n}\n");
     const auto bad = desk.service().command(command);
     EXPECT_EQ(bad.status, 1);
-    EXPECT_THAT(bad.output, AllOf(HasSubstr("tools/tell.lua:3: error: unknown key `abuot`; did you mean `about`?\n     3 |   abuot = \"x\","),
-                                  HasSubstr("generation 2 serves on")));
+    EXPECT_THAT(bad.output,
+                AllOf(HasSubstr("tools/tell.lua:3: error: unknown key `abuot`; did you mean `about`?\n     3 |   abuot = \"x\","),
+                      HasSubstr("generation 2 serves on")));
     const auto diff = desk.service().command({"--overlay", desk.stage().overlay(), "diff"});
     EXPECT_EQ(diff.status, 1);
     EXPECT_THAT(diff.output, HasSubstr("A reload would be refused"));
@@ -244,9 +256,9 @@ TEST(ParleyDiff, SaysWhatTheNextGenerationChanges) {
     Desk::save(desk.stage().overlay(), desk.settings("two", "server: {calls_max: 7}\n"));
     const auto diff = desk.service().command({"--overlay", desk.stage().overlay(), "diff"});
     EXPECT_EQ(diff.status, 0) << diff.output;
-    EXPECT_THAT(diff.output, AllOf(HasSubstr("    - prompt=one settings={mark}\n    + prompt=two settings={mark}\n"), HasSubstr("tool tell: its code changes"),
-                                   HasSubstr("agents.front.vars.mark: one -> two"), HasSubstr("server.calls_max: 2000 -> 7   (needs a restart)"),
-                                   Not(HasSubstr("server.port"))));
+    EXPECT_THAT(diff.output, AllOf(HasSubstr("    - prompt=one settings={mark}\n    + prompt=two settings={mark}\n"),
+                                   HasSubstr("tool tell: its code changes"), HasSubstr("agents.front.vars.mark: one -> two"),
+                                   HasSubstr("server.calls_max: 2000 -> 7   (needs a restart)"), Not(HasSubstr("server.port"))));
     EXPECT_EQ(desk.generation(), 1);
 }
 
@@ -259,17 +271,24 @@ TEST(ASettingThatNeedsARestart, IsNamedAndTheRestIsTakenOver) {
     ASSERT_EQ(waiting.size(), 1U);
     EXPECT_EQ(text(waiting[0].as_object(), "setting"), "server.calls_max");
     EXPECT_EQ(text(waiting[0].as_object(), "wanted"), "7");
-    EXPECT_TRUE(eventually([&] { return desk.service().has_logged("config.needs_restart setting=server.calls_max running=2000 wanted=7"); }));
-    EXPECT_THAT(desk.service().command({"--overlay", desk.stage().overlay(), "status"}).output, HasSubstr("server.calls_max: 2000 runs, 7 is wanted"));
+    EXPECT_TRUE(
+        eventually([&] { return desk.service().has_logged("config.needs_restart setting=server.calls_max running=2000 wanted=7"); }));
+    EXPECT_THAT(desk.service().command({"--overlay", desk.stage().overlay(), "status"}).output,
+                HasSubstr("server.calls_max: 2000 runs, 7 is wanted"));
 }
 
 TEST(TheApi, IsForThoseWithTheTokenOnly) {
     Desk desk(fast, "off");
     const auto token = desk.stage().admin_token();
     ASSERT_EQ(token.size(), 64U);
-    EXPECT_EQ(fs::status(fs::path(desk.stage().database()).parent_path() / "admin.token").permissions(), fs::perms::owner_read | fs::perms::owner_write);
-    for (const auto& [method, path] : std::vector<std::pair<std::string, std::string>>{
-             {"GET", "/api/status"}, {"GET", "/api/diff"}, {"POST", "/api/reload"}, {"POST", "/api/rollback"}, {"GET", "/metrics"}, {"GET", "/api/nothing"}}) {
+    EXPECT_EQ(fs::status(fs::path(desk.stage().database()).parent_path() / "admin.token").permissions(),
+              fs::perms::owner_read | fs::perms::owner_write);
+    for (const auto& [method, path] : std::vector<std::pair<std::string, std::string>>{{"GET", "/api/status"},
+                                                                                       {"GET", "/api/diff"},
+                                                                                       {"POST", "/api/reload"},
+                                                                                       {"POST", "/api/rollback"},
+                                                                                       {"GET", "/metrics"},
+                                                                                       {"GET", "/api/nothing"}}) {
         for (const auto& wrong : {std::string(), std::string("x"), token.substr(1), token + "0"}) {
             const auto refused = desk.api(method, path, wrong);
             EXPECT_EQ(refused.status, 401) << method << " " << path;
@@ -310,12 +329,14 @@ TEST(ManyReloadsUnderLoad, DropNoCallMixNoGenerationsAndKeepNoMemory) {
     const char* wanted = std::getenv("PARLEY_RELOADS");
     const int reloads = wanted == nullptr ? 60 : std::max(10, std::atoi(wanted));
     Desk desk(fast + "greeting: from_instructions\nturns:\n  - {heard: \"Tell me.\", calls: [tell], then: [{says: \"Done.\"}]}\n", "off");
-    constexpr std::string_view steps = "steps: [{wait_for_agent: {silent_for_ms: 100}}, {say: \"Tell me.\"}, {wait_for_agent: {silent_for_ms: 100}}, hang_up]";
+    constexpr std::string_view steps =
+        "steps: [{wait_for_agent: {silent_for_ms: 100}}, {say: \"Tell me.\"}, {wait_for_agent: {silent_for_ms: 100}}, hang_up]";
     constexpr std::size_t at_once = 8;
 
     std::vector<std::shared_ptr<sim::TwilioCall>> calls;
     const auto keep_busy = [&] {
-        const auto ended = static_cast<std::size_t>(std::stoul("0" + desk.stage().value("SELECT count(*) FROM calls WHERE ended_at_ms IS NOT NULL")));
+        const auto ended =
+            static_cast<std::size_t>(std::stoul("0" + desk.stage().value("SELECT count(*) FROM calls WHERE ended_at_ms IS NOT NULL")));
         if (calls.size() < ended + at_once) calls.push_back(desk.dial(steps));
     };
 
@@ -344,7 +365,8 @@ TEST(ManyReloadsUnderLoad, DropNoCallMixNoGenerationsAndKeepNoMemory) {
     for (const auto& session : desk.stage().model().sessions()) {
         std::string told;
         for (const auto* update : session.of_type("session.update")) {
-            if (const auto* fields = json_read::object(update->event, "session"); fields != nullptr && told.empty()) told = text(*fields, "instructions");
+            if (const auto* fields = json_read::object(update->event, "session"); fields != nullptr && told.empty())
+                told = text(*fields, "instructions");
         }
         const auto begin = told.find("prompt=") + 7;
         const auto mark = told.substr(begin, told.find(' ', begin) - begin);
@@ -362,7 +384,8 @@ TEST(ManyReloadsUnderLoad, DropNoCallMixNoGenerationsAndKeepNoMemory) {
 
     // The calls' own memory comes and goes; what a reload leaves behind would grow with their number.
     const auto grown_kb = desk.service().resident_kb() - warm_kb;
-    fmt::print("{} reloads, {} calls of {} generations; {} KB at half-time, {} KB more at the end\n", reloads, calls.size(), marks.size(), warm_kb, grown_kb);
+    fmt::print("{} reloads, {} calls of {} generations; {} KB at half-time, {} KB more at the end\n", reloads, calls.size(), marks.size(),
+               warm_kb, grown_kb);
 #ifndef PARLEY_SANITIZED
     EXPECT_LT(grown_kb, 8'000);
 #endif

@@ -34,7 +34,8 @@ Checked<void> write_private(const std::string& path, const std::string& text) {
     if (is_written && rename(fresh.c_str(), path.c_str()) == 0) return {};
     if (is_written) why = errno;
     unlink(fresh.c_str());
-    return Fault{path, fmt::format("cannot be written: {}", std::strerror(why)), "make the database's folder writable, or set PARLEY_ADMIN_TOKEN"};
+    return Fault{path, fmt::format("cannot be written: {}", std::strerror(why)),
+                 "make the database's folder writable, or set PARLEY_ADMIN_TOKEN"};
 }
 
 std::optional<std::string> first_line(const std::string& path) {
@@ -65,7 +66,8 @@ Checked<AdminToken> AdminToken::make(const config::Settings& settings, std::uint
         made.files_.push_back(file);
     }
     const auto file = beside_database(settings, "admin.url");
-    if (auto written = write_private(file, fmt::format("http://{}:{}\n", reachable(settings.server.host), port)); !written) return written.error();
+    if (auto written = write_private(file, fmt::format("http://{}:{}\n", reachable(settings.server.host), port)); !written)
+        return written.error();
     made.files_.push_back(file);
     return {boost::system::in_place_value, std::move(made)};
 }
@@ -80,7 +82,8 @@ Checked<Access> access_of(const config::Settings& settings, const std::string& u
     if (access.url.empty()) {
         const auto file = beside_database(settings, "admin.url");
         const auto written = first_line(file);
-        if (!written && settings.server.port == 0) return Fault{file, "is not there: no service runs on this database", "start it with `parley serve`, or name it with --url"};
+        if (!written && settings.server.port == 0)
+            return Fault{file, "is not there: no service runs on this database", "start it with `parley serve`, or name it with --url"};
         access.url = written ? *written : fmt::format("http://{}:{}", reachable(settings.server.host), settings.server.port);
     }
     while (!access.url.empty() && access.url.back() == '/') access.url.pop_back();

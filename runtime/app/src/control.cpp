@@ -24,7 +24,9 @@ net::Response as_json(int status, const json::object& body) {
     return response;
 }
 
-net::Response refusal(int status, std::string_view why) { return as_json(status, {{"error", why}}); }
+net::Response refusal(int status, std::string_view why) {
+    return as_json(status, {{"error", why}});
+}
 
 // Completes on the asking coroutine's own executor, whatever thread the reloader answers on.
 Task<Outcome> outcome_of(reload::Reloader& reloader, reload::Reloader::Ask what) {
@@ -40,13 +42,19 @@ Task<Outcome> outcome_of(reload::Reloader& reloader, reload::Reloader::Ask what)
 }
 
 // Counters only know how to add.
-void bring_to(metrics::Counter& counter, std::uint64_t value) { counter.add(static_cast<double>(value) - counter.value()); }
+void bring_to(metrics::Counter& counter, std::uint64_t value) {
+    counter.add(static_cast<double>(value) - counter.value());
+}
 
-double seconds_of(WallTime when) { return static_cast<double>(unix_ms(when)) / 1'000; }
+double seconds_of(WallTime when) {
+    return static_cast<double>(unix_ms(when)) / 1'000;
+}
 
 }  // namespace
 
-bool Control::is_ours(std::string_view path) { return path == "/metrics" || path == "/api" || path.starts_with("/api/"); }
+bool Control::is_ours(std::string_view path) {
+    return path == "/metrics" || path == "/api" || path.starts_with("/api/");
+}
 
 bool Control::is_allowed(const net::Request& request) const {
     constexpr std::string_view scheme = "bearer ";
@@ -57,8 +65,11 @@ bool Control::is_allowed(const net::Request& request) const {
 
 Task<net::Response> Control::answer(net::Request request) {
     if (!is_allowed(request)) {
-        log::warn("control.refused", {{"path", shortened(request.path(), 80)}, {"from", request.peer}, {"what", "the bearer token is missing or wrong"}});
-        auto response = refusal(401, "this needs the header Authorization: Bearer TOKEN; the token is server.admin_token, or stands in admin.token beside the database");
+        log::warn("control.refused",
+                  {{"path", shortened(request.path(), 80)}, {"from", request.peer}, {"what", "the bearer token is missing or wrong"}});
+        auto response = refusal(401,
+                                "this needs the header Authorization: Bearer TOKEN; the token is server.admin_token, or stands in "
+                                "admin.token beside the database");
         response.headers.set("WWW-Authenticate", "Bearer");
         co_return response;
     }
@@ -95,10 +106,13 @@ net::Response Control::figures() {
     all.gauge("parley_build_info", "The version that runs.", {{"version", PARLEY_VERSION}}).set(1);
     all.gauge("parley_calls_active", "Calls announced or in progress.").set(static_cast<double>(parts_.switchboard.live_count()));
     all.gauge("parley_calls_on_older_generations", "Calls that keep scripts and settings which new calls no longer get.").set(on_older);
-    all.gauge("parley_script_generation", "Number of the generation of scripts and settings that new calls get.").set(static_cast<double>(status.serving->number));
+    all.gauge("parley_script_generation", "Number of the generation of scripts and settings that new calls get.")
+        .set(static_cast<double>(status.serving->number));
     all.gauge("parley_reload_last_success_timestamp_seconds", "When the files were last found good.").set(seconds_of(status.last_success));
-    all.gauge("parley_reload_failed", "1 while the files on disk are not fit to serve and an older generation does.").set(has_failed ? 1 : 0);
-    all.gauge("parley_settings_waiting_for_restart", "Settings that differ from those the process runs with.").set(static_cast<double>(status.serving->needs_restart.size()));
+    all.gauge("parley_reload_failed", "1 while the files on disk are not fit to serve and an older generation does.")
+        .set(has_failed ? 1 : 0);
+    all.gauge("parley_settings_waiting_for_restart", "Settings that differ from those the process runs with.")
+        .set(static_cast<double>(status.serving->needs_restart.size()));
     bring_to(all.counter("parley_reloads_total", "Generations published since the start, the first not counted."), status.successes);
     bring_to(all.counter("parley_reload_failures_total", "Generations refused since the start."), status.failures);
     bring_to(all.counter("parley_rollbacks_total", "Rollbacks since the start."), status.rollbacks);

@@ -4,7 +4,9 @@
 
 namespace parley::app {
 
-ReloadSignal::ReloadSignal(boost::asio::io_context& home, reload::Reloader& reloader) : signals_(home, SIGHUP), reloader_(reloader) { listen(); }
+ReloadSignal::ReloadSignal(boost::asio::io_context& home, reload::Reloader& reloader) : signals_(home, SIGHUP), reloader_(reloader) {
+    listen();
+}
 
 void ReloadSignal::listen() {
     signals_.async_wait([this](const boost::system::error_code& error, int) {

@@ -33,9 +33,12 @@ Checked<ServiceAnswer> ask_service(const Access& access, const std::string& meth
                      "start it with `parley serve`, or name another with --url"};
     }
     const auto& answer = **response;
-    if (answer.status == 401) return Fault{access.url, "the service does not know this token", "is it another service's? name the database (--database) or the token (PARLEY_ADMIN_TOKEN)"};
+    if (answer.status == 401)
+        return Fault{access.url, "the service does not know this token",
+                     "is it another service's? name the database (--database) or the token (PARLEY_ADMIN_TOKEN)"};
     auto body = json_read::parse(answer.body, 64);
-    if (!body || !body->is_object()) return Fault{access.url, fmt::format("the answer is none of parley's (status {})", answer.status), "name the service with --url"};
+    if (!body || !body->is_object())
+        return Fault{access.url, fmt::format("the answer is none of parley's (status {})", answer.status), "name the service with --url"};
     return {boost::system::in_place_value, ServiceAnswer{answer.status, std::move(body->get_object())}};
 }
 

@@ -23,7 +23,9 @@ int fail(const Fault& fault) {
     return 1;
 }
 
-void print_json(const json::value& value) { fmt::print("{}\n", json::serialize(value)); }
+void print_json(const json::value& value) {
+    fmt::print("{}\n", json::serialize(value));
+}
 
 json::array to_json(const std::vector<reload::Finding>& findings) {
     json::array all;
@@ -31,7 +33,9 @@ json::array to_json(const std::vector<reload::Finding>& findings) {
     return all;
 }
 
-std::string counted(std::size_t count, const char* thing) { return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s"); }
+std::string counted(std::size_t count, const char* thing) {
+    return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
+}
 
 // The settings as far as they are needed to reach the service. They may be broken: then one wants its status all the more.
 config::Settings settings_to_reach_it(const SettingsChoice& choice) {
@@ -76,7 +80,8 @@ Checked<Scope> scope_of(const SettingsChoice& choice, const std::string& path) {
 
 StaffCommands::StaffCommands(CLI::App& cli, SettingsChoice& choice) : choice_(choice) {
     const auto add_json = [this](CLI::App* command) {
-        command->add_flag_callback("--json", [this] { format_ = Format::json; }, "print JSON");
+        command->add_flag_callback(
+            "--json", [this] { format_ = Format::json; }, "print JSON");
     };
     const auto add_service = [&](CLI::App* command) {
         command->add_option("--url", url_, "the running service (default: as written beside the database)");
@@ -130,7 +135,8 @@ int StaffCommands::check() {
         std::error_code ignored;
         std::erase_if(findings, [&](const auto& each) { return !fs::equivalent(each.file, scope->only_file, ignored); });
     }
-    const auto errors = static_cast<std::size_t>(std::count_if(findings.begin(), findings.end(), [](const auto& each) { return each.severity == reload::Severity::error; }));
+    const auto errors = static_cast<std::size_t>(
+        std::count_if(findings.begin(), findings.end(), [](const auto& each) { return each.severity == reload::Severity::error; }));
     if (format_ == Format::json) {
         print_json(to_json(findings));
         return errors == 0 ? 0 : 1;

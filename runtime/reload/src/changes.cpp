@@ -83,7 +83,8 @@ class Comparison {
                 if (is_told) add(about, "goes");
             } else if (*old_value != *new_value) {
                 static const json::object none;
-                changed(name, old_value->is_object() ? old_value->get_object() : none, new_value->is_object() ? new_value->get_object() : none);
+                changed(name, old_value->is_object() ? old_value->get_object() : none,
+                        new_value->is_object() ? new_value->get_object() : none);
             }
         }
     }
@@ -108,9 +109,12 @@ class Comparison {
         }
         const auto& old_vars = group(was, "vars");
         const auto& new_vars = group(is, "vars");
-        for (const auto& var : keys_of(old_vars, new_vars)) value(about, "vars." + var, old_vars.if_contains(var), new_vars.if_contains(var));
+        for (const auto& var : keys_of(old_vars, new_vars))
+            value(about, "vars." + var, old_vars.if_contains(var), new_vars.if_contains(var));
         for (const auto& key : keys_of(was, is)) {
-            if (key == "prompt" || key == "greeting" || key == "tools" || key == "functions" || key == "hand_offs" || key == "vars" || key == "code") continue;
+            if (key == "prompt" || key == "greeting" || key == "tools" || key == "functions" || key == "hand_offs" || key == "vars" ||
+                key == "code")
+                continue;
             value(about, key, was.if_contains(key), is.if_contains(key));
         }
         // The same to look at, but its functions differ.
@@ -123,7 +127,7 @@ class Comparison {
         const auto* after = is.if_contains("declaration");
         if (before != nullptr && after != nullptr && *before != *after) {
             std::vector<std::string> details;
-            if (const auto *old_one = before->if_object(), *new_one = after->if_object(); old_one != nullptr && new_one != nullptr) {
+            if (const auto* old_one = before->if_object(), *new_one = after->if_object(); old_one != nullptr && new_one != nullptr) {
                 if (json_read::text(*old_one, "description") != json_read::text(*new_one, "description")) {
                     details = line_difference(json_read::text(*old_one, "description"), json_read::text(*new_one, "description"));
                 }
@@ -139,7 +143,8 @@ class Comparison {
             }
             add(about, "what the model is told of it changes", std::move(details));
         }
-        if (json_read::text(was, "code") != json_read::text(is, "code") && (before == nullptr || after == nullptr || *before == *after)) add(about, "its code changes");
+        if (json_read::text(was, "code") != json_read::text(is, "code") && (before == nullptr || after == nullptr || *before == *after))
+            add(about, "its code changes");
     }
 
     void value(const std::string& about, const std::string& name, const json::value* was, const json::value* is) {
@@ -200,9 +205,10 @@ json::object content_of(const Generation& generation) {
         for (const auto& name : agent.functions) functions.push_back(json::value(name));
         json::object vars;
         for (const auto& [name, value] : agent.vars) vars[name] = config::sounds_secret(name) ? json::value("***") : value;
-        agents[agent.script] = json::object{{"name", agent.name}, {"greeting", agent.greeting}, {"prompt", agent.prompt}, {"voice", agent.voice},
-                                            {"model", agent.model}, {"language", agent.language}, {"vars", std::move(vars)}, {"tools", std::move(tools)},
-                                            {"functions", std::move(functions)}, {"code", code_of(agent.path)}};
+        agents[agent.script] = json::object{{"name", agent.name},         {"greeting", agent.greeting}, {"prompt", agent.prompt},
+                                            {"voice", agent.voice},       {"model", agent.model},       {"language", agent.language},
+                                            {"vars", std::move(vars)},    {"tools", std::move(tools)},  {"functions", std::move(functions)},
+                                            {"code", code_of(agent.path)}};
     }
     content["agents"] = std::move(agents);
     json::object tools;
@@ -220,7 +226,9 @@ json::object content_of(const Generation& generation) {
     return content;
 }
 
-std::vector<Change> changes_between(const json::object& before, const json::object& after) { return Comparison(before, after).run(); }
+std::vector<Change> changes_between(const json::object& before, const json::object& after) {
+    return Comparison(before, after).run();
+}
 
 std::string shown(const std::vector<Change>& changes) {
     std::string out;
@@ -248,7 +256,8 @@ std::vector<Change> changes_from(const json::array& changes) {
         if (object == nullptr) continue;
         Change change{json_read::text(*object, "about"), json_read::text(*object, "what"), {}};
         if (const auto* details = json_read::array(*object, "details")) {
-            for (const auto& detail : *details) change.details.emplace_back(detail.is_string() ? std::string_view(detail.get_string()) : "");
+            for (const auto& detail : *details)
+                change.details.emplace_back(detail.is_string() ? std::string_view(detail.get_string()) : "");
         }
         all.push_back(std::move(change));
     }

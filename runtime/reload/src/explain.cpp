@@ -14,21 +14,34 @@ namespace {
 using script::AgentFacts;
 
 // The general settings that shape a call, in the order people ask for them.
-constexpr std::array<std::string_view, 12> general_settings{
-    "openai.audio", "openai.transcription_model", "openai.turn_detection.type", "openai.turn_detection.threshold",
-    "openai.turn_detection.prefix_padding_ms", "openai.turn_detection.silence_duration_ms", "openai.turn_detection.eagerness",
-    "calls.duration_max_minutes", "calls.silence_before_prompt_ms", "calls.silence_prompts_max", "scripts.tool_timeout_ms", "scripts.cpu_max_ms"};
+constexpr std::array<std::string_view, 12> general_settings{"openai.audio",
+                                                            "openai.transcription_model",
+                                                            "openai.turn_detection.type",
+                                                            "openai.turn_detection.threshold",
+                                                            "openai.turn_detection.prefix_padding_ms",
+                                                            "openai.turn_detection.silence_duration_ms",
+                                                            "openai.turn_detection.eagerness",
+                                                            "calls.duration_max_minutes",
+                                                            "calls.silence_before_prompt_ms",
+                                                            "calls.silence_prompts_max",
+                                                            "scripts.tool_timeout_ms",
+                                                            "scripts.cpu_max_ms"};
 
 json::object line(std::string_view name, std::string_view value, std::string_view source) {
     return {{"name", name}, {"value", value}, {"source", source}};
 }
 
-std::string text_of(const json::value& value) { return value.is_string() ? std::string(value.get_string()) : json::serialize(value); }
+std::string text_of(const json::value& value) {
+    return value.is_string() ? std::string(value.get_string()) : json::serialize(value);
+}
 
 class Explainer {
  public:
     Explainer(const Generation& generation, const config::AgentSettings& settings, const AgentFacts& agent)
-        : generation_(generation), settings_(settings), agent_(agent), source_(generation.files.scripts.at(agent.path)),
+        : generation_(generation),
+          settings_(settings),
+          agent_(agent),
+          source_(generation.files.scripts.at(agent.path)),
           path_(generation.files.path_of(agent.path)) {}
 
     // An agent's own setting, else the script's, else the general one.
@@ -90,7 +103,8 @@ class Explainer {
         const auto& text = own.empty() ? scripts : own;
         const auto vars = script::vars_for(agent_, settings_);
         return line(name, script::filled_with(text, vars),
-                    own.empty() ? (text.empty() ? std::string("not set") : at_key(name)) : source_of(fmt::format("agents.{}.{}", settings_.name, name)));
+                    own.empty() ? (text.empty() ? std::string("not set") : at_key(name))
+                                : source_of(fmt::format("agents.{}.{}", settings_.name, name)));
     }
 
     std::string at_line(int number) const { return fmt::format("{}:{}", path_, number); }
@@ -109,7 +123,8 @@ class Explainer {
         if (const auto* found = config::find(generation_.settings, setting)) return found->value;
         std::string shown;
         for (const auto& each : generation_.settings.explained) {
-            if (each.path.starts_with(setting + ".")) shown += (shown.empty() ? "" : ", ") + each.path.substr(setting.size() + 1) + ": " + each.value;
+            if (each.path.starts_with(setting + "."))
+                shown += (shown.empty() ? "" : ", ") + each.path.substr(setting.size() + 1) + ": " + each.value;
         }
         return shown.empty() ? text_of(value) : shown;
     }
@@ -139,8 +154,8 @@ std::string table(const json::array& lines) {
     std::string out;
     for (const auto& each : lines) {
         const auto& object = each.as_object();
-        out += fmt::format("  {:<{}}  {:<{}}  {}\n", json_read::text(object, "name"), name_width, shortened(json_read::text(object, "value"), value_max), value_width,
-                           json_read::text(object, "source"));
+        out += fmt::format("  {:<{}}  {:<{}}  {}\n", json_read::text(object, "name"), name_width,
+                           shortened(json_read::text(object, "value"), value_max), value_width, json_read::text(object, "source"));
     }
     return out;
 }
@@ -160,7 +175,8 @@ Checked<json::object> explain(const Generation& generation, std::string_view num
                      meant ? fmt::format("did you mean {}?", *meant) : "add it, or `default`, under `numbers:`"};
     }
     const auto agent = settings.agents.find(route->second);
-    if (agent == settings.agents.end()) return Fault{fmt::format("numbers.{}", route->first), fmt::format("there is no agent named \"{}\"", route->second)};
+    if (agent == settings.agents.end())
+        return Fault{fmt::format("numbers.{}", route->first), fmt::format("there is no agent named \"{}\"", route->second)};
     const std::string script = agent->second.script.empty() ? agent->first : agent->second.script;
     const auto all = script::agents_of(*generation.bundle);
     const auto facts = std::find_if(all.begin(), all.end(), [&](const auto& each) { return each.script == script; });
@@ -200,7 +216,8 @@ std::string shown_explanation(const json::object& explanation) {
     if (!explanation.at("hooks").as_array().empty()) out += "\nFunctions\n" + table(explanation.at("hooks").as_array());
     const auto greeting = part("greeting");
     const auto spoken = json_read::text(greeting, "value");
-    out += fmt::format("\nGreeting  ({})\n{}", json_read::text(greeting, "source"), spoken.empty() ? "  none: the caller speaks first\n" : indented(spoken, "  "));
+    out += fmt::format("\nGreeting  ({})\n{}", json_read::text(greeting, "source"),
+                       spoken.empty() ? "  none: the caller speaks first\n" : indented(spoken, "  "));
     const auto prompt = part("prompt");
     out += fmt::format("\nPrompt  ({}); today, now, weekday and caller are filled in by the call\n{}", json_read::text(prompt, "source"),
                        indented(json_read::text(prompt, "value"), "  "));

@@ -33,13 +33,19 @@ Place place_of(const std::string& where) {
     return {where, 0, ""};
 }
 
-std::string joined(const std::string& rest, const std::string& what) { return rest.empty() ? what : rest + ": " + what; }
+std::string joined(const std::string& rest, const std::string& what) {
+    return rest.empty() ? what : rest + ": " + what;
+}
 
 }  // namespace
 
-std::string Finding::where() const { return line > 0 ? fmt::format("{}:{}", file, line) : file; }
+std::string Finding::where() const {
+    return line > 0 ? fmt::format("{}:{}", file, line) : file;
+}
 
-std::string Finding::text() const { return Fault{where(), message, remedy}.text(); }
+std::string Finding::text() const {
+    return Fault{where(), message, remedy}.text();
+}
 
 std::string shown(const Finding& finding) {
     std::string text = finding.where();
@@ -51,12 +57,9 @@ std::string shown(const Finding& finding) {
 }
 
 json::object to_json(const Finding& finding) {
-    return {{"file", finding.file},
-            {"line", finding.line},
-            {"severity", finding.severity == Severity::error ? "error" : "warning"},
-            {"message", finding.message},
-            {"remedy", finding.remedy},
-            {"source_line", finding.source_line}};
+    return {
+        {"file", finding.file},       {"line", finding.line},     {"severity", finding.severity == Severity::error ? "error" : "warning"},
+        {"message", finding.message}, {"remedy", finding.remedy}, {"source_line", finding.source_line}};
 }
 
 Finding finding_from(const json::object& object) {
@@ -71,8 +74,7 @@ Finding finding_from(const json::object& object) {
 }
 
 bool has_errors(const std::vector<Finding>& findings) {
-    return std::any_of(findings.begin(), findings.end(),
-                       [](const Finding& each) { return each.severity == Severity::error; });
+    return std::any_of(findings.begin(), findings.end(), [](const Finding& each) { return each.severity == Severity::error; });
 }
 
 void Lines::add_script(const std::string& path, const std::string& shown_path, std::string_view text) {

@@ -19,9 +19,8 @@ Fault at_its_own_line(Fault fault, const config::Settings& settings) {
     const auto end = fault.what.find(": ", colon + 2);
     std::string path = fault.what.substr(0, colon) + "." + fault.what.substr(colon + 2, end - colon - 2);
     for (; std::count(path.begin(), path.end(), '.') > 1; path.resize(path.rfind('.'))) {
-        const auto line = std::find_if(settings.explained.begin(), settings.explained.end(), [&](const auto& each) {
-            return each.path == path || each.path.starts_with(path + ".");
-        });
+        const auto line = std::find_if(settings.explained.begin(), settings.explained.end(),
+                                       [&](const auto& each) { return each.path == path || each.path.starts_with(path + "."); });
         if (line == settings.explained.end()) continue;
         if (line->source.find(':') != std::string::npos) fault.where = line->source;
         return fault;
@@ -46,7 +45,8 @@ std::vector<Fault> migration_faults(const Snapshot& files, const MigrationRule& 
     if (!rule.applied || !fresh.empty()) faults = store::try_migrations(files.migrations, dir);
     if (faults.empty() && rule.fresh == MigrationRule::New::refused) {
         for (const auto& name : fresh) {
-            faults.push_back({(fs::path(dir) / name).string(), "is new, and a save does not apply it, because what has been applied cannot be changed any more",
+            faults.push_back({(fs::path(dir) / name).string(),
+                              "is new, and a save does not apply it, because what has been applied cannot be changed any more",
                               "when it is finished, run `parley reload`"});
         }
     }
@@ -105,7 +105,8 @@ Built build(const Recipe& recipe, const config::Settings* running, const Migrati
     auto files = take_snapshot(recipe);
     if (files) return build_from(recipe, std::move(*files), running, rule);
     Built built;
-    built.findings.push_back({Severity::error, recipe.scripts_dir, 0, "the files keep changing while they are read", "try again when they are at rest", ""});
+    built.findings.push_back(
+        {Severity::error, recipe.scripts_dir, 0, "the files keep changing while they are read", "try again when they are at rest", ""});
     return built;
 }
 

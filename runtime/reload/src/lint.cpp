@@ -74,8 +74,11 @@ std::vector<std::string> items_of(std::string_view shown) {
 class Linter {
  public:
     explicit Linter(const Generation& generation)
-        : generation_(generation), settings_(generation.settings), sources_(generation.files.scripts),
-          agents_(script::agents_of(*generation.bundle)), tools_(script::tools_of(*generation.bundle)) {
+        : generation_(generation),
+          settings_(generation.settings),
+          sources_(generation.files.scripts),
+          agents_(script::agents_of(*generation.bundle)),
+          tools_(script::tools_of(*generation.bundle)) {
         for (const auto& [path, text] : generation.files.settings) lines_.add_settings(path, text);
         for (const auto& [path, text] : sources_) lines_.add_script(path, generation.files.path_of(path), text);
         for (const auto& tool : tools_) {
@@ -106,7 +109,8 @@ class Linter {
     }
     void warn_setting(std::string_view setting, std::string message, std::string remedy) {
         const auto* line = config::find(settings_, setting);
-        findings_.push_back(lines_.finding({line == nullptr ? "" : line->source, std::move(message), std::move(remedy)}, Severity::warning));
+        findings_.push_back(
+            lines_.finding({line == nullptr ? "" : line->source, std::move(message), std::move(remedy)}, Severity::warning));
     }
 
     void unused_vars(const AgentFacts& agent) {
@@ -120,9 +124,9 @@ class Linter {
         }
         std::set<std::string, std::less<>> elsewhere;
         for (const auto& [path, text] : sources_) {
-            const bool is_its_tool = path.starts_with("tools/") && std::find_if(agent.tools.begin(), agent.tools.end(), [&](const auto& tool) {
-                                                                       return path == "tools/" + tool + ".lua";
-                                                                   }) != agent.tools.end();
+            const bool is_its_tool = path.starts_with("tools/") &&
+                                     std::find_if(agent.tools.begin(), agent.tools.end(),
+                                                  [&](const auto& tool) { return path == "tools/" + tool + ".lua"; }) != agent.tools.end();
             if (is_its_tool || path.starts_with("lib/")) elsewhere.merge(words_of(text, 0));
         }
         const int block = std::max(script::line_of_key(source, "vars"), 1);
@@ -131,7 +135,8 @@ class Linter {
             if (name == "time_zone" || used.contains(name) || elsewhere.contains(name)) continue;
             const int line = std::max(script::line_of_key(source, name, block), block);
             if (words_of(source, line).contains(name)) continue;
-            warn(agent.path, line, fmt::format("var `{}` is used nowhere", name), fmt::format("put {{{}}} into the prompt or use call.vars.{} in a tool, or remove it", name, name));
+            warn(agent.path, line, fmt::format("var `{}` is used nowhere", name),
+                 fmt::format("put {{{}}} into the prompt or use call.vars.{} in a tool, or remove it", name, name));
         }
     }
 
@@ -148,21 +153,24 @@ class Linter {
             const int line = line_in_prompt(source, agent.prompt, at);
             if (is_tool) {
                 told.emplace(word);
-                return warn(agent.path, line, fmt::format("the prompt names the tool {}, which this agent does not have", word), fmt::format("add \"{}\" to `tools`", word));
+                return warn(agent.path, line, fmt::format("the prompt names the tool {}, which this agent does not have", word),
+                            fmt::format("add \"{}\" to `tools`", word));
             }
             if (harmless_.contains(word) || agent.vars.contains(word)) return;
             const auto meant = did_you_mean(word, tool_names_);
             if (!meant && !is_called(agent.prompt, at)) return;
             told.emplace(word);
             warn(agent.path, line, fmt::format("the prompt names {}, and there is no such tool", word),
-                 meant ? fmt::format("did you mean {}?", *meant) : fmt::format("write tools/{}.lua (`parley new tool {}`), or take it out of the prompt", word, word));
+                 meant ? fmt::format("did you mean {}?", *meant)
+                       : fmt::format("write tools/{}.lua (`parley new tool {}`), or take it out of the prompt", word, word));
         });
     }
 
     // "Call check_calendar", "use the transfer tool".
     static bool is_called(std::string_view text, std::size_t at) {
         std::vector<std::string> before;
-        for_each_word(text.substr(at < 40 ? 0 : at - 40, std::min<std::size_t>(at, 40)), [&](std::string_view word, std::size_t) { before.push_back(lower(word)); });
+        for_each_word(text.substr(at < 40 ? 0 : at - 40, std::min<std::size_t>(at, 40)),
+                      [&](std::string_view word, std::size_t) { before.push_back(lower(word)); });
         for (std::size_t back = 1; back <= 2 && back <= before.size(); ++back) {
             const auto& word = before[before.size() - back];
             if (word == "call" || word == "use" || word == "run" || word == "invoke" || word == "calling" || word == "using") return true;
@@ -184,7 +192,9 @@ class Linter {
         std::set<std::string> listed;
         for (const auto& agent : agents_) listed.insert(agent.tools.begin(), agent.tools.end());
         for (const auto& tool : tools_) {
-            if (!listed.contains(tool.name)) warn(tool.path, 1, fmt::format("no agent has the tool {}", tool.name), fmt::format("add \"{}\" to an agent's `tools`", tool.name));
+            if (!listed.contains(tool.name))
+                warn(tool.path, 1, fmt::format("no agent has the tool {}", tool.name),
+                     fmt::format("add \"{}\" to an agent's `tools`", tool.name));
         }
         std::set<std::string> served;
         for (const auto& [name, agent] : settings_.agents) served.insert(agent.script.empty() ? name : agent.script);
@@ -196,7 +206,9 @@ class Linter {
         }
     }
 
-    std::string settings_file() const { return generation_.files.settings.empty() ? "config/parley.yaml" : generation_.files.settings.begin()->first; }
+    std::string settings_file() const {
+        return generation_.files.settings.empty() ? "config/parley.yaml" : generation_.files.settings.begin()->first;
+    }
 
     void routes() {
         std::set<std::string> reached;
@@ -204,12 +216,14 @@ class Linter {
         for (const auto& [name, agent] : settings_.agents) {
             if (!reached.contains(name)) {
                 findings_.push_back(lines_.finding({agent.where, fmt::format("agents.{}: no number leads to this agent", name),
-                                                    fmt::format("add a line such as `+15550100001: {}` under `numbers:`", name)}, Severity::warning));
+                                                    fmt::format("add a line such as `+15550100001: {}` under `numbers:`", name)},
+                                                   Severity::warning));
             }
         }
         const auto& own = settings_.twilio.phone_number;
         if (!own.empty() && !settings_.numbers.contains(own) && !settings_.numbers.contains("default")) {
-            warn_setting("twilio.phone_number", fmt::format("twilio.phone_number: nobody answers {}", own), fmt::format("add `{}: NAME` under `numbers:`", own));
+            warn_setting("twilio.phone_number", fmt::format("twilio.phone_number: nobody answers {}", own),
+                         fmt::format("add `{}: NAME` under `numbers:`", own));
         }
     }
 
@@ -251,7 +265,9 @@ class Linter {
                 if (each.starts_with("*.")) return name.ends_with(std::string_view(each).substr(1));
                 return each == name || each == host;
             });
-            if (!is_allowed) warn(path, line, fmt::format("the host {} is not allowed to scripts", host), fmt::format("add it to scripts.http.allow ({})", allow->source));
+            if (!is_allowed)
+                warn(path, line, fmt::format("the host {} is not allowed to scripts", host),
+                     fmt::format("add it to scripts.http.allow ({})", allow->source));
         });
     }
 
@@ -268,6 +284,8 @@ class Linter {
 
 }  // namespace
 
-std::vector<Finding> lint(const Generation& generation) { return Linter(generation).run(); }
+std::vector<Finding> lint(const Generation& generation) {
+    return Linter(generation).run();
+}
 
 }  // namespace parley::reload

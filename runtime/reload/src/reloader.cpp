@@ -59,8 +59,14 @@ struct Reloader::Impl {
     };
 
     Impl(Options wanted, Generations& those, Hooks callbacks)
-        : options(std::move(wanted)), generations(those), hooks(std::move(callbacks)), first(those.current()),
-          watcher(paths(), options.watch), debounce(options.debounce), wake(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), last_version(first->version) {}
+        : options(std::move(wanted)),
+          generations(those),
+          hooks(std::move(callbacks)),
+          first(those.current()),
+          watcher(paths(), options.watch),
+          debounce(options.debounce),
+          wake(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+          last_version(first->version) {}
     ~Impl() { close(wake); }
 
     Watcher::Paths paths() const {
@@ -99,9 +105,13 @@ struct Reloader::Impl {
 Reloader::Reloader(Options options, Generations& generations, Hooks hooks)
     : impl_(std::make_unique<Impl>(std::move(options), generations, std::move(hooks))) {}
 
-Reloader::~Reloader() { stop(); }
+Reloader::~Reloader() {
+    stop();
+}
 
-Watcher::Kind Reloader::watching() const { return impl_->watcher.kind(); }
+Watcher::Kind Reloader::watching() const {
+    return impl_->watcher.kind();
+}
 
 void Reloader::start() {
     impl_->thread = std::thread([impl = impl_.get()] { impl->run(); });
@@ -170,14 +180,13 @@ void Reloader::Impl::answer_all(std::vector<Request> asked) {
     for (auto& request : asked) {
         Outcome outcome;
         try {
-            outcome = request.what == Ask::reload      ? reload(request.cause)
-                      : request.what == Ask::roll_back ? roll_back()
-                                                       : preview();
+            outcome = request.what == Ask::reload ? reload(request.cause) : request.what == Ask::roll_back ? roll_back() : preview();
         } catch (const std::exception& error) {
             log::error("script.reload_threw", {{"what", error.what()}});
             outcome.kind = Outcome::Kind::refused;
             outcome.serving = generations.current();
-            outcome.findings.push_back({Severity::error, "", 0, error.what(), "this is a mistake in parley; the generation before it serves on", ""});
+            outcome.findings.push_back(
+                {Severity::error, "", 0, error.what(), "this is a mistake in parley; the generation before it serves on", ""});
         }
         request.done(std::move(outcome));
     }
@@ -212,7 +221,8 @@ Outcome Reloader::Impl::reload(Cause cause) {
     if (files->version() == generations.current()->version) {
         last_version = files->version();
         generations.mended(std::chrono::system_clock::now());
-        log::info("script.unchanged", {{"generation", generations.current()->number}, {"cause", to_string(cause)}, {"what", "the files are what serves"}});
+        log::info("script.unchanged",
+                  {{"generation", generations.current()->number}, {"cause", to_string(cause)}, {"what", "the files are what serves"}});
         Outcome outcome{.kind = Outcome::Kind::unchanged, .serving = generations.current()};
         outcome.took = std::chrono::duration_cast<milliseconds>(Clock::now() - began);
         return outcome;
@@ -247,10 +257,14 @@ Outcome Reloader::Impl::reload_from(Snapshot files, Cause cause, TimePoint began
 }
 
 void Reloader::Impl::log_published(const Outcome& outcome, Cause cause) const {
-    log::info("script.reloaded", {{"generation", outcome.serving->number}, {"version", outcome.serving->version}, {"cause", to_string(cause)},
-                                  {"migrations", outcome.migrations.empty() ? "none" : joined(outcome.migrations)}, {"ms", outcome.took.count()}});
+    log::info("script.reloaded", {{"generation", outcome.serving->number},
+                                  {"version", outcome.serving->version},
+                                  {"cause", to_string(cause)},
+                                  {"migrations", outcome.migrations.empty() ? "none" : joined(outcome.migrations)},
+                                  {"ms", outcome.took.count()}});
     for (const auto& each : outcome.serving->needs_restart) {
-        log::warn("config.needs_restart", {{"setting", each.setting}, {"running", each.running}, {"wanted", each.wanted}, {"where", each.source}});
+        log::warn("config.needs_restart",
+                  {{"setting", each.setting}, {"running", each.running}, {"wanted", each.wanted}, {"where", each.source}});
     }
 }
 
@@ -264,7 +278,8 @@ Outcome Reloader::Impl::refuse(Built built, Cause cause, TimePoint began) {
         log::error("script.reload_refused", {{"fault", each.text()}, {"line", each.source_line}, {"serving", outcome.serving->number}});
     }
     if (told > faults_logged_max) {
-        log::error("script.reload_refused", {{"fault", fmt::format("and more; {} in all", built.findings.size())}, {"remedy", "`parley status` shows them"}});
+        log::error("script.reload_refused",
+                   {{"fault", fmt::format("and more; {} in all", built.findings.size())}, {"remedy", "`parley status` shows them"}});
     }
     generations.refuse({std::chrono::system_clock::now(), cause, built.version, built.findings, true});
     outcome.findings = std::move(built.findings);
@@ -275,7 +290,9 @@ Outcome Reloader::Impl::roll_back() {
     const auto before = generations.current();
     const auto serving = generations.roll_back(std::chrono::system_clock::now());
     if (!serving) return {.kind = Outcome::Kind::nothing_before, .serving = before};
-    log::warn("script.rolled_back", {{"from", before->number}, {"generation", serving->number}, {"version", serving->version},
+    log::warn("script.rolled_back", {{"from", before->number},
+                                     {"generation", serving->number},
+                                     {"version", serving->version},
                                      {"what", "the files still hold what was rolled back; the next save is built from them"}});
     if (hooks.before_publish) hooks.before_publish(*serving);
     if (hooks.published) hooks.published(serving);
@@ -286,8 +303,11 @@ Outcome Reloader::Impl::preview() const {
     MigrationRule rule;
     if (hooks.applied_migrations) rule.applied = hooks.applied_migrations();
     auto built = build(options.recipe, &first->settings, rule);
-    return {.kind = Outcome::Kind::previewed, .serving = generations.current(), .findings = std::move(built.findings),
-            .migrations = std::move(built.new_migrations), .next = std::move(built.generation)};
+    return {.kind = Outcome::Kind::previewed,
+            .serving = generations.current(),
+            .findings = std::move(built.findings),
+            .migrations = std::move(built.new_migrations),
+            .next = std::move(built.generation)};
 }
 
 }  // namespace parley::reload

@@ -80,8 +80,8 @@ std::string Snapshot::path_of(const std::string& script) const {
 }
 
 bool Snapshot::operator==(const Snapshot& other) const {
-    return settings == other.settings && scripts_dir == other.scripts_dir && scripts == other.scripts &&
-           migrations == other.migrations && faults.size() == other.faults.size();
+    return settings == other.settings && scripts_dir == other.scripts_dir && scripts == other.scripts && migrations == other.migrations &&
+           faults.size() == other.faults.size();
 }
 
 std::string scripts_dir_of(const Recipe& recipe, const std::string& setting) {

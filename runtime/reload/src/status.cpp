@@ -63,8 +63,8 @@ std::string shown_restarts(const json::object& holder) {
     for (const auto& each : *waiting) {
         const auto* setting = each.if_object();
         if (setting == nullptr) continue;
-        out += fmt::format("  {}: {} runs, {} is wanted  ({})\n", json_read::text(*setting, "setting"), json_read::text(*setting, "running"),
-                           json_read::text(*setting, "wanted"), json_read::text(*setting, "source"));
+        out += fmt::format("  {}: {} runs, {} is wanted  ({})\n", json_read::text(*setting, "setting"),
+                           json_read::text(*setting, "running"), json_read::text(*setting, "wanted"), json_read::text(*setting, "source"));
     }
     return out;
 }
@@ -93,9 +93,10 @@ json::object to_json(const Generations::Status& status, Watcher::Kind watching) 
     out["generations"] = std::move(generations);
     out["last_failure"] = nullptr;
     if (status.failure) {
-        out["last_failure"] = json::object{{"at", iso8601(status.failure->at)},         {"at_ms", unix_ms(status.failure->at)},
-                                           {"cause", to_string(status.failure->cause)}, {"version", status.failure->version},
-                                           {"is_current", status.failure->is_current},  {"findings", findings_json(status.failure->findings)}};
+        out["last_failure"] =
+            json::object{{"at", iso8601(status.failure->at)},         {"at_ms", unix_ms(status.failure->at)},
+                         {"cause", to_string(status.failure->cause)}, {"version", status.failure->version},
+                         {"is_current", status.failure->is_current},  {"findings", findings_json(status.failure->findings)}};
     }
     json::array waiting;
     for (const auto& each : status.serving->needs_restart) waiting.push_back(to_json(each));
@@ -108,8 +109,9 @@ json::object to_json(const Generations::Status& status, Watcher::Kind watching) 
 
 std::string shown_status(const json::object& status, WallTime now) {
     const auto since = json_read::integer(status, "since_ms").value_or(0);
-    std::string out = fmt::format("Generation {} serves since {} ({}; {}), version {}\n", json_read::integer(status, "generation").value_or(0), clock_of(since),
-                                  ago(since, now), cause_words(json_read::text(status, "cause")), json_read::text(status, "version"));
+    std::string out =
+        fmt::format("Generation {} serves since {} ({}; {}), version {}\n", json_read::integer(status, "generation").value_or(0),
+                    clock_of(since), ago(since, now), cause_words(json_read::text(status, "cause")), json_read::text(status, "version"));
     const auto calls = json_read::integer(status, "calls").value_or(0);
     out += fmt::format("{} in progress\n", calls == 1 ? "1 call" : fmt::format("{} calls", calls));
     if (json_read::text(status, "watching") == "off") out += "Files are not watched: `parley reload` takes changes over\n";
@@ -117,8 +119,8 @@ std::string shown_status(const json::object& status, WallTime now) {
     const auto* failure = json_read::object(status, "last_failure");
     if (failure != nullptr && json_read::boolean(*failure, "is_current") == true) {
         const auto at = json_read::integer(*failure, "at_ms").value_or(0);
-        out += fmt::format("\nThe files are not right, and generation {} serves on. Found {} ({}):\n\n{}", json_read::integer(status, "generation").value_or(0),
-                           clock_of(at), ago(at, now), shown_findings(*failure));
+        out += fmt::format("\nThe files are not right, and generation {} serves on. Found {} ({}):\n\n{}",
+                           json_read::integer(status, "generation").value_or(0), clock_of(at), ago(at, now), shown_findings(*failure));
     }
     const auto restarts = shown_restarts(status);
     if (!restarts.empty()) out += "\nSettings that wait for a restart\n" + restarts;
@@ -130,10 +132,11 @@ std::string shown_status(const json::object& status, WallTime now) {
             const auto made = json_read::integer(line, "made_at_ms").value_or(0);
             std::string note;
             if (json_read::boolean(line, "serving") == true) note = "  serves";
-            if (json_read::boolean(line, "serving") != true && json_read::boolean(line, "can_be_rolled_back_to") != true) note = "  until its calls end";
+            if (json_read::boolean(line, "serving") != true && json_read::boolean(line, "can_be_rolled_back_to") != true)
+                note = "  until its calls end";
             const auto its_calls = json_read::integer(line, "calls").value_or(0);
-            out += fmt::format("  {:>4}  {}  {}  {:>4} {}{}\n", json_read::integer(line, "generation").value_or(0), json_read::text(line, "version"), clock_of(made),
-                               its_calls, its_calls == 1 ? "call " : "calls", note);
+            out += fmt::format("  {:>4}  {}  {}  {:>4} {}{}\n", json_read::integer(line, "generation").value_or(0),
+                               json_read::text(line, "version"), clock_of(made), its_calls, its_calls == 1 ? "call " : "calls", note);
         }
     }
     if (failure != nullptr && json_read::boolean(*failure, "is_current") != true) {
@@ -156,12 +159,15 @@ std::string shown_outcome(const json::object& outcome) {
                           json_read::integer(outcome, "took_ms").value_or(0));
     }
     if (result == "rolled_back") {
-        out = fmt::format("Generation {} serves new calls again, version {}.\nThe files still hold what was rolled back: mend them; the next save is built from them.\n",
-                          generation, json_read::text(outcome, "version"));
+        out = fmt::format(
+            "Generation {} serves new calls again, version {}.\nThe files still hold what was rolled back: mend them; the next save is "
+            "built from them.\n",
+            generation, json_read::text(outcome, "version"));
     }
     if (result == "unchanged") out = fmt::format("The files are what serves already: generation {}.\n", generation);
     if (const auto* migrations = json_read::array(outcome, "migrations")) {
-        for (const auto& each : *migrations) out += fmt::format("Applied migrations/{}\n", each.is_string() ? std::string_view(each.get_string()) : "");
+        for (const auto& each : *migrations)
+            out += fmt::format("Applied migrations/{}\n", each.is_string() ? std::string_view(each.get_string()) : "");
     }
     out += shown_findings(outcome);
     const auto restarts = shown_restarts(outcome);
@@ -172,10 +178,13 @@ std::string shown_outcome(const json::object& outcome) {
 std::string shown_preview(const json::object& preview) {
     const auto generation = json_read::integer(preview, "generation").value_or(0);
     const auto* changes = json_read::array(preview, "changes");
-    if (changes == nullptr) return shown_findings(preview) + fmt::format("\nA reload would be refused; generation {} serves.\n", generation);
+    if (changes == nullptr)
+        return shown_findings(preview) + fmt::format("\nA reload would be refused; generation {} serves.\n", generation);
     std::string out;
     if (const auto* migrations = json_read::array(preview, "migrations"); migrations != nullptr && !migrations->empty()) {
-        for (const auto& each : *migrations) out += fmt::format("migrations/{}: is new; `parley reload` applies it\n", each.is_string() ? std::string_view(each.get_string()) : "");
+        for (const auto& each : *migrations)
+            out += fmt::format("migrations/{}: is new; `parley reload` applies it\n",
+                               each.is_string() ? std::string_view(each.get_string()) : "");
     }
     out += shown(changes_from(*changes));
     if (out.empty()) return fmt::format("Nothing changes: generation {} serves what the files hold.\n", generation);

@@ -70,7 +70,8 @@ expect:
   reason: caller_hung_up
 )";
 
-constexpr std::string_view tool_template = R"(-- Something an agent can do. Name it in the agent's `tools`, and tell the agent in its prompt when to use it.
+constexpr std::string_view tool_template =
+    R"(-- Something an agent can do. Name it in the agent's `tools`, and tell the agent in its prompt when to use it.
 -- What may stand here: docs/scripting.md. `parley check` tells what is wrong, with the line.
 return tool {
   api = 1,
@@ -100,7 +101,8 @@ return tool {
 }
 )";
 
-constexpr std::string_view tool_test_template = R"(-- Tests of tools/@name@.lua, in the same sandbox as in a call. Run them: parley test tests/scripts/@name@_test.lua
+constexpr std::string_view tool_test_template =
+    R"(-- Tests of tools/@name@.lua, in the same sandbox as in a call. Run them: parley test tests/scripts/@name@_test.lua
 describe("@name@", function()
   it("greets by name", function()
     local result = run_tool("@name@", { name = "Ann Lee" })
@@ -139,7 +141,8 @@ bool is_file_name(std::string_view name) {
 Checked<Plan> plan(New what, const std::string& name, const std::string& scripts_dir, const std::string& settings_file) {
     const char* kind = what == New::agent ? "agent" : "tool";
     if (!is_file_name(name)) {
-        return Fault{fmt::format("new {} {}", kind, name), "the name becomes a file's, of a-z, 0-9 and _, at most 40 characters", "write for instance front_desk"};
+        return Fault{fmt::format("new {} {}", kind, name), "the name becomes a file's, of a-z, 0-9 and _, at most 40 characters",
+                     "write for instance front_desk"};
     }
     const fs::path scripts(scripts_dir);
     auto above = scripts.lexically_normal();
@@ -148,10 +151,13 @@ Checked<Plan> plan(New what, const std::string& name, const std::string& scripts
     Plan plan;
     if (what == New::agent) {
         const bool can_end = fs::exists(scripts / "tools" / "end_call.lua");
-        const auto schema = fs::exists(above / "schemas" / "scenario.schema.json") || above.empty() ? "../../schemas/scenario.schema.json" : "scenario.schema.json";
+        const auto schema = fs::exists(above / "schemas" / "scenario.schema.json") || above.empty() ? "../../schemas/scenario.schema.json"
+                                                                                                    : "scenario.schema.json";
         const auto path = (scripts / "agents" / (name + ".lua")).lexically_normal().string();
         const auto scenario = (tests / "scenarios" / (name + ".yaml")).lexically_normal().string();
-        plan.files.push_back({path, filled(agent_template, {{"@Name@", title_of(name)}, {"@name@", name}, {"@tools@", can_end ? " \"end_call\" " : ""},
+        plan.files.push_back({path, filled(agent_template, {{"@Name@", title_of(name)},
+                                                            {"@name@", name},
+                                                            {"@tools@", can_end ? " \"end_call\" " : ""},
                                                             {"@goodbye@", can_end ? " and then call end_call" : ""}})});
         plan.files.push_back({scenario, filled(scenario_template, {{"@Name@", title_of(name)}, {"@name@", name}, {"@schema@", schema}})});
         plan.next_steps = fmt::format(R"(Now:
@@ -164,7 +170,8 @@ Checked<Plan> plan(New what, const std::string& name, const std::string& scripts
          +15550100001: {}        # the number that it answers
   3. parley check
      parley test {}
-)", path, settings_file, name, name, name, scenario);
+)",
+                                      path, settings_file, name, name, name, scenario);
     } else {
         const auto path = (scripts / "tools" / (name + ".lua")).lexically_normal().string();
         const auto test = (tests / "scripts" / (name + "_test.lua")).lexically_normal().string();
@@ -177,14 +184,16 @@ Checked<Plan> plan(New what, const std::string& name, const std::string& scripts
      and say in its prompt when to call {}.
   3. parley check
      parley test {}
-)", path, name, name, test);
+)",
+                                      path, name, name, test);
     }
     return {boost::system::in_place_value, std::move(plan)};
 }
 
 Checked<void> write(const Plan& plan) {
     for (const auto& file : plan.files) {
-        if (fs::exists(file.path)) return Fault{file.path, "is there already, and nothing was written", "choose another name, or remove it"};
+        if (fs::exists(file.path))
+            return Fault{file.path, "is there already, and nothing was written", "choose another name, or remove it"};
     }
     for (const auto& file : plan.files) {
         std::error_code error;
@@ -197,7 +206,8 @@ Checked<void> write(const Plan& plan) {
         const bool is_written = out >= 0 && ::write(out, file.text.data(), file.text.size()) == size;
         const int why = errno;
         if (out >= 0) close(out);
-        if (!is_written) return Fault{file.path, fmt::format("cannot be written: {}", std::strerror(why)), "check the folder's permissions"};
+        if (!is_written)
+            return Fault{file.path, fmt::format("cannot be written: {}", std::strerror(why)), "check the folder's permissions"};
     }
     return {};
 }

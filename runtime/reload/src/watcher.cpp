@@ -28,7 +28,9 @@ std::string folder_of(const std::string& path) {
     return parent.empty() ? "." : parent;
 }
 
-bool is_script(std::string_view name) { return !name.starts_with(".") && (name.ends_with(".lua") || name.ends_with(".sql")); }
+bool is_script(std::string_view name) {
+    return !name.starts_with(".") && (name.ends_with(".lua") || name.ends_with(".sql"));
+}
 
 // FNV-1a: only has to differ.
 void mix(std::uint64_t& hash, const void* bytes, std::size_t count) {
@@ -41,7 +43,8 @@ void mix_file(std::uint64_t& hash, const std::string& path) {
     mix(hash, path.data(), path.size());
     if (::stat(path.c_str(), &about) != 0) return;
     const std::array<std::int64_t, 4> parts{static_cast<std::int64_t>(about.st_ino), static_cast<std::int64_t>(about.st_size),
-                                            static_cast<std::int64_t>(about.st_mtim.tv_sec), static_cast<std::int64_t>(about.st_mtim.tv_nsec)};
+                                            static_cast<std::int64_t>(about.st_mtim.tv_sec),
+                                            static_cast<std::int64_t>(about.st_mtim.tv_nsec)};
     mix(hash, parts.data(), sizeof(parts));
 }
 
@@ -64,7 +67,8 @@ Watcher::~Watcher() {
 
 void Watcher::use_poll(std::string_view why) {
     if (!why.empty()) {
-        log::warn("script.watch_by_polling", {{"what", why}, {"effect", "changes are seen within a second or two"},
+        log::warn("script.watch_by_polling", {{"what", why},
+                                              {"effect", "changes are seen within a second or two"},
                                               {"remedy", "raise fs.inotify.max_user_watches, or write scripts.watch: poll"}});
     }
     if (descriptor_ >= 0) close(descriptor_);

@@ -29,7 +29,9 @@ TEST_F(Changes, AreNoneWhenNothingThatCountsDiffers) {
 }
 
 TEST_F(Changes, ShowThePromptLineByLine) {
-    tree_.write("scripts/agents/anna.lua", "return agent {\n  api = 1,\n  greeting = \"Good day.\",\n  prompt = \"You help.\\nBe brief.\",\n  tools = { \"look\" },\n  vars = { place = \"there\" },\n}\n");
+    tree_.write("scripts/agents/anna.lua",
+                "return agent {\n  api = 1,\n  greeting = \"Good day.\",\n  prompt = \"You help.\\nBe brief.\",\n  tools = { \"look\" },\n "
+                " vars = { place = \"there\" },\n}\n");
     EXPECT_EQ(difference(),
               "script of agent anna: the prompt changes\n    + Be brief.\n"
               "script of agent anna: the greeting changes\n    - Hello.\n    + Good day.\n"
@@ -38,7 +40,8 @@ TEST_F(Changes, ShowThePromptLineByLine) {
 
 TEST_F(Changes, NameToolsThatComeGoAndChange) {
     tree_.write("scripts/tools/book.lua", tool_file());
-    tree_.write("scripts/tools/look.lua", "return tool { api = 1, about = \"Looks.\", params = { day = param.date { \"A day\" } }, run = function() end }");
+    tree_.write("scripts/tools/look.lua",
+                "return tool { api = 1, about = \"Looks.\", params = { day = param.date { \"A day\" } }, run = function() end }");
     tree_.write("scripts/agents/anna.lua", agent_file("Hello.", "tools = { \"look\", \"book\" },\n  vars = { place = \"here\" },"));
     const auto text = difference();
     EXPECT_THAT(text, HasSubstr("script of agent anna: gets tools: book\n"));
@@ -53,7 +56,9 @@ TEST_F(Changes, TellCodeFromWords) {
 }
 
 TEST_F(Changes, OfSettingsSayWhichNeedARestart) {
-    tree_.write("config/parley.yaml", "server: {port: 4000}\nopenai: {voice: cedar}\nagents:\n  anna: {}\n  otto: {script: anna}\nnumbers:\n  default: anna\n  +15550100001: otto\n");
+    tree_.write("config/parley.yaml",
+                "server: {port: 4000}\nopenai: {voice: cedar}\nagents:\n  anna: {}\n  otto: {script: anna}\nnumbers:\n  default: anna\n  "
+                "+15550100001: otto\n");
     EXPECT_EQ(difference(),
               "agents.anna.voice: marin -> cedar\n"
               "agent otto: is new, with the script anna\n"

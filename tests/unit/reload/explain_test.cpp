@@ -50,7 +50,8 @@ struct Explained : testing::Test {
     std::string line(const json::object& explanation, const char* group, std::string_view name) const {
         for (const auto& each : explanation.at(group).as_array()) {
             const auto& object = each.as_object();
-            if (json_read::text(object, "name") == name) return short_path(json_read::text(object, "value") + " | " + json_read::text(object, "source"));
+            if (json_read::text(object, "name") == name)
+                return short_path(json_read::text(object, "value") + " | " + json_read::text(object, "source"));
         }
         return "absent";
     }

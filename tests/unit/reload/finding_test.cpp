@@ -27,8 +27,9 @@ TEST(Finding, HasFileLineAndTheTextOfTheLine) {
     EXPECT_EQ(finding.line, 2);
     EXPECT_EQ(finding.source_line, "  greeting = \"Hello {clinik}\",");
     EXPECT_EQ(finding.text(), "scripts/agents/sarah.lua:2: unknown var {clinik}; did you mean {clinic}?");
-    EXPECT_EQ(shown(finding), "scripts/agents/sarah.lua:2: error: unknown var {clinik}; did you mean {clinic}?\n"
-                              "     2 |   greeting = \"Hello {clinik}\",\n");
+    EXPECT_EQ(shown(finding),
+              "scripts/agents/sarah.lua:2: error: unknown var {clinik}; did you mean {clinic}?\n"
+              "     2 |   greeting = \"Hello {clinik}\",\n");
 }
 
 TEST(Finding, KeepsTheSettingThatAFaultNames) {

@@ -39,17 +39,23 @@ TEST(Build, FindsEveryFaultOfSettingsAndScriptsAtOnce) {
 
 TEST(Build, NamesTheSettingsOwnLineOfAWrongVar) {
     const Tree tree;
-    tree.write("scripts/agents/anna.lua", agent_file("Hello.", "vars = { hours = { monday = \"9\" } },\n  check_vars = function(vars) return \"hours.monday: too early\" end,"));
-    tree.write("config/parley.yaml", "agents:\n  anna:\n    vars:\n      hours:\n        tuesday: x\n        monday: \"5\"\nnumbers:\n  default: anna\n");
+    tree.write("scripts/agents/anna.lua",
+               agent_file("Hello.",
+                          "vars = { hours = { monday = \"9\" } },\n  check_vars = function(vars) return \"hours.monday: too early\" end,"));
+    tree.write("config/parley.yaml",
+               "agents:\n  anna:\n    vars:\n      hours:\n        tuesday: x\n        monday: \"5\"\nnumbers:\n  default: anna\n");
     const auto built = tree.build();
     // The script objects to its own default first.
     EXPECT_THAT(tree.texts(built.findings), ElementsAre(HasSubstr("scripts/agents/anna.lua:5: vars.hours.monday: too early")));
 
-    tree.write("scripts/agents/anna.lua", agent_file("Hello.", "vars = { hours = { monday = \"9\" } },\n  check_vars = function(vars) if vars.hours.tuesday then return \"hours.monday: too early\" end end,"));
+    tree.write("scripts/agents/anna.lua", agent_file("Hello.",
+                                                     "vars = { hours = { monday = \"9\" } },\n  check_vars = function(vars) if "
+                                                     "vars.hours.tuesday then return \"hours.monday: too early\" end end,"));
     EXPECT_THAT(tree.texts(tree.build().findings), ElementsAre("config/parley.yaml:6: agents.anna: vars.hours.monday: too early"));
 
     tree.write("config/parley.yaml", "agents:\n  anna:\n    vars:\n      our: 1\nnumbers:\n  default: anna\n");
-    EXPECT_THAT(tree.texts(tree.build().findings), ElementsAre("config/parley.yaml:4: agents.anna: vars.our: agents/anna.lua has no such var; did you mean \"hours\"?"));
+    EXPECT_THAT(tree.texts(tree.build().findings),
+                ElementsAre("config/parley.yaml:4: agents.anna: vars.our: agents/anna.lua has no such var; did you mean \"hours\"?"));
 }
 
 TEST(Build, VersionIsOfTheContentOfEveryFile) {
@@ -94,7 +100,9 @@ TEST(Build, RefusesAMigrationThatWasChangedAfterItRan) {
     const Tree tree;
     tree.write("scripts/migrations/001_a.sql", "CREATE TABLE a (y);");
     const auto built = tree.build({.applied = store::AppliedMigrations{{"001_a.sql", crypto::sha256_hex("CREATE TABLE a (x);")}}});
-    EXPECT_THAT(tree.texts(built.findings), ElementsAre("scripts/migrations/001_a.sql: was changed after it had been applied; restore it, and write a new migration instead"));
+    EXPECT_THAT(
+        tree.texts(built.findings),
+        ElementsAre("scripts/migrations/001_a.sql: was changed after it had been applied; restore it, and write a new migration instead"));
 }
 
 TEST(Build, LetsANewMigrationWaitUntilAskedFor) {
@@ -117,7 +125,8 @@ TEST(Build, LetsANewMigrationWaitUntilAskedFor) {
 TEST(Build, ListsSettingsThatWaitForARestart) {
     const Tree tree;
     const auto running = tree.generation();
-    tree.write("config/parley.yaml", plain_yaml + "server:\n  port: 4000\n  admin_token: 0123456789abcdef-new\nopenai:\n  voice: cedar\nlog:\n  level: debug\n");
+    tree.write("config/parley.yaml",
+               plain_yaml + "server:\n  port: 4000\n  admin_token: 0123456789abcdef-new\nopenai:\n  voice: cedar\nlog:\n  level: debug\n");
     const auto built = reload::build(tree.recipe(), &running->settings, {});
 
     ASSERT_NE(built.generation, nullptr);

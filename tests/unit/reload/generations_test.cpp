@@ -9,7 +9,9 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
-WallTime second(int count) { return WallTime(std::chrono::seconds(1'700'000'000 + count)); }
+WallTime second(int count) {
+    return WallTime(std::chrono::seconds(1'700'000'000 + count));
+}
 
 std::shared_ptr<Generation> made(const std::string& version) {
     auto generation = std::make_shared<Generation>();
@@ -88,7 +90,8 @@ TEST(Status, ShowsWhatServesAndTheOffendingLine) {
     next->needs_restart = {{"server.port", "3000", "4000", "config/parley.yaml:4"}};
     generations.publish(next, Cause::saved, second(10));
     const CallTicket call(generations.current());
-    generations.refuse({second(60), Cause::saved, "cccc", {{Severity::error, "scripts/tools/x.lua", 3, "oops", "write it well", "  x = = 1"}}, true});
+    generations.refuse(
+        {second(60), Cause::saved, "cccc", {{Severity::error, "scripts/tools/x.lua", 3, "oops", "write it well", "  x = = 1"}}, true});
 
     const auto json = to_json(generations.status(), Watcher::Kind::inotify);
     const auto text = shown_status(json, second(70));

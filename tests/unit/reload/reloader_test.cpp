@@ -42,8 +42,9 @@ class Reloading : public testing::Test {
             const std::lock_guard lock(mutex_);
             published_.push_back(generation->number);
         };
-        reloader_ = std::make_unique<Reloader>(Reloader::Options{.recipe = tree_.recipe(), .watch = watch, .debounce = {.quiet = quiet, .patience = 2s}},
-                                               *generations_, std::move(hooks));
+        reloader_ = std::make_unique<Reloader>(
+            Reloader::Options{.recipe = tree_.recipe(), .watch = watch, .debounce = {.quiet = quiet, .patience = 2s}}, *generations_,
+            std::move(hooks));
         reloader_->start();
     }
     std::string greeting() const {
@@ -119,7 +120,8 @@ TEST_F(Reloading, SeesNewFoldersAndWhatIsDeleted) {
     tree_.write("scripts/lib/deep/er/words.lua", "return { hello = \"Hi.\" }");
     ASSERT_TRUE(eventually([&] { return generations_->current()->files.scripts.contains("lib/deep/er/words.lua"); }));
     tree_.save("scripts/lib/deep/er/words.lua", "return { hello = \"Ho.\" }");
-    ASSERT_TRUE(eventually([&] { return generations_->current()->files.scripts.at("lib/deep/er/words.lua").find("Ho.") != std::string::npos; }));
+    ASSERT_TRUE(
+        eventually([&] { return generations_->current()->files.scripts.at("lib/deep/er/words.lua").find("Ho.") != std::string::npos; }));
     tree_.remove("scripts/lib");
     EXPECT_TRUE(eventually([&] { return !generations_->current()->files.scripts.contains("lib/deep/er/words.lua"); }));
 }

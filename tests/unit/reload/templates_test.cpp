@@ -52,7 +52,8 @@ TEST(Templates, OverwriteNothing) {
 
 TEST(Templates, RefuseNamesThatCannotBeFiles) {
     const Tree tree;
-    for (const char* name : {"", "Anna", "a-b", "../x", "a b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}) EXPECT_FALSE(plan_in(tree, New::tool, name)) << name;
+    for (const char* name : {"", "Anna", "a-b", "../x", "a b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"})
+        EXPECT_FALSE(plan_in(tree, New::tool, name)) << name;
 }
 
 }  // namespace

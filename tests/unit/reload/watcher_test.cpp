@@ -8,7 +8,8 @@ namespace parley::reload {
 namespace {
 
 Watcher::Paths paths(const Tree& tree) {
-    return {(tree / "scripts").string(), {(tree / "config/parley.yaml").string(), (tree / ".env").string(), (tree / "config/mine.yaml").string()}};
+    return {(tree / "scripts").string(),
+            {(tree / "config/parley.yaml").string(), (tree / ".env").string(), (tree / "config/mine.yaml").string()}};
 }
 
 // Whether anything that counts comes; what does not count may come as well.
@@ -58,8 +59,8 @@ TEST(Watcher, PassesOverWhatDoesNotCount) {
     const Tree tree;
     tree.write("scripts/.git/index", "x");
     Watcher watcher(paths(tree), Watcher::Wanted::inotify);
-    for (const char* path : {"scripts/agents/.anna.lua.swp", "scripts/agents/anna.lua~", "scripts/agents/4913", "scripts/notes.txt", "scripts/.git/index",
-                             "config/parley.yaml.bak", "data.db-wal"}) {
+    for (const char* path : {"scripts/agents/.anna.lua.swp", "scripts/agents/anna.lua~", "scripts/agents/4913", "scripts/notes.txt",
+                             "scripts/.git/index", "config/parley.yaml.bak", "data.db-wal"}) {
         tree.write(path, "x");
         EXPECT_FALSE(tells(watcher)) << path;
     }

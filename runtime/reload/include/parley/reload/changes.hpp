@@ -13,9 +13,9 @@ namespace parley::reload {
 json::object content_of(const Generation& generation);
 
 struct Change {
-    std::string about;                  // "agent sarah", "tool check_slots", "numbers.default", "restart server.port"
-    std::string what;                   // "the prompt changes"
-    std::vector<std::string> details;   // lines of a difference: "+ ...", "- ..."; or before and after
+    std::string about;                 // "agent sarah", "tool check_slots", "numbers.default", "restart server.port"
+    std::string what;                  // "the prompt changes"
+    std::vector<std::string> details;  // lines of a difference: "+ ...", "- ..."; or before and after
 };
 
 // Empty when nothing that callers could notice differs.

@@ -40,8 +40,8 @@ class Reloader {
  public:
     struct Hooks {
         std::function<store::AppliedMigrations()> applied_migrations;
-        std::function<Checked<void>(store::MigrationTexts)> migrate;  // may block
-        std::function<void(const Generation&)> before_publish;        // what must be ready when calls get it
+        std::function<Checked<void>(store::MigrationTexts)> migrate;              // may block
+        std::function<void(const Generation&)> before_publish;                    // what must be ready when calls get it
         std::function<void(const std::shared_ptr<const Generation>&)> published;  // also after a rollback
     };
     struct Options {

@@ -30,7 +30,7 @@ struct Snapshot {
     store::MigrationTexts migrations;
     std::vector<Fault> faults;  // of reading: a file without permission, a name that will not do
 
-    std::string version() const;  // first 12 hexadecimal digits of the hash of everything above
+    std::string version() const;                           // first 12 hexadecimal digits of the hash of everything above
     std::string path_of(const std::string& script) const;  // "scripts/agents/sarah.lua"
     bool operator==(const Snapshot&) const;
 };

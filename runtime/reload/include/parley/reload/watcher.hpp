@@ -43,8 +43,8 @@ class Watcher {
  private:
     struct Folder {
         std::string path;
-        bool is_tree = false;                                // below scripts_dir: every script counts
-        std::set<std::string, std::less<>> names;            // elsewhere: these do
+        bool is_tree = false;                      // below scripts_dir: every script counts
+        std::set<std::string, std::less<>> names;  // elsewhere: these do
     };
     bool watch_all();
     bool watch_tree(const std::string& path);
