@@ -18,7 +18,7 @@ namespace parley::reload {
 namespace {
 
 // A build is milliseconds of hard work: on a busy machine the calls' threads go first.
-constexpr int niceness = 10;
+constexpr int niceness = 10;  // above whatever the process has
 constexpr std::size_t faults_logged_max = 20;
 constexpr std::size_t waiting_max = 1'000;
 
@@ -146,7 +146,8 @@ void Reloader::ask(Ask what, Cause cause, std::function<void(Outcome)> done) {
 
 void Reloader::Impl::run() {
     pthread_setname_np(pthread_self(), "parley-reload");
-    setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), niceness);
+    const auto self = static_cast<id_t>(syscall(SYS_gettid));
+    setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + niceness);
     // What was saved between the first reading and the first look.
     debounce.changed(Clock::now());
     while (true) {
