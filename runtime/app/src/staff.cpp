@@ -131,6 +131,7 @@ int StaffCommands::check() {
         auto warnings = reload::lint(*built.generation);
         findings.insert(findings.end(), std::make_move_iterator(warnings.begin()), std::make_move_iterator(warnings.end()));
     }
+    const auto everywhere = findings.size();
     if (!scope->only_file.empty()) {
         std::error_code ignored;
         std::erase_if(findings, [&](const auto& each) { return !fs::equivalent(each.file, scope->only_file, ignored); });
@@ -143,7 +144,9 @@ int StaffCommands::check() {
     }
     for (const auto& each : findings) fmt::print("{}", reload::shown(each));
     if (!findings.empty()) fmt::print("\n");
-    fmt::print("{}, {}\n", errors == 0 ? "No errors" : counted(errors, "error"), counted(findings.size() - errors, "warning"));
+    fmt::print("{}, {}", errors == 0 ? "No errors" : counted(errors, "error"), counted(findings.size() - errors, "warning"));
+    if (everywhere > findings.size()) fmt::print("; {} more in other files", everywhere - findings.size());
+    fmt::print("\n");
     return errors == 0 ? 0 : 1;
 }
 

@@ -142,20 +142,30 @@ std::string indented(std::string_view text, std::string_view margin) {
     return out;
 }
 
+// Columns on the screen: UTF-8 characters, not bytes.
+std::size_t width(std::string_view text) {
+    return static_cast<std::size_t>(
+        std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
 std::string table(const json::array& lines) {
+    constexpr std::size_t value_bytes_max = 60;
+    const auto name_of = [](const json::value& each) { return json_read::text(each.as_object(), "name"); };
+    const auto value_of = [](const json::value& each) {
+        return shortened(json_read::text(each.as_object(), "value"), value_bytes_max);
+    };
     std::size_t name_width = 0;
     std::size_t value_width = 0;
-    constexpr std::size_t value_max = 60;
     for (const auto& each : lines) {
-        const auto& object = each.as_object();
-        name_width = std::max(name_width, json_read::text(object, "name").size());
-        value_width = std::max(value_width, shortened(json_read::text(object, "value"), value_max).size());
+        name_width = std::max(name_width, width(name_of(each)));
+        value_width = std::max(value_width, width(value_of(each)));
     }
     std::string out;
     for (const auto& each : lines) {
-        const auto& object = each.as_object();
-        out += fmt::format("  {:<{}}  {:<{}}  {}\n", json_read::text(object, "name"), name_width,
-                           shortened(json_read::text(object, "value"), value_max), value_width, json_read::text(object, "source"));
+        const auto name = name_of(each);
+        const auto value = value_of(each);
+        out += "  " + name + std::string(name_width - width(name) + 2, ' ') + value + std::string(value_width - width(value) + 2, ' ') +
+               json_read::text(each.as_object(), "source") + "\n";
     }
     return out;
 }
