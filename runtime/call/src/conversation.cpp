@@ -9,36 +9,24 @@ namespace {
 
 // What the model is asked to say when the runtime, not the caller, gives the cue. Plain words: any model understands them.
 constexpr std::string_view say_greeting = "Begin the call now. Say exactly this to the caller and then wait: \"{}\"";
-constexpr std::string_view say_still_there =
-    "The caller has been silent for a while. Ask in one short sentence whether they are still there: \"Are you still there?\"";
-constexpr std::string_view say_silent_goodbye =
-    "The caller does not answer. Say goodbye in one short sentence and invite them to call again: \"I cannot hear you, so I will end "
-    "the call here. Please call again. Goodbye.\"";
-constexpr std::string_view say_time_is_up =
-    "The time for this call is up. Do not start anything new. Tell the caller kindly and say goodbye in one or two short sentences: "
-    "\"I am sorry, our time for this call is up. Please call again if you need more. Goodbye.\"";
 constexpr std::string_view say_goodbye = "Say goodbye to the caller in one short sentence: \"Goodbye.\"";
 constexpr std::string_view say_we_are_back =
     "The line was interrupted for a moment. Say so in a few words and go on where you were; if the caller may have spoken meanwhile, "
     "ask them to repeat it: \"Sorry, the line broke up for a moment. Could you repeat that?\"";
 
-// After the caller stops, the provider answers by itself. If it has not even begun by now it will not: ask.
-constexpr milliseconds nudge_after{2'500};
 constexpr milliseconds reconnect_delay_max{4'000};
 constexpr milliseconds retry_delay_default{500};
 constexpr milliseconds retry_delay_max{5'000};
 constexpr milliseconds gap_worth_asking{2'000};   // a loss this long may have swallowed a sentence of the caller
 constexpr milliseconds rotate_retry_after{30'000};
-constexpr milliseconds filler_repeat{7'000};
-constexpr milliseconds recheck{50};               // a passed deadline that waits for something else is looked at this often
 constexpr std::size_t discarded_max = 32;
 constexpr std::size_t history_turns_max = 200;    // replayed to a new connection; older ones are left out
-constexpr std::size_t digits_max = 64;
+constexpr std::size_t keys_max = 64;
 
 }  // namespace
 
 Conversation::Conversation(Policy policy, std::shared_ptr<const Phrases> phrases, TimePoint now)
-    : policy_(policy), phrases_(std::move(phrases)), playout_(policy.playout), now_(now), created_(now) {}
+    : policy_(policy), phrases_(std::move(phrases)), playout_(policy.playout), now_(now), created_(now), silence_before_prompt_(policy.silence_before_prompt) {}
 
 const std::vector<Command>& Conversation::handle(const Event& event, TimePoint now) {
     now_ = now;
@@ -69,9 +57,21 @@ void Conversation::on(const CallerAudio& event) {
 void Conversation::on(const DtmfPressed& event) {
     note(journal::DtmfReceived{});
     quiet_since_ = TimePoint::max();
-    if (digits_.size() < digits_max) digits_ += event.digit;
     // '#' is how callers finish a number; otherwise a pause does.
-    last_digit_ = event.digit == '#' ? now_ - policy_.dtmf_pause : now_;
+    last_key_ = event.digit == '#' ? now_ - policy_.dtmf_pause : now_;
+    if (keys_.size() >= keys_max) return;
+    keys_.push_back({++key_ids_, event.digit, hooks_.dtmf});
+    if (hooks_.dtmf) tell_agent(KeyPressed{key_ids_, event.digit});
+}
+
+void Conversation::on(const KeyAnswered& event) {
+    const auto key = std::find_if(keys_.begin(), keys_.end(), [&](const Key& each) { return each.id == event.key_id; });
+    if (key == keys_.end()) return;
+    if (event.is_handled) {
+        keys_.erase(key);
+    } else {
+        key->is_with_script = false;
+    }
 }
 
 void Conversation::on(const MarkPlayed& event) { playout_.mark_played(event.mark, now_); }
@@ -80,19 +80,25 @@ void Conversation::on(const CallerGone& event) {
     if (is_caller_gone_) return;
     is_caller_gone_ = true;
     for (const auto& heard : playout_.interrupt(now_)) close_item(heard);
+    says_.end(SayDone::How::hung_up);
     std::string reason = event.how == CallerGone::How::hung_up ? "caller_hung_up" : "channel_lost";
     if (event.how == CallerGone::How::lost) note(journal::Problem{"channel_lost", event.detail});
     if (ending_) reason = ending_->reason;  // the line dropped while last words were spoken
     const std::string fallback = ending_ ? ending_->default_outcome : "caller_hung_up";
-    if (tools_.empty()) return finish(reason, fallback);
+    if (desk_.is_idle()) return finish(reason, fallback);
     // What a tool has begun, it may finish: a booking that went through must not end as "no booking".
-    ending_ = Ending{reason, fallback, now_ + policy_.tools_after_hang_up, now_ + policy_.tools_after_hang_up};
+    desk_.caller_gone(now_, policy_.tools_after_hang_up);
+    ending_ = Ending{reason, fallback, TimePoint::max(), TimePoint::max()};
 }
 
 // ---- the engine -----------------------------------------------------------------------------
 
 void Conversation::on(const AgentPrepared& event) {
     prepared_greeting_ = event.greeting;
+    desk_.set_options(event.tools);
+    hooks_ = event.hooks;
+    interruptions_ = event.interruptions;
+    silence_before_prompt_ = event.silence_before_prompt.value_or(policy_.silence_before_prompt);
     open_engine();
 }
 
@@ -121,7 +127,8 @@ void Conversation::on(const EngineReady& event) {
     const auto gap = lost_at_ == TimePoint::max() ? milliseconds{0} : std::chrono::duration_cast<milliseconds>(now_ - lost_at_);
     const bool was_rotated = std::exchange(is_rotating_, false);
     // The new connection knows nothing of what the earlier one was doing.
-    if (active_response_ || respond_requested_) is_answer_owed_ = true;
+    if ((active_response_ || respond_requested_) && !is_saying()) is_answer_owed_ = true;
+    says_.engine_lost();
     active_response_.reset();
     respond_requested_ = answer_expected_ = is_caller_speaking_ = false;
     ++connection_;
@@ -148,12 +155,15 @@ void Conversation::on(const CallerSpeechStarted& event) {
     is_caller_speaking_ = true;
     answer_expected_ = false;
     silence_prompts_ = 0;
+    desk_.caller_spoke();
     said(event.item_id, Turn::Speaker::caller);
     if (ending_) {
         if (!ending_->may_be_interrupted) return;  // last words are heard to the end
         ending_.reset();
     }
+    if (interruptions_ == AgentPrepared::Interruptions::ignored) return;  // heard, and answered afterwards
     interrupt();
+    says_.caller_cut_in();
 }
 
 void Conversation::interrupt() {
@@ -174,9 +184,12 @@ void Conversation::interrupt() {
         if (!heard.is_local) {
             if (!heard.response_id.empty()) discarded_.insert(heard.response_id);
             commands_.push_back(Truncate{heard.item_id, heard.content_index, heard.heard_ms});
-            if (std::exchange(is_first, false)) note(journal::Interrupted{heard.item_id, heard.heard_ms, heard.received_ms});
+            if (std::exchange(is_first, false)) {
+                note(journal::Interrupted{heard.item_id, heard.heard_ms, heard.received_ms});
+                ++totals_.interruptions;
+            }
         }
-        close_item(heard);
+        close_item(heard, Cut::by_caller);
     }
 }
 
@@ -192,14 +205,21 @@ void Conversation::on(const CallerTranscribed& event) {
     Said& utterance = said(event.item_id, Turn::Speaker::caller);
     utterance.turn.text = event.text;
     utterance.is_closed = true;
-    if (event.usage) note(journal::UsageCounted{"", *event.usage, event.item_id});
-    if (!event.text.empty()) notes_.push_back({utterance.began, journal::CallerSaid{event.item_id, event.text}});
+    if (event.usage) {
+        note(journal::UsageCounted{"", *event.usage, event.item_id});
+        totals_.cost_usd += event.usage->cost_usd;
+    }
+    if (event.text.empty()) return;
+    ++totals_.turns;
+    notes_.push_back({utterance.began, journal::CallerSaid{event.item_id, event.text}});
+    if (hooks_.caller_said) tell_agent(CallerWasHeard{event.text});
 }
 
 void Conversation::on(const ResponseStarted& event) {
     active_response_ = event.response_id;
+    says_.response_started(event.response_id);
     respond_requested_ = answer_expected_ = false;
-    are_results_unanswered_ = false;
+    if (!says_.is_current(event.response_id)) are_results_unanswered_ = false;
     has_response_spoken_ = false;
     progress_at_ = now_;
 }
@@ -215,6 +235,7 @@ void Conversation::on(const AgentAudio& event) {
         model_latency_ = std::chrono::ceil<milliseconds>(now_ - caller_stopped_);
     }
     said(event.item_id, Turn::Speaker::agent);
+    says_.audio(event.response_id, event.item_id);
     playout_.add(event.response_id, event.item_id, event.content_index, event.audio);
 }
 
@@ -234,23 +255,27 @@ void Conversation::on(const AgentItemDone& event) {
 
 void Conversation::on(const ToolCalled& event) {
     progress_at_ = now_;
-    if (is_caller_gone_ || !tools_seen_.insert(event.tool_call_id).second) return;
+    if (is_caller_gone_ || desk_.has_seen(event.tool_call_id)) return;
     note(journal::ToolStarted{event.tool_call_id, event.name, event.arguments});
-    tools_[event.tool_call_id] = Tool{event.name, event.response_id, now_, connection_};
-    commands_.push_back(RunTool{event.tool_call_id, event.name, event.arguments});
+    if (auto run = desk_.called(event, connection_, now_)) commands_.push_back(std::move(*run));
 }
 
 void Conversation::on(const ResponseDone& event) {
-    if (event.usage) note(journal::UsageCounted{event.response_id, *event.usage});
+    if (event.usage) {
+        note(journal::UsageCounted{event.response_id, *event.usage});
+        totals_.cost_usd += event.usage->cost_usd;
+    }
     if (active_response_ == event.response_id) active_response_.reset();
     playout_.finish_item();
     if (event.status == ResponseDone::Status::failed) {
         note(journal::Problem{"response_failed", event.detail});
         respond_requested_ = false;
         if (!event.may_retry || ++failed_in_row_ > policy_.response_retries_max) return give_up("provider_failed");
-        retry_respond_at_ = now_ + std::min(event.retry_after.value_or(retry_delay_default), retry_delay_max);
+        const TimePoint again_at = now_ + std::min(event.retry_after.value_or(retry_delay_default), retry_delay_max);
+        (says_.response_done(event.response_id, event.status) ? say_not_before_ : retry_respond_at_) = again_at;
         return;
     }
+    says_.response_done(event.response_id, event.status);
     if (event.status == ResponseDone::Status::incomplete) note(journal::Problem{"response_incomplete", event.detail});
     answer_tools();
 }
@@ -280,9 +305,11 @@ void Conversation::lose_engine(const std::string& reason, bool may_retry) {
     // What was received is still played; what was being made is gone.
     playout_.finish_item();
     if (active_response_) discarded_.insert(*active_response_);
-    is_answer_owed_ = is_answer_owed_ || is_answer_due() || is_caller_speaking_ || retry_respond_at_ != TimePoint::max();
+    is_answer_owed_ = is_answer_owed_ || (is_answer_due() && !is_saying()) || is_caller_speaking_ || retry_respond_at_ != TimePoint::max();
     // A call that is ending does not wait for another connection to say goodbye.
     if (ending_ && (respond_requested_ || (active_response_ && !has_response_spoken_))) play_phrase("goodbye", phrases_->goodbye);
+    says_.engine_lost();
+    if (ending_) says_.end(SayDone::How::no_model);
     active_response_.reset();
     respond_requested_ = answer_expected_ = is_caller_speaking_ = is_rotating_ = false;
     retry_respond_at_ = rotate_at_ = TimePoint::max();
@@ -300,28 +327,38 @@ void Conversation::lose_engine(const std::string& reason, bool may_retry) {
 // ---- tools and the script -------------------------------------------------------------------
 
 void Conversation::on(const ToolFinished& event) {
-    const auto found = tools_.find(event.tool_call_id);
-    if (found == tools_.end()) return;  // delivered already: once is enough
-    const Tool tool = std::move(found->second);
-    tools_.erase(found);
-    const auto took = std::chrono::duration_cast<milliseconds>(now_ - tool.started);
-    note(journal::ToolReturned{event.tool_call_id, tool.name, event.ok, event.output, took.count()});
-    if (is_caller_gone_) return;
-    if (tool.connection == connection_ && link_ == Link::live) {
-        commands_.push_back(SendToolOutput{event.tool_call_id, event.output});
-    } else {
-        // The connection that asked is gone, and with it the call's id: the new one gets the result as text.
-        tell({Turn::Speaker::system, fmt::format("The tool {} has returned: {}", tool.name, event.output)});
-        if (link_ != Link::live) is_answer_owed_ = true;
+    auto finished = desk_.finished(event);
+    if (finished.again) {
+        note(journal::Problem{"tool_run_again", finished.again->name});
+        commands_.push_back(std::move(*finished.again));
+        return;
     }
+    if (finished.results.empty()) return;
+    says_.tool_finished(event.tool_call_id);
+    for (const auto& result : finished.results) {
+        const auto took = std::chrono::duration_cast<milliseconds>(now_ - result.started);
+        note(journal::ToolReturned{result.tool_call_id, result.name, result.ok, result.output, took.count()});
+        if (is_caller_gone_) continue;
+        if (result.connection == connection_ && link_ == Link::live) {
+            commands_.push_back(SendToolOutput{result.tool_call_id, result.output});
+        } else {
+            // The connection that asked is gone, and with it the call's id: the new one gets the result as text.
+            tell({Turn::Speaker::system, fmt::format("The tool {} has returned: {}", result.name, result.output)});
+            if (link_ != Link::live) is_answer_owed_ = true;
+        }
+    }
+    if (is_caller_gone_) return;
     are_results_unanswered_ = true;
     answer_tools();
 }
 
+void Conversation::on(const ToolsOffered& event) { commands_.push_back(OfferTools{event.tools}); }
+
 // One answer for all results of a response, once that response is over. A caller who is speaking gets it
 // with the answer to what they are saying.
 void Conversation::answer_tools() {
-    if (!are_results_unanswered_ || !tools_.empty() || active_response_ || is_caller_speaking_ || link_ != Link::live) return;
+    if (says_.is_asked()) return;  // two wishes at once would become one
+    if (!are_results_unanswered_ || !desk_.is_idle() || active_response_ || is_caller_speaking_ || link_ != Link::live) return;
     are_results_unanswered_ = false;
     if (ending_ && (has_response_spoken_ || respond_requested_)) return;  // goodbye has been said
     respond(ending_ ? say_goodbye : std::string_view{});
@@ -336,8 +373,27 @@ void Conversation::on(const HangUpAsked&) {
 
 void Conversation::on(const TextInjected& event) {
     tell({Turn::Speaker::system, event.text});
-    if (event.respond && link_ == Link::live) respond({});
+    if (!event.respond || link_ != Link::live) return;
+    if (says_.is_asked()) {
+        are_results_unanswered_ = true;  // answered after what the script says now
+    } else {
+        respond({});
+    }
 }
+
+void Conversation::on(const SayAsked& event) {
+    if (is_caller_gone_) return tell_agent(SayDone{event.say_id, SayDone::How::hung_up, ""});
+    // Before the call has been prepared there is no model that could speak, and on_start would wait for ever.
+    if (!prepared_greeting_ || link_ == Link::dead) return tell_agent(SayDone{event.say_id, SayDone::How::no_model, ""});
+    says_.add({SayQueue::Wish::Kind::exactly, event.text, event.say_id});
+}
+
+void Conversation::on(const ModelAsked& event) {
+    if (is_caller_gone_ || link_ == Link::dead) return;
+    if (!says_.add({SayQueue::Wish::Kind::instructed, event.instructions})) note(journal::Problem{"ask_model_dropped", "too much waits to be said"});
+}
+
+void Conversation::on(const NoteTaken& event) { note(journal::Note{event.text, event.fields}); }
 
 void Conversation::on(const DrainAsked&) {
     if (!attached_) return finish("shutdown", "no_booking");
@@ -349,6 +405,10 @@ void Conversation::tell(Turn turn) {
     said_.push_back({"", std::move(turn), true, now_});
 }
 
+bool Conversation::is_saying() const {
+    return says_.is_asked() || (active_response_ && says_.is_current(*active_response_));
+}
+
 void Conversation::respond(std::string_view instructions) {
     respond_requested_ = true;
     progress_at_ = now_;
@@ -356,145 +416,9 @@ void Conversation::respond(std::string_view instructions) {
     commands_.push_back(Respond{std::string(instructions)});
 }
 
-// ---- what is due ----------------------------------------------------------------------------
-
-void Conversation::settle() {
-    settle_timers();
-    if (is_finished_) return;
-    if (attached_ && !is_caller_gone_) {
-        const std::size_t before = commands_.size();
-        playout_.send_due(now_, commands_);
-        if (commands_.size() > before && !is_latency_noted_ && model_latency_.count() > 0) {
-            is_latency_noted_ = true;
-            note(journal::TurnLatency{model_latency_.count(), std::chrono::ceil<milliseconds>(now_ - caller_stopped_).count()});
-            model_latency_ = milliseconds{0};
-        }
-        for (const auto& heard : playout_.take_heard(now_)) close_item(heard);
-    }
-    settle_silence();
-    settle_ending();
-}
-
-void Conversation::settle_timers() {
-    if (now_ >= retry_open_at_) open_engine();
-    if (now_ >= retry_respond_at_ && link_ == Link::live) {
-        retry_respond_at_ = TimePoint::max();
-        respond({});
-    }
-    if (!digits_.empty() && now_ >= last_digit_ + policy_.dtmf_pause) {
-        last_digit_ = TimePoint::max();
-        tell({Turn::Speaker::system, fmt::format("The caller pressed these keys: {}", std::exchange(digits_, {}))});
-        if (link_ == Link::live && !ending_) respond({});
-    }
-    if (answer_expected_ && !active_response_ && !respond_requested_ && link_ == Link::live && now_ >= progress_at_ + nudge_after) {
-        answer_expected_ = false;
-        respond({});
-    }
-    if (now_ >= rotate_at_ && !is_answer_due() && tools_.empty() && !is_caller_speaking_ && playout_.is_idle(now_) && !ending_) {
-        rotate_at_ = TimePoint::max();
-        is_rotating_ = true;
-        open_engine();
-    }
-    // A provider that owes an answer and shows no sign of life is as good as gone.
-    const bool is_stalled = link_ == Link::live && is_answer_due() && now_ >= progress_at_ + patience() && playout_.is_idle(now_);
-    if (is_stalled) lose_engine("stalled", true);
-    if (link_ == Link::opening && now_ >= progress_at_ + patience()) lose_engine("no answer to connecting", true);
-    settle_waiting();
-    if (attached_ && !ending_ && now_ >= *attached_ + policy_.duration_max) wrap_up("time_limit", "time_limit");
-}
-
-// A caller who waits in silence wonders whether the line is dead, whatever the reason: a slow model, a slow tool, a lost
-// connection. Waiting begins when both have fallen silent, and ends with the agent's next sound.
-void Conversation::settle_waiting() {
-    const bool is_waiting = attached_ && !is_caller_gone_ && !ending_ && !is_caller_speaking_ &&
-                            (waits_in_vain() || is_answer_due() || !tools_.empty() || are_results_unanswered_);
-    if (!is_waiting) {
-        waiting_since_ = TimePoint::max();
-        filler_played_.reset();
-        return;
-    }
-    if (waiting_since_ == TimePoint::max() || !playout_.is_idle(now_)) waiting_since_ = now_;
-    if (now_ < filler_due()) return;
-    filler_played_ = now_;
-    play_phrase("one_moment", phrases_->one_moment);
-}
-
-TimePoint Conversation::filler_due() const {
-    if (waiting_since_ == TimePoint::max()) return TimePoint::max();
-    const TimePoint due = waiting_since_ + (waits_in_vain() ? policy_.filler_after_loss : policy_.filler_after);
-    return filler_played_ ? std::max(due, *filler_played_ + filler_repeat) : due;
-}
-
-void Conversation::wrap_up(std::string reason, std::string default_outcome) {
-    begin_ending({std::move(reason), std::move(default_outcome), now_ + policy_.wrap_up_max, now_ + policy_.wrap_up_max});
-    if (link_ == Link::live) {
-        respond(say_time_is_up);
-    } else {
-        play_phrase("goodbye", phrases_->goodbye);
-    }
-}
-
-bool Conversation::is_quiet() const {
-    return attached_ && !ending_ && link_ == Link::live && is_greeted_ && !is_caller_speaking_ && !is_answer_due() && tools_.empty() &&
-           retry_respond_at_ == TimePoint::max() && digits_.empty() && playout_.is_idle(now_);
-}
-
-void Conversation::settle_silence() {
-    if (!is_quiet()) {
-        quiet_since_ = TimePoint::max();
-        return;
-    }
-    if (quiet_since_ == TimePoint::max()) quiet_since_ = now_;
-    if (now_ < quiet_since_ + policy_.silence_before_prompt) return;
-    if (silence_prompts_ < policy_.silence_prompts_max) {
-        ++silence_prompts_;
-        respond(say_still_there);
-        return;
-    }
-    begin_ending({"caller_silent", "no_booking", now_ + policy_.wrap_up_max, TimePoint::max(), true});
-    respond(say_silent_goodbye);
-}
-
-void Conversation::begin_ending(Ending ending) {
-    if (!ending_) ending_ = std::move(ending);
-}
-
-void Conversation::settle_ending() {
-    if (!ending_) return;
-    const bool words_are_out = !is_answer_due() && tools_.empty() && !are_results_unanswered_;
-    const bool is_over = is_caller_gone_ ? tools_.empty() || now_ >= ending_->deadline
-                                         : now_ >= ending_->hard_deadline ||
-                                               ((words_are_out || now_ >= ending_->deadline) && playout_.is_idle(now_));
-    if (is_over) finish(ending_->reason, ending_->default_outcome);
-}
-
-void Conversation::give_up(std::string reason) {
-    if (ending_ && ending_->reason == reason) return;
-    link_ = Link::dead;
-    active_response_.reset();
-    respond_requested_ = answer_expected_ = are_results_unanswered_ = false;
-    retry_respond_at_ = TimePoint::max();
-    // Without the phrase the carrier's document has to speak: the reason tells the webhook so.
-    if (phrases_->apology.empty()) reason += "_unspoken";
-    ending_ = Ending{std::move(reason), "error", now_, now_ + policy_.wrap_up_max};
-    play_phrase("apology", phrases_->apology);
-}
-
-void Conversation::finish(std::string_view reason, std::string_view default_outcome) {
-    for (const auto& heard : playout_.interrupt(now_)) close_item(heard);
-    if (attached_ && !is_caller_gone_) commands_.push_back(HangUp{});
-    const std::string outcome = outcome_.empty() ? std::string(default_outcome) : outcome_;
-    const auto lasted = std::chrono::duration_cast<milliseconds>(now_ - attached_.value_or(created_));
-    note(journal::CallEnded{outcome, std::string(reason), lasted.count()});
-    commands_.push_back(Finish{outcome, std::string(reason)});
-    is_finished_ = true;
-}
-
-void Conversation::play_phrase(std::string_view name, const std::vector<std::uint8_t>& audio) { playout_.add_local(name, audio); }
-
 // ---- the record -----------------------------------------------------------------------------
 
-void Conversation::close_item(const Playout::Heard& heard) {
+void Conversation::close_item(const Playout::Heard& heard, Cut cut) {
     if (heard.is_local) return;
     Said& utterance = said(heard.item_id, Turn::Speaker::agent);
     if (utterance.is_closed) return;
@@ -502,6 +426,10 @@ void Conversation::close_item(const Playout::Heard& heard) {
     const bool is_cut = heard.heard_ms < heard.received_ms;
     auto [text, rest] = split_heard(utterance.turn.text, heard.heard_ms, heard.received_ms);
     utterance.turn.text = text;
+    ++totals_.turns;
+    says_.item_closed(heard, text);
+    if (is_cut && cut == Cut::by_caller && hooks_.interrupted) tell_agent(AgentWasCutOff{text, rest});
+    if (hooks_.agent_said) tell_agent(AgentWasHeard{text, rest});
     notes_.push_back({utterance.began, journal::AgentSaid{heard.item_id, std::move(text), std::move(rest), heard.heard_ms,
                                                           heard.received_ms, is_cut}});
 }
@@ -522,34 +450,6 @@ std::vector<Turn> Conversation::history() const {
         if (!said_[i].turn.text.empty()) turns.push_back(said_[i].turn);
     }
     return turns;
-}
-
-Conversation::State Conversation::state() const {
-    if (is_finished_) return State::finished;
-    if (ending_) return State::ending;
-    if (!attached_ || link_ != Link::live) return State::connecting;
-    if (!tools_.empty()) return State::running_tool;
-    return playout_.is_audible(now_) ? State::speaking : State::listening;
-}
-
-TimePoint Conversation::next_alarm() const {
-    if (is_finished_) return TimePoint::max();
-    TimePoint next = std::min({retry_open_at_, attached_ && !is_caller_gone_ ? playout_.next_due() : TimePoint::max()});
-    const auto consider = [&](TimePoint since, milliseconds after) {
-        if (since != TimePoint::max()) next = std::min(next, since + after);
-    };
-    if (link_ == Link::live) consider(retry_respond_at_, milliseconds{0});
-    if (!digits_.empty()) consider(last_digit_, policy_.dtmf_pause);
-    if (link_ == Link::live && answer_expected_ && !respond_requested_ && !active_response_) consider(progress_at_, nudge_after);
-    if (link_ == Link::opening || (link_ == Link::live && is_answer_due())) consider(progress_at_, patience());
-    if (attached_ && !ending_) {
-        consider(*attached_, policy_.duration_max);
-        if (playout_.is_idle(now_)) next = std::min(next, filler_due());
-        consider(rotate_at_, milliseconds{0});
-    }
-    consider(quiet_since_, policy_.silence_before_prompt);
-    if (ending_) next = std::min({next, ending_->deadline, ending_->hard_deadline});
-    return next > now_ ? next : now_ + recheck;
 }
 
 }  // namespace parley::call

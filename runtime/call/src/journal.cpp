@@ -34,7 +34,9 @@ std::string_view type_name(const Event& event) {
                           [](const ProviderLost&) { return "provider_lost"; },
                           [](const ProviderRestored&) { return "provider_restored"; },
                           [](const Problem&) { return "problem"; },
+                          [](const Note&) { return "note"; },
                           [](const CallEnded&) { return "call_ended"; },
+                          [](const Summary&) { return "summary"; },
                       },
                       event);
 }
@@ -103,6 +105,11 @@ json::object fields(const Event& event) {
                        out["what"] = text(e.what);
                        out["detail"] = text(e.detail);
                    },
+                   [&](const Note& e) {
+                       out["text"] = text(e.text);
+                       out["fields"] = e.fields;
+                   },
+                   [&](const Summary& e) { out["fields"] = e.fields; },
                    [&](const CallEnded& e) {
                        out["outcome"] = text(e.outcome);
                        out["reason"] = text(e.reason);

@@ -31,14 +31,15 @@ struct Match : Cases... {
 
 }  // namespace
 
-std::shared_ptr<Session> Session::create(CallInfo info, Parts parts, std::function<void()> finished) {
-    return std::shared_ptr<Session>(new Session(std::move(info), std::move(parts), std::move(finished)));
+std::shared_ptr<Session> Session::create(CallInfo info, Parts parts, std::function<void()> finished, std::function<void()> closed) {
+    return std::shared_ptr<Session>(new Session(std::move(info), std::move(parts), std::move(finished), std::move(closed)));
 }
 
-Session::Session(CallInfo info, Parts parts, std::function<void()> finished)
+Session::Session(CallInfo info, Parts parts, std::function<void()> finished, std::function<void()> closed)
     : info_(std::move(info)),
       parts_(std::move(parts)),
       finished_(std::move(finished)),
+      closed_(std::move(closed)),
       conversation_(parts_.policy, parts_.phrases, parts_.time->now()) {
     info_.started_at = parts_.time->wall_now();
 }
@@ -58,7 +59,9 @@ void Session::start() {
         if (!session || session->is_finished_) return;
         if (!prepared) return session->on(AgentUnavailable{prepared.error().text()});
         session->profile_ = std::move(*prepared);
-        session->on(AgentPrepared{session->profile_->greeting});
+        AgentPrepared rules = session->profile_->rules;
+        rules.greeting = session->profile_->greeting;
+        session->on(rules);
     });
 }
 
@@ -70,7 +73,11 @@ bool Session::attach(std::unique_ptr<Channel> channel) {
 }
 
 void Session::on(const Event& event) {
-    if (is_finished_) return;
+    if (is_finished_) {
+        const auto* last = is_closed_ ? nullptr : std::get_if<NoteTaken>(&event);
+        if (last != nullptr) write(journal::Note{last->text, last->fields}, parts_.time->wall_now());
+        return;
+    }
     if (is_handling_) {
         // A port answered while its command was being carried out: its turn comes next.
         ensure(!is_view(event), "a port must not send audio or text from inside a command");
@@ -92,14 +99,7 @@ void Session::on(const Event& event) {
     for (auto& entry : conversation_.take_notes()) {
         write(std::move(entry.event), wall_now - std::chrono::duration_cast<WallTime::duration>(now - entry.at));
     }
-    if (is_finished_) {
-        alarm_.reset();
-        agent_.reset();
-        engine_.reset();
-        channel_.reset();
-        if (auto finished = std::exchange(finished_, nullptr)) finished();
-        return;
-    }
+    if (is_finished_) return finish();
     const auto next_alarm = conversation_.next_alarm();
     if (next_alarm == armed_for_) return;
     armed_for_ = next_alarm;
@@ -108,6 +108,25 @@ void Session::on(const Event& event) {
     } else {
         alarm_->arm(next_alarm);
     }
+}
+
+void Session::finish() {
+    alarm_.reset();
+    engine_.reset();
+    channel_.reset();
+    if (auto finished = std::exchange(finished_, nullptr)) finished();
+    if (!agent_) return close({});
+    // Weakly: whoever waits for `closed` keeps the session.
+    agent_->ended(ending_, [weak = weak_from_this()](json::object summary) {
+        if (const auto session = weak.lock()) session->close(std::move(summary));
+    });
+}
+
+void Session::close(json::object summary) {
+    if (std::exchange(is_closed_, true)) return;
+    if (!summary.empty()) write(journal::Summary{std::move(summary)}, parts_.time->wall_now());
+    agent_.reset();
+    if (auto closed = std::exchange(closed_, nullptr)) closed();
 }
 
 void Session::handle(const Event& event) {
@@ -131,7 +150,6 @@ void Session::end_by_bug(const char* what) {
     ending_ = Finish{"error", "bug_unspoken"};
     is_finished_ = true;
     if (channel_) channel_->hang_up();
-    if (agent_) agent_->ended(ending_.outcome, ending_.reason);
 }
 
 void Session::carry_out(const Command& command) {
@@ -152,10 +170,14 @@ void Session::carry_out(const Command& command) {
                            if (const auto session = self.lock()) session->on(result);
                        });
                    },
+                   [this](const OfferTools& each) {
+                       profile_->tools = each.tools;  // also for the connections to come
+                       engine_->offer_tools(each.tools);
+                   },
+                   [this](const TellAgent& each) { agent_->tell(each.news); },
                    [this](const Finish& each) {
                        is_finished_ = true;
                        ending_ = each;
-                       agent_->ended(each.outcome, each.reason);
                    },
                },
                command);
@@ -184,6 +206,9 @@ void Session::log_entry(const journal::Event& event) const {
                    },
                    [&](const journal::ProviderRestored& each) {
                        log::info("provider.restored", {{"call", info_.call_sid}, {"gap_ms", each.gap_ms}, {"planned", each.planned}});
+                   },
+                   [&](const journal::Note& each) {
+                       log::debug("call.note", {{"call", info_.call_sid}, {"text", each.text}});
                    },
                    [&](const journal::Problem& each) {
                        log::warn("call.problem", {{"call", info_.call_sid}, {"what", each.what}, {"detail", each.detail}});

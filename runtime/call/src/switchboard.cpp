@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <atomic>
 #include <deque>
 #include <map>
 #include <mutex>
@@ -24,6 +25,7 @@ struct Switchboard::Impl : std::enable_shared_from_this<Impl> {
         std::string token;                  // empty once claimed
         std::shared_ptr<Session> session;   // touched on its home thread only
         bool is_claimed = false;
+        std::uint64_t number = 0;           // of the session
     };
 
     Impl(Options wanted, std::vector<asio::any_io_executor> threads) : options(wanted), homes(std::move(threads)), housekeeping(homes.front()) {}
@@ -44,15 +46,22 @@ struct Switchboard::Impl : std::enable_shared_from_this<Impl> {
             log::error("call.refused", {{"call", call_sid}, {"what", parts.error().text()}});
             return forget(call_sid, Finish{"error", "agent_unavailable_unspoken"});
         }
-        auto session = Session::create(info, std::move(*parts), [self = weak_from_this(), call_sid] {
-            if (const auto impl = self.lock()) impl->on_finished(call_sid);
-        });
+        const std::uint64_t number = ++sessions_made;
+        auto session = Session::create(
+            info, std::move(*parts),
+            [self = weak_from_this(), call_sid] {
+                if (const auto impl = self.lock()) impl->on_finished(call_sid);
+            },
+            [self = weak_from_this(), number] {
+                if (const auto impl = self.lock()) impl->on_closed(number);
+            });
         {
             const std::lock_guard lock(mutex);
             const auto found = lines.find(call_sid);
             // Claimed on another thread meanwhile: that one prepares its own.
             if (found == lines.end() || found->second.home != home) return;
             found->second.session = session;
+            found->second.number = number;
         }
         session->start();
     }
@@ -64,8 +73,29 @@ struct Switchboard::Impl : std::enable_shared_from_this<Impl> {
             const auto found = lines.find(call_sid);
             if (found == lines.end()) return;
             session = found->second.session;
+            if (session) closing[found->second.number] = session;  // its agent still has its last word
         }
         forget(call_sid, session ? session->ending() : Finish{});
+    }
+
+    void on_closed(std::uint64_t number) {
+        std::function<void()> drained;
+        std::shared_ptr<Session> last;
+        {
+            const std::lock_guard lock(mutex);
+            const auto found = closing.find(number);
+            if (found == closing.end()) return;
+            last = std::move(found->second);
+            closing.erase(found);
+            drained = take_drained();
+        }
+        if (drained) drained();
+    }
+
+    // Under the lock: whom to tell that the last call is over.
+    std::function<void()> take_drained() {
+        if (!is_draining || !lines.empty() || !closing.empty()) return nullptr;
+        return std::exchange(on_drained, nullptr);
     }
 
     void forget(const std::string& call_sid, Finish ending) {
@@ -86,7 +116,7 @@ struct Switchboard::Impl : std::enable_shared_from_this<Impl> {
                 endings.erase(endings_order.front());
                 endings_order.pop_front();
             }
-            if (is_draining && lines.empty()) drained = std::exchange(on_drained, nullptr);
+            drained = take_drained();
         }
         load_changed(home, -1);
         if (drained) drained();
@@ -143,6 +173,8 @@ struct Switchboard::Impl : std::enable_shared_from_this<Impl> {
 
     mutable std::mutex mutex;
     std::unordered_map<std::string, Line> lines;            // by call_sid
+    std::unordered_map<std::uint64_t, std::shared_ptr<Session>> closing;  // over, but for the agent's last word
+    std::atomic<std::uint64_t> sessions_made = 0;
     std::unordered_map<std::string, std::string> tokens;    // token -> call_sid
     std::unordered_map<std::string, Finish> endings;
     std::deque<std::string> endings_order;
@@ -267,7 +299,7 @@ void Switchboard::drain(std::function<void()> done) {
     {
         const std::lock_guard lock(impl_->mutex);
         impl_->is_draining = true;
-        if (!impl_->lines.empty()) impl_->on_drained = std::exchange(done, nullptr);
+        if (!impl_->lines.empty() || !impl_->closing.empty()) impl_->on_drained = std::exchange(done, nullptr);
     }
     if (done) return done();
     impl_->drain_timer = std::make_shared<asio::steady_timer>(impl_->housekeeping, impl_->options.drain_limit);

@@ -45,6 +45,13 @@ class Group {
         to(key, count);
         target = std::chrono::duration<Rep, Period>(count);
     }
+    template <class T>
+    void to(std::string_view key, std::optional<T>& target) const {
+        if (find(key) == nullptr) return;
+        T value{};
+        to(key, value);
+        target = value;
+    }
     const json::object* values() const { return values_; }
 
  private:
@@ -75,6 +82,14 @@ AgentSettings to_agent(std::string name, const Group& from, std::string where) {
     from.to("model", agent.model);
     from.to("language", agent.language);
     from.to("greeting", agent.greeting);
+    const auto turns = from.in("turn_taking");
+    turns.to("type", agent.turn_taking.type);
+    turns.to("threshold", agent.turn_taking.threshold);
+    turns.to("prefix_padding_ms", agent.turn_taking.prefix_padding_ms);
+    turns.to("silence_ms", agent.turn_taking.silence_ms);
+    turns.to("eagerness", agent.turn_taking.eagerness);
+    turns.to("interruptions", agent.turn_taking.interruptions);
+    turns.to("silence_before_prompt_ms", agent.turn_taking.silence_before_prompt);
     if (const auto* vars = from.in("vars").values()) agent.vars = *vars;
     return agent;
 }

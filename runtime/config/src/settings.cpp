@@ -174,6 +174,18 @@ class Load {
 
 }  // namespace
 
+TurnTaking TurnTaking::over(const TurnTaking& base) const {
+    TurnTaking all = *this;
+    if (all.type.empty()) all.type = base.type;
+    if (!all.threshold) all.threshold = base.threshold;
+    if (!all.prefix_padding_ms) all.prefix_padding_ms = base.prefix_padding_ms;
+    if (!all.silence_ms) all.silence_ms = base.silence_ms;
+    if (all.eagerness.empty()) all.eagerness = base.eagerness;
+    if (!all.interruptions) all.interruptions = base.interruptions;
+    if (!all.silence_before_prompt) all.silence_before_prompt = base.silence_before_prompt;
+    return all;
+}
+
 const AgentSettings* Settings::agent_for(std::string_view called_number) const {
     auto route = numbers.find(std::string(called_number));
     if (route == numbers.end()) route = numbers.find("default");

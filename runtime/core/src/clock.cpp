@@ -36,8 +36,8 @@ class IoAlarm final : public Alarm {
         std::function<void()> ring;
         TimePoint deadline = {};
         bool is_waiting = false;
-        std::uint64_t turn = 0;  // an expiry already queued must not ring for a replaced or cancelled deadline
         bool is_gone = false;
+        std::uint64_t turn = 0;  // an expiry already queued must not ring for a replaced or cancelled deadline
     };
 
     static void wait(const std::shared_ptr<State>& its_state) {
@@ -45,7 +45,7 @@ class IoAlarm final : public Alarm {
         its_state->is_waiting = true;
         its_state->timer.expires_at(its_state->deadline);
         its_state->timer.async_wait([state = its_state, turn](const boost::system::error_code& error) {
-            if (error || state->is_gone || turn != state->turn) return;
+            if (error || turn != state->turn || state->is_gone) return;
             if (Clock::now() < state->deadline) return wait(state);
             state->is_waiting = false;
             // Out of the state while it runs: it may destroy the alarm, and with it what it has captured.

@@ -56,6 +56,7 @@ class Core : public std::enable_shared_from_this<Core> {
     template <class Command>
     void command(Command&& give);
     void inject(const call::Turn& turn);
+    void offer_tools(const json::array& tools);
     void shut();
 
  private:
@@ -270,6 +271,13 @@ void Core::inject(const call::Turn& turn) {
     }
 }
 
+void Core::offer_tools(const json::array& tools) {
+    command([&](RealtimeSession& session, RealtimeSession::Output& output) { session.offer_tools(tools, output); });
+    if (!next_) return;
+    commanded_.clear();
+    next_->session.offer_tools(tools, commanded_);  // not ready yet: it says so once it is
+}
+
 void Core::shut() {
     sink_ = nullptr;
     if (const auto live = std::exchange(live_, nullptr)) retire(live);
@@ -304,6 +312,7 @@ class OpenAiRealtime final : public call::Engine {
         core_->command([&](auto& session, auto& output) { session.tool_output(tool_call_id, output_text, output); });
     }
     void inject(const call::Turn& turn) override { core_->inject(turn); }
+    void offer_tools(const json::array& tools) override { core_->offer_tools(tools); }
 
  private:
     std::shared_ptr<Core> core_;

@@ -39,7 +39,14 @@ void append_turn_detection(std::string& out, const TurnDetectionOptions& options
             R"({{"type":"server_vad","threshold":{},"prefix_padding_ms":{},"silence_duration_ms":{},"idle_timeout_ms":null)",
             options.threshold, options.prefix_padding_ms, options.silence_duration_ms);
     }
-    out += R"(,"create_response":true,"interrupt_response":true})";
+    out += R"(,"create_response":true,"interrupt_response":)";
+    out += options.interrupts ? "true}" : "false}";
+}
+
+void append_tools(std::string& out, const json::array& tools) {
+    const std::string text = json::serialize(tools);  // does not look at the encoding of its strings
+    out += ",\"tools\":";
+    out += is_valid_utf8(text) ? text : to_valid_utf8(text);
 }
 
 }  // namespace
@@ -95,10 +102,17 @@ std::string session_update(std::string_view event_id, const SessionSetup& setup)
     out += R"(},"output":{"format":)";
     out += format_json(setup.audio);
     append_field(out, "voice", setup.voice);
-    out += "}},\"tools\":";
-    const std::string tools = json::serialize(setup.tools);  // does not look at the encoding of its strings
-    out += is_valid_utf8(tools) ? tools : to_valid_utf8(tools);
+    out += "}}";
+    append_tools(out, setup.tools);
     out += R"(,"tool_choice":"auto"}})";
+    return out;
+}
+
+std::string tools_update(std::string_view event_id, const json::array& tools) {
+    std::string out = begin_event("session.update", event_id);
+    out += R"(,"session":{"type":"realtime")";
+    append_tools(out, tools);
+    out += "}}";
     return out;
 }
 

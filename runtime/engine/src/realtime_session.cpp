@@ -50,6 +50,20 @@ const std::string& or_default(const std::string& value, const std::string& fallb
     return value.empty() ? fallback : value;
 }
 
+// The agent's own wishes over the settings of all.
+TurnDetectionOptions turn_detection_of(const OpenAiOptions& options, const call::AgentProfile& profile) {
+    TurnDetectionOptions turns = options.turn_detection;
+    const call::TurnTaking& own = profile.turn_taking;
+    if (own.type == "server_vad") turns.type = TurnDetectionOptions::Type::server_vad;
+    if (own.type == "semantic_vad") turns.type = TurnDetectionOptions::Type::semantic_vad;
+    turns.threshold = own.threshold.value_or(turns.threshold);
+    turns.prefix_padding_ms = own.prefix_padding_ms.value_or(turns.prefix_padding_ms);
+    turns.silence_duration_ms = own.silence_ms.value_or(turns.silence_duration_ms);
+    if (!own.eagerness.empty()) turns.eagerness = own.eagerness;
+    turns.interrupts = profile.rules.interruptions == call::AgentPrepared::Interruptions::allowed;
+    return turns;
+}
+
 }  // namespace
 
 RealtimeSession::RealtimeSession(const OpenAiOptions& options, const call::AgentProfile& profile,
@@ -64,7 +78,7 @@ RealtimeSession::RealtimeSession(const OpenAiOptions& options, const call::Agent
              options.audio,
              options.transcription_model,
              profile.language,
-             options.turn_detection,
+             turn_detection_of(options, profile),
              profile.instructions,
              profile.tools},
       opened_at_(now),
@@ -140,6 +154,7 @@ void RealtimeSession::on(const SessionUpdated& event, Output& out) {
     }
     note_expiry(event.expires_at);
     state_ = State::ready;
+    if (std::exchange(are_tools_late_, false)) offer_tools(setup_.tools, out);
     for (const auto& turn : std::exchange(history_, {})) inject(turn, out);
     out.events.push_back(call::EngineReady{expires_at_});
 }
@@ -393,6 +408,12 @@ void RealtimeSession::tool_output(std::string_view tool_call_id, std::string_vie
                       out);
     }
     out.messages.push_back(create_tool_output(next_event_id("tool"), tool_call_id, output));
+}
+
+void RealtimeSession::offer_tools(const json::array& tools, Output& out) {
+    if (&tools != &setup_.tools) setup_.tools = tools;
+    if (state_ == State::configuring) are_tools_late_ = true;
+    if (state_ == State::ready) out.messages.push_back(tools_update(next_event_id("tools"), setup_.tools));
 }
 
 void RealtimeSession::inject(const call::Turn& turn, Output& out) {

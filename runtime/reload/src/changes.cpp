@@ -201,13 +201,18 @@ json::object content_of(const Generation& generation) {
     for (auto& agent : script::agents_of(*generation.bundle)) {
         json::array tools;
         for (const auto& tool : agent.tools) tools.push_back(json::value(tool));
+        json::array hand_offs;
+        for (const auto& name : agent.hand_offs) hand_offs.push_back(json::value(name));
         json::array functions;
+        if (agent.has_prompt_function) functions.emplace_back("prompt");
         for (const auto& name : agent.functions) functions.push_back(json::value(name));
         json::object vars;
         for (const auto& [name, value] : agent.vars) vars[name] = config::sounds_secret(name) ? json::value("***") : value;
         agents[agent.script] = json::object{{"name", agent.name},         {"greeting", agent.greeting}, {"prompt", agent.prompt},
                                             {"voice", agent.voice},       {"model", agent.model},       {"language", agent.language},
                                             {"vars", std::move(vars)},    {"tools", std::move(tools)},  {"functions", std::move(functions)},
+                                            {"hand_offs", std::move(hand_offs)},
+                                            {"about", agent.about},
                                             {"code", code_of(agent.path)}};
     }
     content["agents"] = std::move(agents);

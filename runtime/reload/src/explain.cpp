@@ -206,7 +206,8 @@ Checked<json::object> explain(const Generation& generation, std::string_view num
     out["tools"] = explainer.tools();
     out["hooks"] = explainer.hooks();
     out["greeting"] = explainer.words("greeting", agent->second.greeting, facts->greeting);
-    out["prompt"] = explainer.words("prompt", "", facts->prompt);
+    out["prompt"] = facts->has_prompt_function ? line("prompt", "made by a function when the call begins", explainer.at_key("prompt"))
+                                               : explainer.words("prompt", "", facts->prompt);
     return {boost::system::in_place_value, std::move(out)};
 }
 

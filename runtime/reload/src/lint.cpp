@@ -197,6 +197,7 @@ class Linter {
                      fmt::format("add \"{}\" to an agent's `tools`", tool.name));
         }
         std::set<std::string> served;
+        for (const auto& agent : agents_) served.insert(agent.hand_offs.begin(), agent.hand_offs.end());
         for (const auto& [name, agent] : settings_.agents) served.insert(agent.script.empty() ? name : agent.script);
         for (const auto& agent : agents_) {
             if (!served.contains(agent.script)) {
@@ -213,6 +214,7 @@ class Linter {
     void routes() {
         std::set<std::string> reached;
         for (const auto& [number, agent] : settings_.numbers) reached.insert(agent);
+        for (const auto& agent : agents_) reached.insert(agent.hand_offs.begin(), agent.hand_offs.end());
         for (const auto& [name, agent] : settings_.agents) {
             if (!reached.contains(name)) {
                 findings_.push_back(lines_.finding({agent.where, fmt::format("agents.{}: no number leads to this agent", name),

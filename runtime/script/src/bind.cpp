@@ -103,4 +103,42 @@ std::string without_own_frames(std::string_view traceback) {
     return kept;
 }
 
+// ---- waiting ----------------------------------------------------------------------------------
+
+bool may_wait(lua_State* L, Vm& vm, const char* function, std::string& problem) {
+    const Run* run = vm.running();
+    if (run != nullptr && run->may_wait && run->opening.empty()) {
+        if (lua_isyieldable(L) != 0) return true;
+        problem = fmt::format("{} cannot be used inside a sort or gsub function", function);
+        return false;
+    }
+    if (run != nullptr && run->opening.empty() && vm.world().has_call) {
+        problem = fmt::format("{} cannot be used in `when`, which may not wait; find it out in a hook and keep it in call.vars", function);
+    } else {
+        problem = fmt::format("{} cannot be used here: it waits, and this part of the file runs at loading; use it inside a function",
+                              function);
+    }
+    return false;
+}
+
+bool may_ask(lua_State* L, Vm& vm, const char* function, std::string& problem) {
+    if (!may_wait(L, vm, function, problem)) return false;
+    const int queries_max = vm.limits().budgets.queries_max;
+    if (++vm.running()->queries <= queries_max) return true;
+    problem = fmt::format("{}: more than {} database calls in one run", function, queries_max);
+    return false;
+}
+
+int push_problem(lua_State* L, const Trouble& trouble) {
+    lua_pushnil(L);
+    lua_createtable(L, 0, 3);
+    lua_pushlstring(L, trouble.kind.data(), trouble.kind.size());
+    lua_setfield(L, -2, "kind");
+    lua_pushlstring(L, trouble.message.data(), trouble.message.size());
+    lua_setfield(L, -2, "message");
+    lua_pushboolean(L, trouble.may_retry ? 1 : 0);
+    lua_setfield(L, -2, "retry");
+    return 2;
+}
+
 }  // namespace parley::script

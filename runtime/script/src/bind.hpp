@@ -66,11 +66,19 @@ std::string describe(lua_State* L, int index);
 std::string in_plain_words(std::string_view message);
 std::string without_own_frames(std::string_view traceback);
 
+// Whether the handler may sleep here; `function` for the message.
+bool may_wait(lua_State* L, Vm& vm, const char* function, std::string& problem);
+// The same, and counts a question to the outside: there is a limit for each run.
+bool may_ask(lua_State* L, Vm& vm, const char* function, std::string& problem);
+// nil, problem.
+int push_problem(lua_State* L, const Trouble& trouble);
+
 void add_sandbox(lua_State* L, std::uint64_t seed);  // sandbox.cpp: the globals that remain, metered functions
 void add_string_functions(lua_State* L);             // bind_string.cpp: into the string table on top
 void add_table_functions(lua_State* L);              // bind_table.cpp: into the table table on top
 void add_value_functions(lua_State* L);              // bind_values.cpp: json, text
 void add_time_functions(lua_State* L);               // bind_time.cpp: time
 void add_host_functions(lua_State* L);               // bind_host.cpp: into the table on top, for the prelude
+void add_call_functions(lua_State* L);               // bind_call.cpp: into the same table
 
 }  // namespace parley::script

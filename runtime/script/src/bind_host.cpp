@@ -1,4 +1,4 @@
-// What the prelude needs of C++: the database, the log, the call, files of the bundle, and the ends of a handler.
+// What the prelude needs of C++: the database, the log, files of the bundle, and the ends of a handler. The call: bind_call.cpp.
 // Scripts see none of this directly.
 #include "bind.hpp"
 
@@ -10,7 +10,6 @@
 namespace parley::script {
 namespace {
 
-constexpr std::size_t outcome_bytes_max = 64;
 constexpr std::size_t statements_max = 50;
 
 std::vector<std::string> names_of_globals(lua_State* L) {
@@ -167,6 +166,17 @@ int give_result(lua_State* L, Vm& vm, std::string& problem) {
     return 0;
 }
 
+// What a hook returned, for whoever waits for it.
+int give_answer(lua_State* L, Vm& vm, std::string& problem) {
+    Run& run = *vm.running();
+    if (lua_isnoneornil(L, 1)) return 0;
+    ReadLimits limits;
+    limits.bytes_max = vm.limits().output_bytes_max;
+    if (read_json(L, 1, limits, run.output, problem)) return 0;
+    problem = fmt::format("what {} returns cannot be kept: {}", run.what, problem);
+    return refused;
+}
+
 int keep_vars(lua_State* L, Vm& vm, std::string& problem) {
     ReadLimits limits;
     json::value vars;
@@ -193,11 +203,14 @@ int give_up(lua_State* L, Vm& vm, std::string& problem) {
     run.gave_up = true;
     run.sentence = to_valid_utf8(*sentence);
     std::string why = "-";
+    run.problem = {"failed", run.sentence, false};
     if (lua_type(L, 2) == LUA_TTABLE) {
         lua_getfield(L, 2, "kind");
         lua_getfield(L, 2, "message");
         why = fmt::format("{}: {}", lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "problem",
                           lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "-");
+        if (lua_type(L, -2) == LUA_TSTRING) run.problem.kind = to_valid_utf8(shortened(lua_tostring(L, -2), 64));
+        if (lua_type(L, -1) == LUA_TSTRING) run.problem.message = to_valid_utf8(shortened(lua_tostring(L, -1), 1'000));
         lua_pop(L, 2);
     } else if (!lua_isnoneornil(L, 2)) {
         why = describe(L, 2);
@@ -210,25 +223,6 @@ int give_up(lua_State* L, Vm& vm, std::string& problem) {
 }
 
 // ---- the database -----------------------------------------------------------------------------
-
-bool may_wait(lua_State* L, Vm& vm, const char* function, std::string& problem) {
-    Run* run = vm.running();
-    if (run == nullptr || !run->may_wait || !run->opening.empty()) {
-        problem = fmt::format(
-            "{} cannot be used here: it waits, and this part of the file runs at loading; use it inside a function",
-            function);
-        return false;
-    }
-    if (lua_isyieldable(L) == 0) {
-        problem = fmt::format("{} cannot be used inside a sort or gsub function", function);
-        return false;
-    }
-    if (++run->queries > vm.limits().budgets.queries_max) {
-        problem = fmt::format("{}: more than {} database calls in one run", function, vm.limits().budgets.queries_max);
-        return false;
-    }
-    return true;
-}
 
 bool read_parameter(lua_State* L, int index, const char* function, int number, json::array& out, std::string& problem) {
     switch (lua_type(L, index)) {
@@ -253,7 +247,7 @@ bool read_parameter(lua_State* L, int index, const char* function, int number, j
 int query(lua_State* L, Vm& vm, std::string& problem) {
     const bool wants_rows = std::string_view(lua_tostring(L, 1)) == "rows";
     const char* function = wants_rows ? "db.query" : "db.exec";
-    if (!may_wait(L, vm, function, problem)) return refused;
+    if (!may_ask(L, vm, function, problem)) return refused;
     const auto sql = text_argument(L, 2, fmt::format("{}: the statement", function).c_str(), problem);
     if (!sql) return refused;
     QueryRequest request;
@@ -269,7 +263,7 @@ int query(lua_State* L, Vm& vm, std::string& problem) {
 // transaction{ {sql, ...}, ... }
 int transaction(lua_State* L, Vm& vm, std::string& problem) {
     constexpr const char* function = "db.transaction";
-    if (!may_wait(L, vm, function, problem)) return refused;
+    if (!may_ask(L, vm, function, problem)) return refused;
     const std::size_t count = lua_type(L, 1) == LUA_TTABLE ? lua_objlen(L, 1) : 0;
     if (count == 0 || count > statements_max) {
         problem = fmt::format("{}: expected 1 to {} statements such as {{ {{\"insert ...\", value}}, {{...}} }}",
@@ -310,27 +304,6 @@ int transaction(lua_State* L, Vm& vm, std::string& problem) {
     return lua_yield(L, 0);
 }
 
-int push_problem(lua_State* L, const store::QueryProblem& problem) {
-    using Kind = store::QueryProblem::Kind;
-    const char* kind = "mistake";
-    switch (problem.kind) {
-        case Kind::constraint: kind = "constraint"; break;
-        case Kind::busy: kind = "busy"; break;
-        case Kind::timeout: kind = "timeout"; break;
-        case Kind::full: kind = "full"; break;
-        case Kind::mistake: break;
-    }
-    lua_pushnil(L);
-    lua_createtable(L, 0, 3);
-    lua_pushstring(L, kind);
-    lua_setfield(L, -2, "kind");
-    lua_pushlstring(L, problem.message.data(), problem.message.size());
-    lua_setfield(L, -2, "message");
-    lua_pushboolean(L, problem.kind == Kind::busy || problem.kind == Kind::timeout ? 1 : 0);
-    lua_setfield(L, -2, "retry");
-    return 2;
-}
-
 void push_counts(lua_State* L, const store::QueryAnswer& answer) {
     lua_createtable(L, 0, 3);
     lua_pushnumber(L, static_cast<double>(answer.changes));
@@ -344,7 +317,7 @@ int take_answer(lua_State* L, Vm& vm, std::string& problem) {
     const std::string_view wanted = lua_tostring(L, 1);
     Answer& answer = vm.running()->answer;  // lives on in the run: pushing may raise
     if (const auto* result = std::get_if<store::QueryResult>(&answer)) {
-        if (result->has_error()) return push_problem(L, result->error());
+        if (result->has_error()) return push_problem(L, trouble_of(result->error()));
         if (wanted == "rows") {
             push_json(L, json::value((*result)->rows));
         } else {
@@ -353,7 +326,7 @@ int take_answer(lua_State* L, Vm& vm, std::string& problem) {
         return 1;
     }
     if (const auto* result = std::get_if<TransactionResult>(&answer)) {
-        if (result->has_error()) return push_problem(L, result->error());
+        if (result->has_error()) return push_problem(L, trouble_of(result->error()));
         lua_newtable(L);
         int count = 0;
         for (const auto& one : **result) {
@@ -382,7 +355,7 @@ int sleep(lua_State* L, Vm& vm, std::string& problem) {
     return lua_yield(L, 0);
 }
 
-// ---- the log and the call ---------------------------------------------------------------------
+// ---- the log -----------------------------------------------------------------------------------
 
 // write_log(level, text, fields)
 int write_log(lua_State* L, Vm& vm, std::string& problem) {
@@ -421,38 +394,6 @@ int write_log(lua_State* L, Vm& vm, std::string& problem) {
     return 0;
 }
 
-int set_outcome(lua_State* L, Vm& vm, std::string& problem) {
-    const auto name = text_argument(L, 1, "call.set_outcome", problem);
-    if (!name) return refused;
-    const bool is_word =
-        !name->empty() && name->size() <= outcome_bytes_max && std::all_of(name->begin(), name->end(), [](char c) {
-            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-        });
-    if (!is_word) {
-        problem = fmt::format("call.set_outcome: expected a name like appointment_booked, found \"{}\"",
-                              shortened(*name, 80));
-        return refused;
-    }
-    vm.running()->events.emplace_back(call::OutcomeSet{std::string(*name)});
-    return 0;
-}
-
-int hang_up(lua_State*, Vm& vm, std::string&) {
-    vm.running()->events.emplace_back(call::HangUpAsked{});
-    return 0;
-}
-
-int inject(lua_State* L, Vm& vm, std::string& problem) {
-    const auto text = text_argument(L, 1, "call.inject", problem);
-    if (!text) return refused;
-    if (text->size() > vm.limits().output_bytes_max) {
-        problem = "call.inject: the text is too long";
-        return refused;
-    }
-    vm.running()->events.emplace_back(call::TextInjected{to_valid_utf8(*text), true});
-    return 0;
-}
-
 }  // namespace
 
 void add_host_functions(lua_State* L) {
@@ -465,10 +406,11 @@ void add_host_functions(lua_State* L) {
         {"give_result", bound<give_result>},   {"keep_vars", bound<keep_vars>},
         {"give_up", bound<give_up>},           {"query", bound<query>},
         {"transaction", bound<transaction>},   {"take_answer", bound<take_answer>},
-        {"write_log", bound<write_log>},       {"set_outcome", bound<set_outcome>},
-        {"sleep", bound<sleep>},               {"hang_up", bound<hang_up>},           {"inject", bound<inject>},
+        {"write_log", bound<write_log>},       {"sleep", bound<sleep>},
+        {"give_answer", bound<give_answer>},
     };
     set_functions(L, bindings);
+    add_call_functions(L);
 }
 
 }  // namespace parley::script

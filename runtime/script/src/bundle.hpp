@@ -4,6 +4,7 @@
 #include "params.hpp"
 #include "vm.hpp"
 
+#include <parley/call/events.hpp>
 #include <parley/core/schema.hpp>
 #include <parley/script/library.hpp>
 
@@ -20,16 +21,24 @@ struct ToolEntry {
     std::vector<Param> params;
     std::optional<Schema> schema;  // compiled, without patterns; guards what the plain checks let through
     std::optional<std::chrono::milliseconds> timeout;
+    call::ToolOptions options;  // without the timeout, for which the settings have a default
+    bool has_options = false;   // any that the call's rules need to know
+    bool has_when = false;
     json::object declaration;  // for the model
 };
 
 struct AgentEntry {
     std::string path;
-    std::string name, greeting, prompt, voice, model, language;
+    std::string script;         // "sarah", of agents/sarah.lua
+    std::string name, about, greeting, voice, model, language;
+    std::string prompt;         // empty when it is a function
+    bool has_prompt_function = false;
     json::object vars;
     std::vector<std::string> tools;
-    json::array declarations;  // of its tools
-    bool has_on_start = false, has_on_end = false, has_check_vars = false;
+    std::vector<std::string> hand_offs;  // names of agents
+    config::TurnTaking turn_taking;
+    call::Hooks hooks;
+    bool has_on_start = false, has_on_tool_error = false, has_on_end = false, has_check_vars = false;
 };
 
 struct Bundle::Content {
@@ -56,7 +65,7 @@ struct FileCheck {
 // Read what a file returned; faults go to `check`.
 std::optional<ToolEntry> read_tool(const FileCheck& check, const std::string& name, const Tree& tree);
 std::optional<AgentEntry> read_agent(const FileCheck& check, const std::string& name, const Tree& tree);
-// That its tools exist and its texts name only vars there are.
+// That its tools and hand-offs exist and its texts name only vars there are.
 void check_agent(const FileCheck& check, AgentEntry& agent, const Bundle::Content& content);
 std::vector<Fault> check_settings(const Bundle::Content& content, const config::AgentSettings& settings);
 // What check_vars() of the script objects to.

@@ -30,6 +30,9 @@ std::vector<AgentFacts> agents_of(const Bundle& bundle) {
         facts.script = script;
         facts.path = agent.path;
         facts.name = agent.name;
+        facts.about = agent.about;
+        facts.has_prompt_function = agent.has_prompt_function;
+        facts.hand_offs = agent.hand_offs;
         facts.greeting = agent.greeting;
         facts.prompt = agent.prompt;
         facts.voice = agent.voice;
@@ -37,9 +40,16 @@ std::vector<AgentFacts> agents_of(const Bundle& bundle) {
         facts.language = agent.language;
         facts.vars = agent.vars;
         facts.tools = agent.tools;
-        if (agent.has_check_vars) facts.functions.emplace_back("check_vars");
-        if (agent.has_on_start) facts.functions.emplace_back("on_start");
-        if (agent.has_on_end) facts.functions.emplace_back("on_end");
+        const std::pair<const char*, bool> functions[] = {
+            {"check_vars", agent.has_check_vars},      {"on_start", agent.has_on_start},
+            {"on_caller_said", agent.hooks.caller_said}, {"on_agent_said", agent.hooks.agent_said},
+            {"on_interrupted", agent.hooks.interrupted}, {"on_dtmf", agent.hooks.dtmf},
+            {"on_silence", agent.hooks.silence},       {"on_tool_error", agent.has_on_tool_error},
+            {"on_end", agent.has_on_end},
+        };
+        for (const auto& [name, is_there] : functions) {
+            if (is_there) facts.functions.emplace_back(name);
+        }
         all.push_back(std::move(facts));
     }
     return all;

@@ -162,15 +162,24 @@ void check_agent(const FileCheck& check, AgentEntry& agent, const Bundle::Conten
     std::vector<std::string> tool_names;
     for (const auto& [name, tool] : content.tools) tool_names.push_back(name);
     for (const auto& name : agent.tools) {
-        if (const auto tool = content.tools.find(name); tool != content.tools.end()) {
-            agent.declarations.push_back(tool->second.declaration);
-            continue;
-        }
+        if (content.tools.contains(name)) continue;
         if (content.files.contains("tools/" + name + ".lua")) continue;  // its own faults are reported
         const auto near = did_you_mean(name, tool_names);
         check.fault(check.line_of_text("\"" + name + "\""),
                     fmt::format("there is no tool \"{}\": no file tools/{}.lua", name, name),
                     near ? fmt::format("did you mean \"{}\"?", *near) : "");
+    }
+    std::vector<std::string> agent_names;
+    for (const auto& [name, other] : content.agents) agent_names.push_back(name);
+    for (const auto& name : agent.hand_offs) {
+        const int line = check.line_of_text("\"" + name + "\"");
+        if (name == agent.script) {
+            check.fault(line, fmt::format("`hand_offs`: \"{}\" is this agent itself", name), "name another agent");
+        } else if (!content.files.contains("agents/" + name + ".lua")) {
+            const auto near = did_you_mean(name, agent_names);
+            check.fault(line, fmt::format("there is no agent \"{}\": no file agents/{}.lua", name, name),
+                        near ? fmt::format("did you mean \"{}\"?", *near) : "");
+        }
     }
     std::vector<std::string> var_names{"today", "now", "weekday", "caller"};
     for (const auto& [name, value] : agent.vars) var_names.emplace_back(name);

@@ -5,9 +5,9 @@
 namespace parley::script {
 namespace {
 
-constexpr std::string_view prelude = R"lua(
+constexpr std::string_view before_call = R"lua(
 local host = ...
-local type, pairs, ipairs, setmetatable, select = type, pairs, ipairs, setmetatable, select
+local type, pairs, ipairs, setmetatable, select, unpack = type, pairs, ipairs, setmetatable, select, unpack
 local raw_pcall, raw_error, tostring = pcall, error, tostring
 local raise, check_kill, list = host.raise, host.check_kill, json.list
 
@@ -115,34 +115,9 @@ function fail(sentence, problem)
   return failure
 end
 
--- ---- the call ----------------------------------------------------------------------------------
--- call.hang_up() and call:hang_up() both work.
-local vars = host.vars
-local call
-local function without_self(f)
-  return function(first, ...)
-    if first == call then return f(...) end
-    return f(first, ...)
-  end
-end
-local fields = {
-  from = host.from, to = host.to, sid = host.call_sid, vars = vars,
-  set_outcome = without_self(host.set_outcome),
-  hang_up = without_self(host.hang_up),
-  inject = without_self(host.inject),
-}
-call = setmetatable({}, {
-  __index = function(_, name)
-    local value = fields[name]
-    if value == nil then raise("call has no `" .. tostring(name) .. "`; facts of your own go into call.vars") end
-    return value
-  end,
-  __newindex = function(_, name)
-    raise("call." .. tostring(name) .. " cannot be set; facts of your own go into call.vars")
-  end,
-  __metatable = false,
-})
+)lua";
 
+constexpr std::string_view after_call = R"lua(
 -- Every name is checked: a forgotten `local` and a misspelt function are found at once.
 host.guard_globals(
   function(_, name) host.unknown_name(name) end,
@@ -162,9 +137,27 @@ function entries.run_tool(path)
   host.give_result(result)
   host.keep_vars(vars)
 end
-function entries.run_handler(path, name, ...)
-  open(path).spec[name](call, ...)
+-- A hook with its arguments; what it returns goes to whoever asked.
+function entries.run_hook(path, name)
+  local result = open(path).spec[name](call, unpack(host.take_arguments().list))
+  if name == "on_dtmf" then result = result == true end
+  if name == "on_dtmf" or name == "on_end" then host.give_answer(result) end
   host.keep_vars(vars)
+end
+function entries.prompt(path)
+  local text = open(path).spec.prompt(call)
+  if type(text) ~= "string" then raw_error(path .. ": prompt: expected text from the function, found " .. type(text), 0) end
+  host.give_answer(text)
+  host.keep_vars(vars)
+end
+-- For each tool: whether it is offered, or why that cannot be told.
+function entries.offered()
+  local answers = {}
+  for i, path in ipairs(host.take_arguments().list) do
+    local ok, answer = pcall(open(path).spec.when, call)
+    if ok then answers[i] = answer and true or false else answers[i] = tostring(answer) end
+  end
+  host.give_answer(list(answers))
 end
 function entries.inspect(path)
   host.inspect(open(path))
@@ -178,7 +171,7 @@ return entries
 }  // namespace
 
 Checked<std::string> compile_prelude() {
-    return compile(std::string(prelude_path), prelude);
+    return compile(std::string(prelude_path), fmt::format("{}{}{}", before_call, prelude_call, after_call));
 }
 
 }  // namespace parley::script

@@ -4,10 +4,13 @@
 // handler is resumed. A new module adds a request here, its answer, and a line to ask().
 #pragma once
 
+#include <parley/call/events.hpp>
 #include <parley/core/clock.hpp>
 #include <parley/script/services.hpp>
 
 #include <functional>
+#include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -24,8 +27,37 @@ struct SleepRequest {  // by the call's own clock: carried out by the agent
     milliseconds span{};
 };
 
-using Request = std::variant<std::monostate, QueryRequest, TransactionRequest, SleepRequest>;
-using Answer = std::variant<std::monostate, store::QueryResult, TransactionResult>;
+struct SayRequest {  // carried out by the agent, too
+    std::string text;
+};
+// What one agent knows of one caller from call to call; `key` is complete.
+struct RememberRequest {
+    std::string key;
+    std::string json_text;  // empty: forget it
+    KeyValues::Lifetime lifetime;
+};
+struct RecallRequest {
+    std::string key;
+};
+
+// What a script gets as `problem`.
+struct Trouble {
+    std::string kind;
+    std::string message;
+    bool may_retry = false;
+};
+Trouble trouble_of(const store::QueryProblem& problem);
+
+struct Remembered {
+    std::optional<Trouble> trouble;
+};
+struct Recalled {
+    std::optional<std::string> json_text;  // nothing: nothing is known
+    std::optional<Trouble> trouble;
+};
+
+using Request = std::variant<std::monostate, QueryRequest, TransactionRequest, SleepRequest, SayRequest, RememberRequest, RecallRequest>;
+using Answer = std::variant<std::monostate, store::QueryResult, TransactionResult, call::SayDone, Remembered, Recalled>;
 
 // `done` may run on any thread, also inside ask(), and at most once.
 void ask(Request request, const Services& services, std::function<void(Answer)> done);

@@ -137,6 +137,12 @@ bool Vm::build() {
         lua_setfield(L, -2, "from");
         lua_pushlstring(L, world_.to.data(), world_.to.size());
         lua_setfield(L, -2, "to");
+        lua_pushlstring(L, world_.agent.data(), world_.agent.size());
+        lua_setfield(L, -2, "agent");
+        lua_pushlstring(L, world_.direction.data(), world_.direction.size());
+        lua_setfield(L, -2, "direction");
+        lua_pushnumber(L, static_cast<double>(unix_ms(world_.started_at) / 1'000));
+        lua_setfield(L, -2, "started_at");
         lua_call(L, 1, 1);
         entries_ = luaL_ref(L, LUA_REGISTRYINDEX);
         lua_sethook(L, &Vm::hook, LUA_MASKCOUNT, limits_.budgets.instructions_per_check);

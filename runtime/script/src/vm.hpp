@@ -38,6 +38,7 @@ constexpr std::string_view prelude_path = "parley";  // our own Lua code; its fr
 // Compiles text; where and what is wrong otherwise. `path` becomes the name in messages.
 Checked<std::string> compile(const std::string& path, std::string_view source);
 Checked<std::string> compile_prelude();
+extern const std::string_view prelude_call;  // the part of it that makes `call`: prelude_call.cpp
 
 enum class Kill { none, cpu, unyielding, memory };
 
@@ -55,7 +56,9 @@ struct Run {
     json::value output;
     Tree tree;             // of a file that was inspected
     std::string sentence;  // of fail()
+    Trouble problem;       // and why
     bool gave_up = false;
+    std::string idempotency_key;  // of a tool's run; the same when it is repeated
     std::optional<json::object> vars;  // as they were when the handler finished
 
     Kill kill = Kill::none;
@@ -64,6 +67,7 @@ struct Run {
     std::chrono::nanoseconds cpu_used{};
     int queries = 0;
     int log_lines = 0;
+    int notes = 0;
     std::vector<std::string> opening;  // files whose top level is being run; nothing may wait there
 
  private:
@@ -82,7 +86,9 @@ class Vm : public std::enable_shared_from_this<Vm> {
     };
     // What the scripts may know of the world.
     struct World {
-        std::string call_sid, from, to;
+        std::string call_sid, from, to, agent, direction;
+        std::string script;  // the agent's file, without .lua
+        WallTime started_at{};
         json::object vars;
         std::function<WallTime()> wall_now;
         std::shared_ptr<const TimeZone> zone;  // of time.today() and time.now() without a name
@@ -103,11 +109,11 @@ class Vm : public std::enable_shared_from_this<Vm> {
     Vm(const Vm&) = delete;
     Vm& operator=(const Vm&) = delete;
 
-    // Prepares one of the prelude's entries ("run_tool", "run_handler", "inspect", "check_vars") as a coroutine.
+    // Prepares one of the prelude's entries ("run_tool", "run_handler", "inspect", ...) as a coroutine.
     // False when there is no memory for it.
     bool start(Run& run, const char* entry, const std::vector<std::string>& arguments);
     Step resume(Run& run);
-    // Resumes until it neither pauses nor waits: for scratch VMs and on_end. Waiting ends it.
+    // Resumes until it neither pauses nor waits: for scratch VMs. Waiting ends it.
     Step resume_to_end(Run& run);
     void forget(Run& run);  // the coroutine will not be resumed
 

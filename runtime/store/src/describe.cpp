@@ -53,6 +53,12 @@ std::string argument_list(const std::string& raw, std::size_t bytes_max) {
     return shortened(safe(out), bytes_max);
 }
 
+// The `fields` of an entry that a script wrote.
+std::string field_list(const json::object& row, std::size_t bytes_max) {
+    const auto* fields = json_read::object(row, "fields");
+    return fields == nullptr || fields->empty() ? "" : argument_list(json::serialize(*fields), bytes_max);
+}
+
 Styled agent_said(const json::object& row) {
     Styled out{{Style::agent, "Agent:  "}};
     const std::string heard = safe(text(row, "heard"));
@@ -136,6 +142,11 @@ Description describe(const json::object& row, Detail detail, const PrintOptions&
         return {0, {{outcome == "error" ? Style::bad : Style::bold, "■ " + safe(ending(outcome, text(row, "reason")))},
                     {Style::dim, " · " + duration(whole(row, "duration_ms"))}}};
     }
+    if (type == "note") {
+        const std::string more = field_list(row, options.tool_bytes_max);
+        return {2, {{Style::tool, "✎ "}, {Style::plain, safe(text(row, "text"))}, {Style::dim, more.empty() ? "" : " (" + more + ")"}}};
+    }
+    if (type == "summary") return {2, {{Style::tool, "Σ "}, {Style::plain, field_list(row, options.tool_bytes_max)}}};
     if (type == "provider_lost") return {2, {{Style::warning, "⚠ the model's connection was lost: "}, {Style::plain, safe(text(row, "reason"))}}};
     if (type == "provider_restored") {
         const bool is_planned = json_read::boolean(row, "planned").value_or(false);

@@ -36,6 +36,9 @@ constexpr std::string_view insert_usage =
 constexpr std::string_view upsert_cost =
     "INSERT INTO calls(call_sid, started_at_ms, cost_usd) VALUES (?1, ?2, ?3) "
     "ON CONFLICT(call_sid) DO UPDATE SET cost_usd = cost_usd + excluded.cost_usd";
+constexpr std::string_view insert_note = "INSERT INTO call_notes(call_sid, at_ms, text, fields) VALUES (?1, ?2, ?3, ?4)";
+constexpr std::string_view upsert_summary =
+    "INSERT INTO calls(call_sid, started_at_ms, summary) VALUES (?1, ?2, ?3) ON CONFLICT(call_sid) DO UPDATE SET summary = excluded.summary";
 
 std::int64_t as_integer(bool flag) { return flag ? 1 : 0; }
 
@@ -52,7 +55,8 @@ SqlFailure JournalWriter::prepare(Database& database) {
                                          std::pair{&ended_, upsert_ended}, std::pair{&said_, insert_said},
                                          std::pair{&turn_, upsert_turn}, std::pair{&tool_started_, upsert_tool_started},
                                          std::pair{&tool_returned_, upsert_tool_returned}, std::pair{&usage_, insert_usage},
-                                         std::pair{&cost_, upsert_cost}}) {
+                                         std::pair{&cost_, upsert_cost}, std::pair{&note_, insert_note},
+                                         std::pair{&summary_, upsert_summary}}) {
         *statement = database.prepare(sql);
         if (!*statement) return database.failure();
     }
@@ -60,7 +64,7 @@ SqlFailure JournalWriter::prepare(Database& database) {
 }
 
 void JournalWriter::close() {
-    for (auto* statement : {&journal_, &started_, &ended_, &said_, &turn_, &tool_started_, &tool_returned_, &usage_, &cost_}) {
+    for (auto* statement : {&journal_, &started_, &ended_, &said_, &turn_, &tool_started_, &tool_returned_, &usage_, &cost_, &note_, &summary_}) {
         *statement = Prepared();
     }
 }
@@ -104,6 +108,14 @@ int JournalWriter::derive(const Entry& entry, std::int64_t at_ms) {
                                     usage.cached_audio_tokens, usage.output_text_tokens, usage.output_audio_tokens, usage.cost_usd, at_ms, Text(e->item_id),
                                     usage.audio_seconds);
         return code == SQLITE_OK ? cost_.run(sid, at_ms, usage.cost_usd) : code;
+    }
+    if (const auto* e = std::get_if<Note>(&entry.event)) {
+        const std::string more = json::serialize(e->fields);
+        return note_.run(sid, at_ms, Text(e->text), Text(more));
+    }
+    if (const auto* e = std::get_if<Summary>(&entry.event)) {
+        const std::string all = json::serialize(e->fields);
+        return summary_.run(sid, at_ms, Text(all));
     }
     return SQLITE_OK;
 }

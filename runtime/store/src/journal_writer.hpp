@@ -20,7 +20,7 @@ class JournalWriter {
     int derive(const call::journal::Entry& entry, std::int64_t at_ms);
 
     Database* database_ = nullptr;
-    Prepared journal_, started_, ended_, said_, turn_, tool_started_, tool_returned_, usage_, cost_;
+    Prepared journal_, started_, ended_, said_, turn_, tool_started_, tool_returned_, usage_, cost_, note_, summary_;
 };
 
 // Whether a failure is the entry's own (it would fail for ever) and not the database's (it may pass).

@@ -11,7 +11,7 @@
 namespace parley::store {
 namespace {
 
-constexpr std::array<std::string_view, 7> runtime_tables{"calls", "journal", "transcript", "tool_calls",
+constexpr std::array<std::string_view, 8> runtime_tables{"calls", "journal", "transcript", "tool_calls", "call_notes",
                                                          "usage", "script_migrations", "unsaved_imports"};
 
 constexpr std::array versions{
@@ -99,6 +99,19 @@ CREATE TABLE unsaved_imports (
     R"sql(
 ALTER TABLE usage ADD COLUMN item_id TEXT NOT NULL DEFAULT '';        -- of a transcription; response_id is then empty
 ALTER TABLE usage ADD COLUMN audio_seconds REAL NOT NULL DEFAULT 0;
+)sql",
+    R"sql(
+-- What the agent's script makes of a call after its end: JSON, the fields that on_end returned.
+ALTER TABLE calls ADD COLUMN summary TEXT NOT NULL DEFAULT '';
+
+CREATE TABLE call_notes (
+    id       INTEGER PRIMARY KEY,
+    call_sid TEXT NOT NULL,
+    at_ms    INTEGER NOT NULL,
+    text     TEXT NOT NULL,
+    fields   TEXT NOT NULL DEFAULT '{}'         -- JSON
+);
+CREATE INDEX call_notes_by_call ON call_notes(call_sid, at_ms);
 )sql",
 };
 

@@ -110,6 +110,9 @@ std::optional<Event> event_from(std::string_view type, const json::object& f) {
     if (type == "provider_lost") return ProviderLost{text(f, "reason")};
     if (type == "provider_restored") return ProviderRestored{whole(f, "gap_ms"), flag(f, "planned")};
     if (type == "problem") return Problem{text(f, "what"), text(f, "detail")};
+    const auto* inner = json_read::object(f, "fields");
+    if (type == "note") return Note{text(f, "text"), inner == nullptr ? json::object() : *inner};
+    if (type == "summary") return Summary{inner == nullptr ? json::object() : *inner};
     if (type == "call_ended") return CallEnded{text(f, "outcome"), text(f, "reason"), whole(f, "duration_ms")};
     return std::nullopt;
 }

@@ -12,20 +12,30 @@ using namespace std::chrono_literals;
 struct Seen {
     int opened = 0;
     int hung_up = 0;
+    bool keeps_last_words = false;
+    std::vector<std::function<void(json::object)>> last_words;
     std::vector<journal::Entry> entries;
 };
 
 class SilentAgent final : public Agent {
  public:
-    SilentAgent(boost::asio::any_io_executor home) : home_(std::move(home)) {}
+    SilentAgent(boost::asio::any_io_executor home, Seen& seen) : home_(std::move(home)), seen_(seen) {}
     void prepare(std::function<void(Checked<AgentProfile>)> done) override {
-        boost::asio::post(home_, [done] { done(AgentProfile{"test", "", "Hello.", "", "", "", {}}); });
+        boost::asio::post(home_, [done] { done(AgentProfile{.name = "test", .greeting = "Hello."}); });
     }
     void run_tool(const RunTool&, std::function<void(ToolFinished)>) override {}
-    void ended(std::string_view, std::string_view) override {}
+    void tell(const News&) override {}
+    void ended(const Finish&, std::function<void(json::object)> done) override {
+        if (seen_.keeps_last_words) {
+            seen_.last_words.push_back(std::move(done));
+        } else {
+            done({});
+        }
+    }
 
  private:
     boost::asio::any_io_executor home_;
+    Seen& seen_;
 };
 
 class CountingEngine final : public Engine {
@@ -38,6 +48,7 @@ class CountingEngine final : public Engine {
     void truncate(std::string_view, int, std::int64_t) override {}
     void tool_output(std::string_view, std::string_view) override {}
     void inject(const Turn&) override {}
+    void offer_tools(const json::array&) override {}
 
  private:
     Seen& seen_;
@@ -73,7 +84,7 @@ class SwitchboardTest : public testing::Test {
                 if (!fault.empty()) return Fault{"", fault};
                 const auto executor = io[home].get_executor();
                 return Session::Parts{.time = std::make_unique<IoTimekeeper>(executor),
-                                      .make_agent = [executor](EventSink&, const CallInfo&, Timekeeper&) { return std::make_unique<SilentAgent>(executor); },
+                                      .make_agent = [this, executor](EventSink&, const CallInfo&, Timekeeper&) { return std::make_unique<SilentAgent>(executor, seen); },
                                       .make_engine = [this](EventSink&, const CallInfo&) { return std::make_unique<CountingEngine>(seen); },
                                       .journal = {&recorder},
                                       .phrases = std::make_shared<Phrases>(),
@@ -192,6 +203,32 @@ TEST_F(SwitchboardTest, DrainsByRefusingNewCallsAndWaitingForTheOldOnes) {
     EXPECT_FALSE(is_drained);
     session->on(CallerGone{});
     EXPECT_TRUE(is_drained);
+}
+
+TEST_F(SwitchboardTest, WaitsForAnAgentsLastWordWhenItDrains) {
+    make();
+    seen.keeps_last_words = true;
+    const auto announced = board->announce(call("CA1"));
+    run();
+    const auto session = board->claim(announced->token, "CA1", 0);
+    session->attach(std::make_unique<CountingChannel>(seen));
+    session->on(CallerGone{});
+    EXPECT_TRUE(session->is_finished());
+    EXPECT_EQ(board->live_count(), 0u);
+    EXPECT_TRUE(board->ending_of("CA1")) << "the carrier may ask at once";
+    bool is_drained = false;
+    board->drain([&] { is_drained = true; });
+    EXPECT_FALSE(is_drained);
+    session->on(NoteTaken{"called back", {{"by", "Jo"}}});
+    seen.last_words.at(0)({{"mood", "good"}});
+    EXPECT_TRUE(is_drained);
+    EXPECT_TRUE(session->is_closed());
+    session->on(NoteTaken{"too late", {}});
+    ASSERT_GE(seen.entries.size(), 3u);
+    const auto& note = std::get<journal::Note>(seen.entries[seen.entries.size() - 2].event);
+    EXPECT_EQ(note.text, "called back");
+    const auto& summary = std::get<journal::Summary>(seen.entries.back().event);
+    EXPECT_EQ(summary.fields, (json::object{{"mood", "good"}}));
 }
 
 TEST_F(SwitchboardTest, DrainsAtOnceWhenThereIsNoCall) {

@@ -242,7 +242,9 @@ TEST(Settings, EverySettingIsRead) {
         "scripts: {dir: d, memory_bytes_max: 300000, cpu_max_ms: 11, tool_timeout_ms: 12, output_bytes_max: 2048, watch: poll}\n"
         "store: {path: x}\n"
         "log: {level: warning}\n"
-        "agents: {sarah: {script: s, voice: av, model: am, language: de-AT, greeting: ag, vars: {a: 1}}}\n"
+        "agents: {sarah: {script: s, voice: av, model: am, language: de-AT, greeting: ag, vars: {a: 1},\n"
+        "  turn_taking: {type: semantic_vad, threshold: 0.75, prefix_padding_ms: 7, silence_ms: 70, eagerness: high,\n"
+        "                interruptions: false, silence_before_prompt_ms: 700}}}\n"
         "numbers: {+15550100001: sarah}\n");
     EXPECT_EQ(settings.server.host, "h");
     EXPECT_EQ(settings.server.port, 1);
@@ -293,6 +295,13 @@ TEST(Settings, EverySettingIsRead) {
     EXPECT_EQ(sarah.language, "de-AT");
     EXPECT_EQ(sarah.greeting, "ag");
     EXPECT_EQ(sarah.vars, (json::object{{"a", 1}}));
+    EXPECT_EQ(sarah.turn_taking.type, "semantic_vad");
+    EXPECT_EQ(sarah.turn_taking.threshold, 0.75);
+    EXPECT_EQ(sarah.turn_taking.prefix_padding_ms, 7);
+    EXPECT_EQ(sarah.turn_taking.silence_ms, 70);
+    EXPECT_EQ(sarah.turn_taking.eagerness, "high");
+    EXPECT_EQ(sarah.turn_taking.interruptions, false);
+    EXPECT_EQ(sarah.turn_taking.silence_before_prompt, std::chrono::milliseconds(700));
     EXPECT_EQ(sarah.where, "parley.yaml:14");
 }
 

@@ -10,6 +10,7 @@ TEST(Text, GuessesTheWordThatWasMeant) {
     EXPECT_EQ(did_you_mean("sever", known), "server");
     EXPECT_EQ(did_you_mean("Twillio", known), "twilio");
     EXPECT_EQ(did_you_mean("agent", known), "agents");
+    EXPECT_EQ(did_you_mean("lgo", std::vector<std::string>{"log", "store"}), "log") << "two letters swapped are one slip";
     EXPECT_FALSE(did_you_mean("dashboard", known));
     EXPECT_FALSE(did_you_mean("x", known));
 }

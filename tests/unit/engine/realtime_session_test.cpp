@@ -36,6 +36,60 @@ TEST(RealtimeSession, ConfiguresReplaysTheHistoryAndIsReady) {
     EXPECT_EQ(d.session.state(), State::ready);
 }
 
+TEST(RealtimeSession, TakesTurnsAsTheAgentWants) {
+    auto profile = sarah();
+    profile.turn_taking.threshold = 0.75;
+    profile.turn_taking.silence_ms = 900;
+    profile.rules.interruptions = call::AgentPrepared::Interruptions::ignored;
+    Driver d(options_with(), {}, profile);
+    d.receive(R"({"type":"session.created","session":{}})");
+    const auto& turns = d.sent[0].at("session").at("audio").at("input").at("turn_detection");
+    EXPECT_EQ(turns.at("type"), "server_vad");
+    EXPECT_EQ(turns.at("threshold").to_number<double>(), 0.75);
+    EXPECT_EQ(turns.at("silence_duration_ms"), 900);
+    EXPECT_EQ(turns.at("prefix_padding_ms"), 300) << "from the settings of all";
+    EXPECT_EQ(turns.at("interrupt_response"), false);
+
+    profile.turn_taking = {.type = "semantic_vad", .eagerness = "low"};
+    profile.rules = {};
+    Driver other(options_with(), {}, profile);
+    other.receive(R"({"type":"session.created","session":{}})");
+    const auto& semantic = other.sent[0].at("session").at("audio").at("input").at("turn_detection");
+    EXPECT_EQ(semantic.at("type"), "semantic_vad");
+    EXPECT_EQ(semantic.at("eagerness"), "low");
+    EXPECT_EQ(semantic.at("interrupt_response"), true);
+}
+
+TEST(RealtimeSession, OffersOtherToolsAndLeavesTheRestAlone) {
+    Driver d;
+    d.make_ready();
+    const json::array tools{json::object{{"type", "function"}, {"name", "book"}}};
+    d.command([&](auto& out) { d.session.offer_tools(tools, out); });
+    ASSERT_EQ(d.sent.size(), 1u);
+    EXPECT_EQ(d.last_type(), "session.update");
+    EXPECT_EQ(d.sent[0].at("session"), (json::object{{"type", "realtime"}, {"tools", tools}}));
+    d.receive(R"({"type":"session.updated","session":{"audio":{}}})");
+    EXPECT_TRUE(d.events.empty()) << "the echo is no second beginning";
+}
+
+TEST(RealtimeSession, OffersToolsThatChangedWhileItWasBeingConfigured) {
+    const json::array tools{json::object{{"type", "function"}, {"name", "book"}}};
+    Driver early;
+    early.command([&](auto& out) { early.session.offer_tools(tools, out); });
+    early.receive(R"({"type":"session.created","session":{}})");
+    ASSERT_EQ(early.sent.size(), 1u);
+    EXPECT_EQ(early.sent[0].at("session").at("tools"), tools);
+
+    Driver late;
+    late.receive(R"({"type":"session.created","session":{}})");
+    late.command([&](auto& out) { late.session.offer_tools(tools, out); });
+    EXPECT_EQ(late.sent.size(), 1u) << "not before the server has taken the settings";
+    late.receive(
+        R"({"type":"session.updated","session":{"audio":{"input":{"format":{"type":"audio/pcmu"}},"output":{"format":{"type":"audio/pcmu"}}}}})");
+    ASSERT_EQ(late.sent.size(), 2u);
+    EXPECT_EQ(late.sent[1].at("session").at("tools"), tools);
+}
+
 TEST(RealtimeSession, PrefersTheAgentsVoiceAndModel) {
     auto profile = sarah();
     profile.voice = "cedar";

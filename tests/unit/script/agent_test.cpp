@@ -87,163 +87,6 @@ TEST(Agent, GivesUpAnOnStartThatWaitsTooLong) {
     EXPECT_EQ(probe.run().text, R"({"ok":true})");
 }
 
-// ---- tools ------------------------------------------------------------------------------------
-
-TEST(Tool, GivesItsResultAsJson) {
-    EXPECT_EQ(result_of("return { b = 1, a = { 'x', 2.5, true }, n = nil, l = json.list {}, o = {} }").text,
-              R"({"a":["x",2.5E0,true],"b":1,"l":[],"o":{}})");
-    EXPECT_EQ(result_of("return 'done'").text, R"("done")");
-    EXPECT_EQ(result_of("").text, R"({"done":true})");
-    EXPECT_EQ(result_of("return 9007199254740992").text, "9007199254740992");
-    EXPECT_TRUE(result_of("return {}").ok);
-}
-
-TEST(Tool, TellsTheModelWhatIsWrongWithItsArguments) {
-    Probe probe("return args", "", R"(params = {
-        date = param.date { "The day the caller wants", required = true },
-        at = param.time { "When" }, count = param.integer { "How many", min = 1, max = 5 },
-        kind = param.choice { "Which", "small", "large", default = "small" }, phone = param.phone { "Where" },
-        sure = param.yes_no { "Sure" }, name = param.text { "Who", max = 5 },
-        list = param.list { "Which", of = param.date {} }, place = param.object { "Where", fields = { street = param.text { "Street", required = true } } },
-    },)");
-    const auto message = [&](const std::string& arguments) {
-        const auto output = probe.run(arguments);
-        EXPECT_FALSE(output.ok) << arguments;
-        EXPECT_EQ(output.at("error"), "bad_arguments");
-        return output.at("message");
-    };
-    EXPECT_EQ(message(R"({"date":"next week"})"), "date: expected a date like 2026-12-01, found \"next week\"");
-    EXPECT_EQ(message(R"({"date":"2026-02-30"})"), "date: there is no day 2026-02-30");
-    EXPECT_EQ(message(R"({"date":5})"), "date: expected a date like 2026-12-01, found 5");
-    EXPECT_EQ(message("{}"), "date: is required: The day the caller wants");
-    EXPECT_EQ(message(R"({"date":null})"), "date: is required: The day the caller wants");
-    EXPECT_EQ(message(""), "date: is required: The day the caller wants");
-    EXPECT_EQ(message(R"({"dat":"2026-12-01"})"),
-              "dat: there is no such argument; did you mean date?; date: is required: The day the caller wants");
-    const std::string day = R"({"date":"2026-12-01",)";
-    EXPECT_EQ(message(day + R"("at":"noonish"})"), "at: expected a time like 14:30 or 2:30 PM, found \"noonish\"");
-    EXPECT_EQ(message(day + R"("count":2.5})"), "count: expected a whole number, found 2.5E0");
-    EXPECT_EQ(message(day + R"("count":9})"), "count: expected at most 5, found 9");
-    EXPECT_EQ(message(day + R"("count":"2"})"), "count: expected a whole number, found \"2\"");
-    EXPECT_EQ(message(day + R"("kind":"huge"})"), "kind: expected one of small, large, found \"huge\"");
-    EXPECT_EQ(message(day + R"("phone":"call me"})"),
-              "phone: expected a phone number like +15551234567, found \"call me\"");
-    EXPECT_EQ(message(day + R"("sure":"yes"})"), "sure: expected true or false, found \"yes\"");
-    EXPECT_EQ(message(day + R"("name":"Abcdef"})"), "name: expected at most 5 characters, found \"Abcdef\"");
-    EXPECT_EQ(message(day + R"("list":["2026-12-01","x"]})"), "list[2]: expected a date like 2026-12-01, found \"x\"");
-    EXPECT_EQ(message(day + R"("place":{}})"), "place.street: is required: Street");
-    for (const char* bad : {"[]", "nonsense", "{\"date\":", "\"x\"", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["}) {
-        EXPECT_EQ(message(bad), "the arguments are not a JSON object such as {\"name\": \"value\"}") << bad;
-    }
-    EXPECT_EQ(message(std::string(100'000, ' ') + "{" + std::string(100'000, ' ')),
-              "the arguments are not a JSON object such as {\"name\": \"value\"}");
-
-    EXPECT_EQ(probe.run(day + R"("at":"2:30 PM","phone":"+1 (555) 123-4567","name":null})").text,
-              R"({"at":"14:30","date":"2026-12-01","kind":"small","phone":"+1 (555) 123-4567"})");
-}
-
-TEST(Tool, RejectsOnesTheAgentDoesNotHave) {
-    TestCall call(bundle_of({{"agents/tester.lua", agent_file()},
-                             {"tools/probe.lua", tool_file("return 1")},
-                             {"tools/other.lua", tool_file("return 1")}}));
-    ASSERT_TRUE(call.prepare());
-    for (const char* name : {"other", "nothing", "", "../probe"}) {
-        const auto output = call.run_tool(name);
-        EXPECT_FALSE(output.ok);
-        EXPECT_EQ(output.at("error"), "unknown_tool");
-        EXPECT_EQ(output.at("message"), fmt::format("there is no tool \"{}\"; the tools are probe", name));
-    }
-}
-
-TEST(Tool, GivesUpPolitely) {
-    const auto output = result_of("return fail('The calendar did not answer.', { kind = 'busy', message = 'x' })");
-    EXPECT_FALSE(output.ok);
-    EXPECT_EQ(output.text, R"({"failed":"The calendar did not answer."})");
-    EXPECT_EQ(result_of("fail('Forgot to return.')").text, R"({"failed":"Forgot to return."})");
-}
-
-TEST(Tool, HidesItsErrorFromTheModelAndLogsIt) {
-    testing::internal::CaptureStderr();
-    const auto output = result_of("local reply = nil\nreturn reply.json");
-    const std::string logged = testing::internal::GetCapturedStderr();
-    EXPECT_FALSE(output.ok);
-    EXPECT_EQ(output.text, failed_text);
-    EXPECT_THAT(logged,
-                HasSubstr("tools/probe.lua:3: `reply` is nil, so it has no fields; check where it gets its value"));
-    EXPECT_THAT(logged, HasSubstr("call=CA1"));
-    EXPECT_THAT(logged, HasSubstr("in function 'run'"));
-}
-
-TEST(Tool, RefusesResultsThatAreNotData) {
-    for (const char* body : {"return { f = print }", "return 0/0", "return { 1, 2, x = 3 }", "return { [1.5] = 1 }",
-                             "local t = {} t.t = t return t", "return { big = ('x'):rep(70000) }",
-                             "local t = {} for i = 1, 30000 do t[i] = i end return t"}) {
-        const auto output = result_of(body);
-        EXPECT_EQ(output.text, failed_text) << body;
-    }
-    EXPECT_EQ(result_of("return 'a\\255b'").text,
-              "\"a\xEF\xBF\xBD"
-              "b\"");
-}
-
-TEST(Tool, StopsAtItsDeadline) {
-    Probe probe("db.query('select 1') return 1", "", "timeout = 0.02,");
-    EXPECT_EQ(probe.run().text, failed_text);
-    ASSERT_EQ(probe.database.waiting.size(), 1u);
-    probe.database.waiting[0](store::QueryAnswer{});  // too late: dropped
-    probe.settle();
-    EXPECT_EQ(Probe("return 1").run().text, "1");
-}
-
-TEST(Tool, RunsWhileOthersWait) {
-    Probe probe("if args.slow then db.query('select 1') end return { slow = args.slow }", "",
-                "params = { slow = param.yes_no { 'x' } },");
-    ASSERT_TRUE(probe.prepare());
-    Output slow;
-    bool is_slow_done = false;
-    probe.start_tool("probe", R"({"slow":true})", slow, is_slow_done);
-    EXPECT_EQ(probe.run_tool("probe", R"({"slow":false})").text, R"({"slow":false})");
-    EXPECT_FALSE(is_slow_done);
-    probe.database.waiting.at(0)(store::QueryAnswer{});
-    probe.run_until([&] { return is_slow_done; });
-    EXPECT_EQ(slow.text, R"({"slow":true})");
-}
-
-TEST(Tool, LimitsHowManyRunAtOnce) {
-    Probe probe("db.query('select 1') return 1");
-    ASSERT_TRUE(probe.prepare());
-    std::vector<Output> outputs(17);
-    std::deque<bool> done(17, false);
-    for (std::size_t i = 0; i < 17; ++i) probe.start_tool("probe", "{}", outputs[i], done[i]);
-    probe.run_until([&] { return done[16]; });
-    EXPECT_EQ(outputs[16].text, failed_text);
-    EXPECT_EQ(std::count(done.begin(), done.end(), true), 1);
-}
-
-TEST(Tool, SendsItsEventsBeforeItsResult) {
-    Probe probe("call.set_outcome('appointment_booked') call:inject('A fact.') call:hang_up() return 1");
-    EXPECT_EQ(probe.run().text, "1");
-    EXPECT_THAT(probe.events.lines, ElementsAre("outcome appointment_booked", "inject A fact.", "hang_up"));
-    EXPECT_EQ(result_of("call.set_outcome('Not A Word')").text, failed_text);
-}
-
-TEST(Tool, KeepsVarsFromRunToRunAndThroughAKill) {
-    Probe probe(
-        "if args.loop then call.vars.n = 99 while true do end end call.vars.n = call.vars.n + 1 return call.vars.n",
-        "vars = { n = 0 }", "params = { loop = param.yes_no { 'x' } },");
-    EXPECT_EQ(probe.run().text, "1");
-    EXPECT_EQ(probe.run().text, "2");
-    EXPECT_EQ(probe.run(R"({"loop":true})").text, failed_text);
-    EXPECT_EQ(probe.run().text, "3") << "as after the last run that finished";
-    EXPECT_EQ(result_of("call.vars.f = print").text, failed_text);
-}
-
-TEST(Tool, SeesTheCallAndNothingMore) {
-    EXPECT_EQ(result_of("return { call.from, call.to, call.sid }").text, R"(["+15550001111","+15550002222","CA1"])");
-    for (const char* body : {"return call.form", "call.from = 'x'", "call.vars = {}", "call.x = 1"})
-        EXPECT_EQ(result_of(body).text, failed_text) << body;
-}
-
 TEST(Agent, FiresNothingAfterDestruction) {
     Probe probe("db.query('select 1') call.hang_up() return 1");
     ASSERT_TRUE(probe.prepare());
@@ -285,24 +128,106 @@ TEST(Agent, MayBeDestroyedByItsOwnEventsAndResults) {
     other.run_until([&] { return other.agent == nullptr; });
 }
 
-TEST(Agent, RunsOnEndAtOnceAndSendsWhatItAsks) {
-    Probe probe("return 1",
-                "on_end = function(call, outcome, reason) db.exec('insert', call.sid, outcome, reason) error('never "
-                "reached') end");
+TEST(Agent, WaitsForWhatOnEndAsksOfTheDatabase) {
+    Probe probe("return 1", R"(on_end = function(call, outcome, summary)
+            local done, problem = db.exec('insert', call.sid, outcome, summary.reason)
+            return { saved = done.changes, turns = summary.turns, cost = summary.cost_usd, seconds = summary.duration_s }
+        end)");
     ASSERT_TRUE(probe.prepare());
-    probe.agent->ended("no_booking", "caller_hung_up");
-    ASSERT_EQ(probe.database.statements.size(), 1u);
-    EXPECT_EQ(probe.database.statements[0].parameters, (json::array{"CA1", "no_booking", "caller_hung_up"}));
-    probe.agent->ended("no_booking", "again");
-    EXPECT_EQ(probe.database.statements.size(), 1u);
+    std::optional<json::object> fields;
+    call::Finish ending{"no_booking", "caller_hung_up", {.duration = milliseconds(12'340), .turns = 4, .cost_usd = 0.5}};
+    probe.agent->ended(ending, [&](json::object given) { fields = std::move(given); });
+    probe.run_until([&] { return !probe.database.waiting.empty(); });
+    EXPECT_EQ(probe.database.statements.at(0).parameters, (json::array{"CA1", "no_booking", "caller_hung_up"}));
+    probe.settle();
+    EXPECT_FALSE(fields);
+    probe.database.waiting[0](store::QueryAnswer{{}, 1, 0});
+    probe.run_until([&] { return fields.has_value(); });
+    EXPECT_EQ(fields->at("saved"), 1);
+    EXPECT_EQ(fields->at("turns"), 4);
+    EXPECT_EQ(fields->at("cost"), 0.5);
+    EXPECT_EQ(fields->at("seconds"), 12.3);
+    probe.agent->ended(ending, [&](json::object) { ADD_FAILURE() << "a second end"; });
+    probe.settle();
 }
 
-TEST(Agent, CutsShortAnOnEndThatLoops) {
-    Probe probe("return 1", "on_end = function() while true do end end");
+TEST(Agent, DoesNotWaitForAnOnEndForEver) {
+    Probe probe("return 1", "on_end = function() db.exec('insert') end");
+    probe.parts.budgets.on_end_max = milliseconds(20);
     ASSERT_TRUE(probe.prepare());
-    const auto before = Clock::now();
-    probe.agent->ended("x", "y");
-    EXPECT_LT(Clock::now() - before, std::chrono::seconds(2));
+    EXPECT_THAT(probe.end(), IsEmpty());
+    probe.database.waiting.at(0)(store::QueryAnswer{});
+    probe.settle();
+}
+
+TEST(Agent, EndsAlthoughOnEndIsBroken) {
+    for (const char* body : {"error('no')", "while true do end", "return 'not fields'", "return { f = print }", "return nil"}) {
+        Probe probe("return 1", fmt::format("on_end = function() {} end", body));
+        ASSERT_TRUE(probe.prepare());
+        EXPECT_THAT(probe.end(), IsEmpty()) << body;
+    }
+    Probe without("return 1");
+    ASSERT_TRUE(without.prepare());
+    EXPECT_THAT(without.end(), IsEmpty());
+}
+
+TEST(Agent, TakesNotesInOnEndAndGivesUpWhatStillRuns) {
+    Probe probe("db.query('select 1') call:hang_up() return 1", R"(on_end = function(call)
+            local said, problem = call:say("Are you there?")
+            call:note("over", { why = problem.kind })
+        end)");
+    ASSERT_TRUE(probe.prepare());
+    Output output;
+    bool is_done = false;
+    probe.start_tool("probe", "{}", output, is_done);
+    probe.run_until([&] { return !probe.database.waiting.empty(); });
+    probe.end();
+    EXPECT_FALSE(is_done);
+    EXPECT_THAT(probe.events.lines, ElementsAre("note over {\"why\":\"hung_up\"}"));
+}
+
+TEST(Agent, MakesItsPromptFromAFunction) {
+    TestCall call(bundle_of({{"agents/tester.lua", R"(return agent { api = 1, vars = { clinic = "A", patient = "nobody" },
+        prompt = function(call) return "You help " .. call.vars.patient .. " at {clinic}." end,
+        on_start = function(call) call.vars.patient = "Ada" end })"}}));
+    const auto profile = call.prepare();
+    ASSERT_TRUE(profile);
+    EXPECT_EQ(profile->instructions, "You help Ada at A.");
+}
+
+TEST(Agent, DoesNotAnswerWithoutItsPrompt) {
+    for (const char* body : {"error('no')", "return 5", "while true do end", ""}) {
+        TestCall call(bundle_of({{"agents/tester.lua", fmt::format("return agent {{ api = 1, prompt = function(call) {} end }}", body)}}));
+        const auto profile = call.prepare();
+        ASSERT_TRUE(profile.has_error()) << body;
+        EXPECT_THAT(profile.error().text(), HasSubstr("agents/tester.lua: prompt: ")) << body;
+    }
+}
+
+TEST(Agent, TellsHowItTakesTurns) {
+    const auto bundle = bundle_of({{"agents/tester.lua", R"(return agent { api = 1, prompt = "x", turn_taking = {
+        type = "semantic_vad", eagerness = "low", threshold = 0.7, prefix_padding_ms = 100, silence_ms = 800,
+        interruptions = false, silence_before_prompt_ms = 4000 } })"}});
+    TestCall call(bundle);
+    const auto profile = call.prepare();
+    ASSERT_TRUE(profile);
+    EXPECT_EQ(profile->turn_taking.type, "semantic_vad");
+    EXPECT_EQ(profile->turn_taking.eagerness, "low");
+    EXPECT_EQ(profile->turn_taking.threshold, 0.7);
+    EXPECT_EQ(profile->turn_taking.prefix_padding_ms, 100);
+    EXPECT_EQ(profile->turn_taking.silence_ms, 800);
+    EXPECT_EQ(profile->rules.silence_before_prompt, milliseconds(4'000));
+    EXPECT_EQ(profile->rules.interruptions, call::AgentPrepared::Interruptions::ignored);
+
+    config::AgentSettings settings;
+    settings.name = "tester";
+    settings.turn_taking.silence_ms = 300;
+    settings.turn_taking.interruptions = true;
+    TestCall other(bundle, settings);
+    const auto overridden = other.prepare();
+    EXPECT_EQ(overridden->turn_taking.silence_ms, 300) << "the settings win";
+    EXPECT_EQ(overridden->turn_taking.type, "semantic_vad");
+    EXPECT_EQ(overridden->rules.interruptions, call::AgentPrepared::Interruptions::allowed);
 }
 
 }  // namespace

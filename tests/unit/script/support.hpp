@@ -94,13 +94,58 @@ struct EventLog final : call::EventSink {
     void on(const call::Event& event) override {
         if (const auto* outcome = std::get_if<call::OutcomeSet>(&event)) lines.push_back("outcome " + outcome->outcome);
         if (std::get_if<call::HangUpAsked>(&event) != nullptr) lines.emplace_back("hang_up");
-        if (const auto* text = std::get_if<call::TextInjected>(&event)) lines.push_back("inject " + text->text);
+        if (const auto* text = std::get_if<call::TextInjected>(&event)) {
+            lines.push_back((text->respond ? "inject " : "tell ") + text->text);
+        }
+        if (const auto* say = std::get_if<call::SayAsked>(&event)) {
+            lines.push_back("say " + say->text);
+            says.push_back(say->say_id);
+        }
+        if (const auto* ask = std::get_if<call::ModelAsked>(&event)) lines.push_back("ask " + ask->instructions);
+        if (const auto* note = std::get_if<call::NoteTaken>(&event)) {
+            lines.push_back("note " + note->text + " " + json::serialize(note->fields));
+        }
+        if (const auto* key = std::get_if<call::KeyAnswered>(&event)) {
+            lines.push_back(fmt::format("key {} {}", key->key_id, key->is_handled ? "handled" : "free"));
+        }
+        if (const auto* offer = std::get_if<call::ToolsOffered>(&event)) {
+            std::string names;
+            for (const auto& tool : offer->tools) names += " " + std::string(tool.at("name").as_string());
+            lines.push_back("offer" + names);
+        }
     }
     std::vector<std::string> lines;
+    std::vector<std::uint64_t> says;
+};
+
+// Keeps what it is given, or fails as told.
+class FakeKeys final : public KeyValues {
+ public:
+    void get(std::string key, std::function<void(Result<std::optional<std::string>>)> done) override {
+        if (problem) return done(*problem);
+        const auto found = values.find(key);
+        done(found == values.end() ? std::nullopt : std::optional(found->second));
+    }
+    void set(std::string key, std::string json_text, Lifetime lifetime, std::function<void(Result<void>)> done) override {
+        if (problem) return done(*problem);
+        values[key] = std::move(json_text);
+        last_lifetime = lifetime;
+        done({});
+    }
+    void increment(std::string, std::int64_t, Lifetime, std::function<void(Result<std::int64_t>)> done) override { done(0); }
+    void remove(std::string key, std::function<void(Result<void>)> done) override {
+        values.erase(key);
+        done({});
+    }
+
+    std::map<std::string, std::string> values;
+    Lifetime last_lifetime;
+    std::optional<store::QueryProblem> problem;
 };
 
 struct Output {
     bool ok = false;
+    call::ToolFinished::Failure failure = call::ToolFinished::Failure::none;
     std::string text;  // as the model gets it
     json::value value;
     std::string at(const char* name) const {  // a member, as text
@@ -152,6 +197,7 @@ class TestCall {
         agent->run_tool({"tool_1", name, arguments}, [&](call::ToolFinished finished) {
             EXPECT_EQ(finished.tool_call_id, "tool_1");
             output.ok = finished.ok;
+            output.failure = finished.failure;
             output.text = finished.output;
             if (auto value = json_read::parse(finished.output)) output.value = std::move(*value);
             is_done = true;
@@ -179,10 +225,22 @@ class TestCall {
         IoTimekeeper real_;
     };
 
+    // Ends the call; what on_end gave.
+    json::object end(call::Finish ending = {"no_booking", "caller_hung_up"}) {
+        std::optional<json::object> fields;
+        agent->ended(ending, [&](json::object given) { fields = std::move(given); });
+        run_until([&] { return fields.has_value(); });
+        return std::move(*fields);
+    }
+    void heard(call::SayDone::How how = call::SayDone::How::heard, const std::string& what = "") {
+        agent->tell(call::SayDone{events.says.back(), how, what});
+    }
+
     boost::asio::io_context io;
     TestClock clock{*this};
     EventLog events;
     FakeDatabase database;
+    FakeKeys keys;
     WallTime now = utc(2026, 11, 20, 15, 0);  // a Friday, 10 in the morning in New York
     AgentParts parts;
     std::unique_ptr<call::Agent> agent;
@@ -212,6 +270,7 @@ class Probe : public TestCall {
         : TestCall(bundle_of(
               {{"agents/tester.lua", agent_file(agent_extra)}, {"tools/probe.lua", tool_file(body, tool_extra)}})) {
         parts.services.database = &database;
+        parts.services.keys = &keys;
     }
     Output run(const std::string& arguments = "{}") {
         if (!agent) {

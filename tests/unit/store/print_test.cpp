@@ -48,6 +48,18 @@ TIME                 CALL  FROM          AGENT  OUTCOME             LENGTH  TURN
 )");
 }
 
+TEST_F(Printing, ShowsNotesAndTheSummaryOfTheScript) {
+    const json::array entries{
+        row(3'000, journal::Note{"wants a call back", {{"at", "noon"}, {"by", "Jo"}}}),
+        row(4'000, journal::Note{"plain", {}}),
+        row(62'500, journal::Summary{{{"mood", "good"}, {"visits", 2}}}),
+    };
+    const auto text = transcript(call_, entries, {});
+    EXPECT_NE(text.find("[00:03.0]         ✎ wants a call back (at: \"noon\", by: \"Jo\")\n"), text.npos) << text;
+    EXPECT_NE(text.find("[00:04.0]         ✎ plain\n"), text.npos) << text;
+    EXPECT_NE(text.find("[01:02.5]         Σ mood: \"good\", visits: 2\n"), text.npos) << text;
+}
+
 TEST_F(Printing, SaysThatThereAreNoCalls) { EXPECT_EQ(calls_table({}, {}), "No calls yet.\n"); }
 
 TEST_F(Printing, ShowsACallAsItWasHeard) {

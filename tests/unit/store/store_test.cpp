@@ -41,6 +41,20 @@ TEST(Store, WritesTheRowsDerivedFromEachEntry) {
     EXPECT_EQ(shell.value("SELECT count(*) FROM journal"), "9");
 }
 
+TEST(Store, KeepsWhatTheScriptNotesAndMakesOfACall) {
+    Folder folder;
+    {
+        const auto store = open_store(folder / "parley.db");
+        store->on_entry(started("CA1"));
+        store->on_entry({"CA1", at(2'000), journal::Note{"wants a call back", {{"at", "noon"}}}});
+        store->on_entry(ended("CA1", 62'000));
+        store->on_entry({"CA1", at(62'100), journal::Summary{{{"mood", "good"}}}});
+    }
+    Shell shell(folder / "parley.db");
+    EXPECT_EQ(shell.value("SELECT text || fields FROM call_notes WHERE call_sid = 'CA1'"), R"(wants a call back{"at":"noon"})");
+    EXPECT_EQ(shell.value("SELECT outcome || summary FROM calls"), R"(no_booking{"mood":"good"})");
+}
+
 TEST(Store, WritesAtMostFlushEveryAfterTheEntry) {
     Folder folder;
     Options options;

@@ -1,7 +1,8 @@
 // conversation.hpp: the rules of a call. Sans-I/O: one event and the time in, commands out.
 //
 // Holds no socket, clock, thread or Lua. Turn-taking, barge-in, what the caller has heard, tool calls,
-// silence, the time limit, lost providers and the end of the call are decided here and nowhere else.
+// silence, the time limit, lost providers and the end of the call are decided here and nowhere else. Two parts have
+// classes of their own: ToolDesk (which tool runs when) and SayQueue (what the script wants spoken).
 //
 // A call's life:  connecting -> talking -> ending -> finished
 //   connecting  the caller or the engine is still missing; a caller who waits too long hears a phrase
@@ -13,8 +14,10 @@
 #include <parley/call/events.hpp>
 #include <parley/call/journal.hpp>
 #include <parley/call/playout.hpp>
+#include <parley/call/say_queue.hpp>
+#include <parley/call/tool_desk.hpp>
 
-#include <map>
+#include <deque>
 #include <memory>
 #include <set>
 #include <string>
@@ -85,12 +88,12 @@ class Conversation {
         TimePoint hard_deadline;         // the line is dropped, whatever is still playing
         bool may_be_interrupted = false; // a caller who speaks again keeps the call
     };
-    struct Tool {
-        std::string name;
-        std::string response_id;
-        TimePoint started;
-        int connection = 0;
+    struct Key {                         // pressed, and not yet told to the model
+        std::uint64_t id = 0;
+        char digit = 0;
+        bool is_with_script = false;     // which may handle it instead
     };
+    enum class Cut { none, by_caller };
     struct Said {                        // one utterance, in the order they began
         std::string item_id;
         Turn turn;
@@ -118,14 +121,21 @@ class Conversation {
     void on(const AgentPrepared& event);
     void on(const AgentUnavailable& event);
     void on(const ToolFinished& event);
+    void on(const ToolsOffered& event);
     void on(const OutcomeSet& event);
     void on(const HangUpAsked&);
     void on(const TextInjected& event);
+    void on(const SayAsked& event);
+    void on(const ModelAsked& event);
+    void on(const NoteTaken& event);
+    void on(const KeyAnswered& event);
     void on(const AlarmRang&) {}
     void on(const DrainAsked&);
 
     void settle();                               // whatever is due now: audio, timers, the end
     void settle_timers();
+    void settle_keys();
+    void settle_says();
     void settle_silence();
     void settle_ending();
     void wrap_up(std::string reason, std::string default_outcome);
@@ -139,7 +149,10 @@ class Conversation {
     void begin_ending(Ending ending);
     void finish(std::string_view reason, std::string_view default_outcome);
     void play_phrase(std::string_view name, const std::vector<std::uint8_t>& audio);
-    void close_item(const Playout::Heard& heard);
+    void close_item(const Playout::Heard& heard, Cut cut = Cut::none);
+    void tell_agent(News news) { commands_.push_back(TellAgent{std::move(news)}); }
+    bool is_saying() const;                      // the answer under way is one that the script asked for
+    TimePoint next_silence_at() const;
     Said& said(std::string_view item_id, Turn::Speaker speaker);
     void tell(Turn turn);                        // to the model, now or with the next connection
     bool is_answer_due() const { return active_response_ || respond_requested_ || answer_expected_; }
@@ -166,8 +179,9 @@ class Conversation {
     TimePoint caller_stopped_ = TimePoint::max();     // end of the caller's last speech, until its answer is heard
     bool is_latency_noted_ = true;
     milliseconds model_latency_{0};
-    std::string digits_;                              // pressed, not yet told to the model
-    TimePoint last_digit_ = TimePoint::max();
+    std::deque<Key> keys_;
+    std::uint64_t key_ids_ = 0;
+    TimePoint last_key_ = TimePoint::max();
 
     // the engine
     enum class Link { none, opening, live, waiting, dead } link_ = Link::none;
@@ -179,8 +193,14 @@ class Conversation {
     bool is_rotating_ = false;
     bool is_answer_owed_ = false;                     // the loss left the caller without an answer
     bool is_agent_broken_ = false;
-    std::optional<std::string> prepared_greeting_;
     bool is_greeted_ = false;
+
+    // the agent
+    std::optional<std::string> prepared_greeting_;
+    Hooks hooks_;
+    AgentPrepared::Interruptions interruptions_ = AgentPrepared::Interruptions::allowed;
+    SayQueue says_;
+    TimePoint say_not_before_ = TimePoint::min();     // after a response that failed
 
     // the answer
     std::optional<std::string> active_response_;
@@ -195,14 +215,16 @@ class Conversation {
     bool has_response_spoken_ = false;                // the active or last response had audio
 
     // tools
-    std::map<std::string, Tool> tools_;               // running
-    std::set<std::string> tools_seen_;                // every id once
+    ToolDesk desk_;
     bool are_results_unanswered_ = false;
 
     // silence and the end
     TimePoint quiet_since_ = TimePoint::max();
-    int silence_prompts_ = 0;
+    milliseconds silence_before_prompt_;
+    int silence_prompts_ = 0;                         // since the caller spoke
+    int silence_told_ = 0;                            // to the script, in this silence
     std::string outcome_;
+    Totals totals_;
     std::optional<Ending> ending_;
     bool is_finished_ = false;
     std::vector<Said> said_;

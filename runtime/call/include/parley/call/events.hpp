@@ -6,8 +6,10 @@
 #pragma once
 
 #include <parley/core/clock.hpp>
+#include <parley/core/json.hpp>
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -83,17 +85,50 @@ struct EngineLost { std::string reason; bool may_retry = true; };
 
 // ---- from the script and the tools ----------------------------------------------------------
 
-struct AgentPrepared { std::string greeting; };       // the script is ready; an empty greeting: the caller speaks first
+// What the agent wants to be told of. What it does not want costs nothing.
+struct Hooks {
+    bool caller_said = false;
+    bool agent_said = false;
+    bool interrupted = false;
+    bool dtmf = false;
+    bool silence = false;                             // then it asks a silent caller itself
+};
+// How one tool wants to be run.
+struct ToolOptions {
+    milliseconds timeout{10'000};                     // its own deadline, which the agent keeps
+    std::string slow_phrase = {};                     // spoken when a run takes longer than slow_after; empty: nothing
+    milliseconds slow_after{1'500};
+    std::string confirm = {};                         // what to ask the caller before a run; empty: nothing
+    bool is_idempotent = false;                       // a broken run may be done once more
+    bool runs_after_hang_up = false;                  // may use its whole timeout when the caller has gone
+};
+struct AgentPrepared {                                // the script is ready
+    std::string greeting;                             // empty: the caller speaks first
+    std::map<std::string, ToolOptions, std::less<>> tools = {};  // those with options of their own
+    Hooks hooks = {};
+    std::optional<milliseconds> silence_before_prompt = {};      // instead of the policy's
+    enum class Interruptions { allowed, ignored } interruptions = Interruptions::allowed;
+};
 struct AgentUnavailable { std::string what; };        // the script failed before the call began
 
 struct ToolFinished {
+    // none: a result. refused: never begun, the model's mistake. gave_up: the tool said that it cannot.
+    // error: in the script. timeout: its deadline. broken: a limit of the VM, or no VM; a fresh one may do.
+    enum class Failure { none, refused, gave_up, error, timeout, broken };
     std::string tool_call_id;
     bool ok = true;
     std::string output;                               // JSON text for the model
+    Failure failure = Failure::none;
 };
+struct ToolsOffered { json::array tools; };           // what the model may call from now on has changed
 struct OutcomeSet { std::string outcome; };           // snake_case
 struct HangUpAsked {};                                // by the agent: after what is being said has been heard
 struct TextInjected { std::string text; bool respond = true; };  // a fact for the model, as a system message
+struct SayAsked { std::uint64_t say_id = 0; std::string text; };  // the agent's voice says exactly this; SayDone follows
+struct ModelAsked { std::string instructions; };      // the model speaks now, under these
+struct NoteTaken { std::string text; json::object fields; };      // for the journal
+// The agent's answer to a KeyPressed; `is_handled`: the model is not told of the key.
+struct KeyAnswered { std::uint64_t key_id = 0; bool is_handled = false; };
 
 // ---- from the runtime -----------------------------------------------------------------------
 
@@ -102,8 +137,8 @@ struct DrainAsked {};                                 // the process wants to st
 
 using Event = std::variant<CallerAttached, CallerAudio, DtmfPressed, MarkPlayed, CallerGone, EngineReady, CallerSpeechStarted,
                            CallerSpeechStopped, CallerTranscribed, ResponseStarted, AgentAudio, AgentText, AgentItemDone, ToolCalled,
-                           ResponseDone, EngineProblem, EngineLost, AgentPrepared, AgentUnavailable, ToolFinished, OutcomeSet, HangUpAsked, TextInjected, AlarmRang,
-                           DrainAsked>;
+                           ResponseDone, EngineProblem, EngineLost, AgentPrepared, AgentUnavailable, ToolFinished, ToolsOffered, OutcomeSet,
+                           HangUpAsked, TextInjected, SayAsked, ModelAsked, NoteTaken, KeyAnswered, AlarmRang, DrainAsked>;
 
 // Whoever takes events in: the Session. Called on the call's io thread.
 class EventSink {
@@ -127,11 +162,43 @@ struct Truncate { std::string item_id; int content_index = 0; std::int64_t audio
 struct SendToolOutput { std::string tool_call_id; std::string output; };
 struct InjectText { Turn turn; };
 
-struct RunTool { std::string tool_call_id; std::string name; std::string arguments; };
+struct OfferTools { json::array tools; };              // to the model, in place of the earlier ones
 
-struct Finish { std::string outcome; std::string reason; };  // the last command: close everything
+struct RunTool {
+    // check: only whether it could be run with these arguments; ToolFinished without failure says yes.
+    enum class Purpose { run, check };
+    std::string tool_call_id;
+    std::string name;
+    std::string arguments;
+    Purpose purpose = Purpose::run;
+    int attempt = 1;                                   // 2: in a fresh VM, after a broken run
+};
+
+// What the agent is told of the call, as far as it wants to know.
+struct CallerWasHeard { std::string text; };
+struct AgentWasHeard { std::string heard; std::string unheard; };
+struct AgentWasCutOff { std::string heard; std::string unheard; };
+struct KeyPressed { std::uint64_t key_id = 0; char digit = 0; };  // KeyAnswered follows, whatever the script does
+struct CallerIsSilent { std::chrono::seconds lasted{0}; };
+struct SayDone {                                       // the answer to SayAsked, always
+    enum class How { heard, interrupted, hung_up, no_model, too_many };
+    std::uint64_t say_id = 0;
+    How how = How::heard;
+    std::string heard;                                 // as much as the caller heard of it
+};
+using News = std::variant<CallerWasHeard, AgentWasHeard, AgentWasCutOff, KeyPressed, CallerIsSilent, SayDone>;
+struct TellAgent { News news; };
+
+struct Totals {
+    milliseconds duration{0};                          // since the caller was there
+    int turns = 0;                                     // finished utterances, the caller's and the agent's
+    int interruptions = 0;
+    int tool_calls = 0;
+    double cost_usd = 0;
+};
+struct Finish { std::string outcome; std::string reason; Totals totals = {}; };  // the last command: close everything
 
 using Command = std::variant<Play, SendMark, ClearPlayback, HangUp, OpenEngine, AppendAudio, Respond, CancelResponse, Truncate,
-                             SendToolOutput, InjectText, RunTool, Finish>;
+                             SendToolOutput, InjectText, OfferTools, RunTool, TellAgent, Finish>;
 
 }  // namespace parley::call

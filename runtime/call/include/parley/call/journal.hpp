@@ -36,10 +36,12 @@ struct UsageCounted {          // of a response, or of writing down what the cal
 struct ProviderLost { std::string reason; };
 struct ProviderRestored { std::int64_t gap_ms = 0; bool planned = false; };  // planned: rotated before the session limit
 struct Problem { std::string what; std::string detail; };
+struct Note { std::string text; json::object fields; };   // by the agent's script
 struct CallEnded { std::string outcome; std::string reason; std::int64_t duration_ms = 0; };
+struct Summary { json::object fields; };                  // what the agent's script makes of the call, after its end
 
 using Event = std::variant<CallStarted, CallerSaid, AgentSaid, Interrupted, ToolStarted, ToolReturned, DtmfReceived, TurnLatency,
-                           UsageCounted, ProviderLost, ProviderRestored, Problem, CallEnded>;
+                           UsageCounted, ProviderLost, ProviderRestored, Problem, Note, CallEnded, Summary>;
 
 struct Entry {
     std::string call_sid;

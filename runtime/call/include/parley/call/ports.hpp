@@ -23,6 +23,7 @@ struct CallInfo {
     std::string agent;            // the name under `agents:` in the settings
     std::string channel = "twilio";
     WallTime started_at = {};
+    std::string direction = "inbound";
     // What the call was routed by and keeps to its end: one generation of scripts and settings. Only app looks into it.
     std::shared_ptr<const void> basis = {};
 };
@@ -37,7 +38,16 @@ class Channel {
     virtual void hang_up() = 0;               // at once: the caller of this has waited for the last mark
 };
 
-// Who answers: everything the engine needs to know of the agent.
+// When the caller's turn has begun and ended. What is not set goes by the engine's own settings.
+struct TurnTaking {
+    std::string type = {};                          // server_vad or semantic_vad
+    std::optional<double> threshold = {};
+    std::optional<int> prefix_padding_ms = {};
+    std::optional<int> silence_ms = {};
+    std::string eagerness = {};                     // of semantic_vad: low, medium, high, auto
+};
+
+// Who answers: everything the engine needs to know of the agent, and how the call is to be led.
 struct AgentProfile {
     std::string name;
     std::string instructions;
@@ -46,6 +56,8 @@ struct AgentProfile {
     std::string voice;            // empty: the engine's setting
     std::string model;            // empty: the engine's setting
     json::array tools;            // {"type":"function","name","description","parameters"}
+    TurnTaking turn_taking = {};
+    AgentPrepared rules = {};     // for the Conversation; its greeting is the one above
 };
 
 // The model's side. Events out of it: EngineReady ... EngineLost.
@@ -61,9 +73,10 @@ class Engine {
     virtual void truncate(std::string_view item_id, int content_index, std::int64_t audio_end_ms) = 0;
     virtual void tool_output(std::string_view tool_call_id, std::string_view output) = 0;
     virtual void inject(const Turn& turn) = 0;
+    virtual void offer_tools(const json::array& tools) = 0;  // from now on, in place of the profile's
 };
 
-// The agent's script and its tools. Events out of it: OutcomeSet, HangUpAsked, TextInjected.
+// The agent's script and its tools. Events out of it: from ToolsOffered to KeyAnswered.
 class Agent {
  public:
     virtual ~Agent() = default;
@@ -71,8 +84,12 @@ class Agent {
     virtual void prepare(std::function<void(Checked<AgentProfile>)> done) = 0;
     // `done` is called once, never inside run_tool(), whatever the tool does: its own limits see to that.
     virtual void run_tool(const RunTool& tool, std::function<void(ToolFinished)> done) = 0;
-    // The call is over; tools still running are given up.
-    virtual void ended(std::string_view outcome, std::string_view reason) = 0;
+    // What the agent's hooks are for. Hooks run one at a time, in order, off the audio path; none runs inside tell().
+    virtual void tell(const News& news) = 0;
+    // The call is over; tools and hooks still running are given up. The agent has its last word: `done` is called once,
+    // with the fields it wants kept, at the latest after a limit of its own; perhaps inside ended(). Of its events
+    // only NoteTaken counts from now on.
+    virtual void ended(const Finish& ending, std::function<void(json::object)> done) = 0;
 };
 
 }  // namespace parley::call

@@ -5,7 +5,9 @@
 //
 // Owner:  shared by the channel's coroutine and the Switchboard until finished.
 // Thread: one io thread; only the Switchboard may speak to it from elsewhere, by posting.
-// End:    after the Finish command the ports are destroyed and `finished` is called, once.
+// End:    after the Finish command the channel and the engine are destroyed and `finished` is called, once. The agent
+//         stays until it has had its last word (Agent::ended); then it is destroyed and `closed` is called, once:
+//         nothing more will be written. Destroying the session earlier destroys the agent, and its last word is lost.
 #pragma once
 
 #include <parley/call/conversation.hpp>
@@ -36,7 +38,7 @@ class Session final : public EventSink, public std::enable_shared_from_this<Sess
         std::string state;  // connecting, listening, speaking, running_tool, ending
     };
 
-    static std::shared_ptr<Session> create(CallInfo info, Parts parts, std::function<void()> finished);
+    static std::shared_ptr<Session> create(CallInfo info, Parts parts, std::function<void()> finished, std::function<void()> closed = {});
     ~Session() override;
 
     // Prepares the agent and connects the engine while the phone is still being answered.
@@ -49,13 +51,16 @@ class Session final : public EventSink, public std::enable_shared_from_this<Sess
     const CallInfo& info() const { return info_; }
     Snapshot snapshot() const;
     bool is_finished() const { return is_finished_; }
+    bool is_closed() const { return is_closed_; }
     // How it ended; meaningful once finished.
     const Finish& ending() const { return ending_; }
 
  private:
-    Session(CallInfo info, Parts parts, std::function<void()> finished);
+    Session(CallInfo info, Parts parts, std::function<void()> finished, std::function<void()> closed);
     void handle(const Event& event);
     void end_by_bug(const char* what);
+    void finish();
+    void close(json::object summary);
     void carry_out(const Command& command);
     void write(journal::Event event, WallTime at);
     void log_entry(const journal::Event& event) const;
@@ -63,6 +68,7 @@ class Session final : public EventSink, public std::enable_shared_from_this<Sess
     CallInfo info_;
     Parts parts_;
     std::function<void()> finished_;
+    std::function<void()> closed_;
     Conversation conversation_;
     std::unique_ptr<Agent> agent_;
     std::unique_ptr<Engine> engine_;
@@ -73,6 +79,7 @@ class Session final : public EventSink, public std::enable_shared_from_this<Sess
     std::deque<Event> waiting_;  // events that arrived while one was being handled
     bool is_handling_ = false;
     bool is_finished_ = false;
+    bool is_closed_ = false;
     Finish ending_;
 };
 

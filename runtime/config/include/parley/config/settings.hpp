@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,6 +50,21 @@ struct TurnDetection {
     int prefix_padding_ms = 300;
     int silence_duration_ms = 500;
     std::string eagerness = "auto";         // semantic_vad: low, medium, high, auto
+};
+
+// What an agent sets of its own, in its script or under agents.NAME.turn_taking. What is not set goes by
+// openai.turn_detection and calls.silence_before_prompt_ms.
+struct TurnTaking {
+    std::string type;                       // server_vad or semantic_vad
+    std::optional<double> threshold;
+    std::optional<int> prefix_padding_ms;
+    std::optional<int> silence_ms;          // that ends the caller's turn
+    std::string eagerness;                  // semantic_vad: low, medium, high, auto
+    std::optional<bool> interruptions;      // false: the caller cannot cut the agent off
+    std::optional<std::chrono::milliseconds> silence_before_prompt;
+
+    // These, and those of `base` where these say nothing.
+    TurnTaking over(const TurnTaking& base) const;
 };
 
 struct OpenAiSettings {
@@ -89,6 +105,7 @@ struct AgentSettings {
     std::string script;                     // path under scripts/agents, without .lua; default: the agent's name
     std::string voice, model, language;     // empty: the general setting
     std::string greeting;                   // empty: the script's
+    TurnTaking turn_taking;                 // over the script's
     json::object vars;                      // override the script's vars; scalars, lists and objects
     std::string where;                      // "config/parley.yaml:40", for messages
 };

@@ -28,6 +28,7 @@ struct TurnDetectionOptions {
     int prefix_padding_ms = 300;        // server_vad
     int silence_duration_ms = 500;      // server_vad
     std::string eagerness = "auto";     // semantic_vad: low, medium, high, auto
+    bool interrupts = true;             // the server cancels its response when it hears the caller
 };
 
 struct OpenAiOptions {

@@ -1,7 +1,7 @@
 // agent.hpp: one call's agent: its script and its tools, behind the port call::Agent.
 //
-// Each call has a sandboxed LuaJIT VM of its own (about 100 KB). A handler (on_start, a tool's run, on_end)
-// is a coroutine with limits. It sleeps while it waits for the database; a long computation is cut into
+// Each call has a sandboxed LuaJIT VM of its own (about 100 KB). A handler (a hook, a tool's run)
+// is a coroutine with limits. Hooks run one at a time, in order; tools run beside them. A handler sleeps while it waits for the database; a long computation is cut into
 // slices, so audio never waits for a script. A script that breaks its limits is abandoned, and no pcall can
 // prevent that; the next tool call then gets a fresh VM with the call's vars as they were after the last
 // finished handler.
@@ -12,11 +12,11 @@
 //   fail("sentence", problem)     {"failed":"sentence"}                                     not ok
 //   an error, a limit, a timeout  {"error":"tool_failed","message":"I'm having trouble ..."}  not ok; the truth is in
 //   the log
-// An error in on_start is logged and the call goes on with the vars as they stand: a caller is waiting.
+// An error in a hook is logged and the call goes on with the vars as they stand: a caller is waiting.
 //
 // Owner:  the call's Session. Thread: the executor given, one thread.
-// End:    ended() runs on_end at once, with a small budget; what it asks of the database is sent but not waited for.
-//         After ended() or destruction no callback and no event fires.
+// End:    ended() gives up what runs and starts on_end, which may wait within Budgets::on_end_max; then `done` is
+//         called. After that, or after destruction, no callback and no event fires.
 #pragma once
 
 #include <parley/call/ports.hpp>
@@ -38,9 +38,11 @@ struct Budgets {
     std::chrono::microseconds slice{1'000};           // then the event loop gets its turn
     int instructions_per_check = 1'000;               // fewer costs more, more gains nothing
     std::chrono::microseconds unyielding_max{5'000};  // inside a sort or gsub function, which cannot pause
-    std::chrono::milliseconds on_end_cpu_max{5};
+    std::chrono::milliseconds on_end_max{5'000};      // wall clock: the call's last word must not hold up a shutdown
     int queries_max = 20;       // per run
     int log_lines_max = 50;     // per run
+    int notes_max = 50;         // per run
+    std::size_t hooks_queued_max = 32;  // of one call; beyond it a hook is dropped and logged
     std::size_t runs_max = 16;  // tools of one call at the same time
 };
 

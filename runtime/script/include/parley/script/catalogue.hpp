@@ -24,9 +24,11 @@ struct ToolFacts {
 
 struct AgentFacts {
     std::string script, path;  // "sarah", "agents/sarah.lua"
-    std::string name, greeting, prompt, voice, model, language;
+    std::string name, about, greeting, voice, model, language;
+    std::string prompt;  // empty where it is a function
+    bool has_prompt_function = false;
     json::object vars;
-    std::vector<std::string> tools;
+    std::vector<std::string> tools, hand_offs;
     std::vector<std::string> functions;  // of the hooks it has: "on_start"
 };
 

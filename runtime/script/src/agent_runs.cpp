@@ -1,0 +1,175 @@
+#include "agent_core.hpp"
+
+#include <parley/core/log.hpp>
+#include <parley/core/text.hpp>
+
+namespace parley::script {
+
+bool Core::make_vm() {
+    if (vm_) return true;
+    Vm::Limits limits;
+    limits.memory_bytes_max = parts_.limits.memory_bytes_max;
+    limits.output_bytes_max = parts_.limits.output_bytes_max;
+    limits.budgets = parts_.budgets;
+    Vm::World world;
+    world.call_sid = parts_.info.call_sid;
+    world.from = parts_.info.from;
+    world.to = parts_.info.to;
+    world.agent = parts_.info.agent;
+    world.direction = parts_.info.direction;
+    world.started_at = parts_.info.started_at;
+    world.script = entry_ == nullptr ? "" : entry_->script;
+    world.vars = vars_;
+    world.wall_now = [time = parts_.time] { return time->wall_now(); };
+    world.zone = zone_;
+    world.random_seed = parts_.random_seed;
+    vm_ = Vm::create(parts_.bundle->content().files, limits, std::move(world));
+    if (!vm_)
+        log::error("script.vm_failed", {{"call", parts_.info.call_sid},
+                                        {"what", "not enough memory for the agent's VM"},
+                                        {"memory_bytes_max", limits.memory_bytes_max}});
+    return vm_ != nullptr;
+}
+
+bool Core::begin(Task task, Job::Done done) {
+    const std::uint64_t id = next_job_++;
+    auto job = std::make_unique<Job>(id, vm_);
+    job->run.what = std::move(task.what);
+    job->run.cpu_max = parts_.limits.cpu_max;
+    job->run.arguments = std::move(task.arguments);
+    job->run.may_wait = task.may_wait;
+    job->run.idempotency_key = std::move(task.idempotency_key);
+    job->done = std::move(done);
+    if (!vm_->start(job->run, task.entry, task.names)) return false;
+    job->ends_at = parts_.time->now() + task.timeout;
+    job->deadline = parts_.time->make_alarm([weak = weak_from_this(), id, timeout = task.timeout] {
+        const auto self = weak.lock();
+        if (!self || self->is_closed_) return;
+        self->finish(id, Vm::Step::failed, fmt::format("gave no result within {} ms", timeout.count()));
+    });
+    job->deadline->arm(job->ends_at);
+    jobs_.emplace(id, std::move(job));
+    drive(id);
+    return true;
+}
+
+void Core::drive(std::uint64_t id) {
+    const auto self = shared_from_this();  // an event may lead to our destruction
+    const auto found = jobs_.find(id);
+    if (found == jobs_.end()) return;
+    Job& job = *found->second;
+    const Vm::Step step = job.vm->resume(job.run);
+    const auto events = std::exchange(job.run.events, {});
+    for (const auto& event : events) {
+        parts_.events->on(event);
+        if (is_closed_ || !jobs_.contains(id)) return;
+    }
+    switch (step) {
+        case Vm::Step::paused: return post([id](Core& core) { core.drive(id); });
+        case Vm::Step::waiting: return carry_out(job);
+        default: return finish(id, step, {});
+    }
+}
+
+std::function<void(Answer)> Core::answer_to(Job& job) {
+    return [weak = weak_from_this(), home = parts_.home, id = job.id, waits = ++job.waits](Answer answer) {
+        boost::asio::post(home, [weak, id, waits, answer = std::move(answer)]() mutable {
+            const auto self = weak.lock();
+            if (!self || self->is_closed_) return;
+            const auto found = self->jobs_.find(id);
+            if (found == self->jobs_.end() || found->second->waits != waits) return;  // given up meanwhile
+            ++found->second->waits;
+            self->start_clock(*found->second);
+            found->second->run.answer = std::move(answer);
+            self->drive(id);
+        });
+    };
+}
+
+void Core::carry_out(Job& job) {
+    auto done = answer_to(job);
+    if (const auto* sleep = std::get_if<SleepRequest>(&job.run.request)) {
+        job.nap = parts_.time->make_alarm([done = std::move(done)] { done(std::monostate{}); });
+        return job.nap->arm(parts_.time->now() + sleep->span);
+    }
+    if (auto* say = std::get_if<SayRequest>(&job.run.request)) {
+        // After the end nobody listens.
+        if (is_ended_) return done(call::SayDone{0, call::SayDone::How::hung_up, ""});
+        const std::uint64_t say_id = next_say_++;
+        says_.emplace(say_id, std::move(done));
+        stop_clock(job);
+        const call::SayAsked event{say_id, std::move(say->text)};
+        return parts_.events->on(event);  // may lead to our destruction
+    }
+    ask(std::move(job.run.request), parts_.services, std::move(done));
+}
+
+// A sentence takes as long as it takes: the handler's time goes on when it has been heard.
+void Core::stop_clock(Job& job) {
+    job.stopped_at = parts_.time->now();
+    job.deadline->cancel();
+}
+
+void Core::start_clock(Job& job) {
+    if (job.stopped_at == TimePoint::max()) return;
+    job.ends_at += parts_.time->now() - std::exchange(job.stopped_at, TimePoint::max());
+    job.deadline->arm(job.ends_at);
+}
+
+// True when the handler has changed the vars.
+bool Core::keep_what_it_left(Job& job, Vm::Step step) {
+    bool has_changed = false;
+    if (job.run.vars) {
+        has_changed = vars_ != *job.run.vars;
+        vars_ = std::move(*job.run.vars);
+    }
+    if (step == Vm::Step::killed) {
+        if (job.vm == vm_) vm_.reset();  // the next handler gets a fresh one; others in this VM may end there
+    } else {
+        job.vm->forget(job.run);
+    }
+    return has_changed;
+}
+
+void Core::finish(std::uint64_t id, Vm::Step step, const std::string& problem) {
+    auto node = jobs_.extract(id);
+    if (node.empty()) return;
+    const std::shared_ptr<Job> job = std::move(node.mapped());
+    job->deadline->cancel();
+    const bool has_changed = keep_what_it_left(*job, step);
+    if (!has_changed || !has_when_ || !is_prepared_ || is_ended_) return conclude(*job, step, problem);
+    // Before its result is told: the model must know the new tools when it answers.
+    find_offered([this, job, step, problem] { conclude(*job, step, problem); });
+}
+
+void Core::conclude(Job& job, Vm::Step step, const std::string& problem) {
+    const auto self = shared_from_this();
+    job.done(job, step, problem);
+    if (is_closed_ || !vm_) return;
+    // A full collection keeps a call at half the memory; after the answer is on its way, it delays nothing.
+    post([](Core& core) {
+        if (core.vm_) core.vm_->collect();
+    });
+}
+
+std::string Core::failure_text(const Job& job, Vm::Step step, const std::string& problem) const {
+    if (!problem.empty()) return problem;
+    if (step != Vm::Step::killed) return job.run.error;
+    switch (job.run.kill) {
+        case Kill::memory: return fmt::format("used more than {} bytes of memory", parts_.limits.memory_bytes_max);
+        case Kill::unyielding: return "took too long inside a sort or gsub function";
+        default: return fmt::format("used more than {} ms of computing time", parts_.limits.cpu_max.count());
+    }
+}
+
+void Core::log_failure(const Job& job, Vm::Step step, const std::string& problem) const {
+    const auto cpu_us = std::chrono::duration_cast<std::chrono::microseconds>(job.run.cpu_used).count();
+    log::error("script.failed", {{"call", parts_.info.call_sid},
+                                 {"script", job.run.what},
+                                 {"what", shortened(failure_text(job, step, problem), 1'000)},
+                                 {"traceback", shortened(job.run.traceback, 2'000)},
+                                 {"cpu_us", cpu_us},
+                                 {"bundle", parts_.bundle->version()}});
+}
+
+}  // namespace parley::script
