@@ -33,12 +33,15 @@ std::string library_file(const std::string& mark) {
 // A scripts folder and an overlay that belong to the test.
 class Desk {
  public:
-    explicit Desk(const std::string& model = fast + "greeting: from_instructions\n", const std::string& watch = "auto") : watch_(watch) {
+    explicit Desk(const std::string& model = fast + "greeting: from_instructions\n", const std::string& watch = "auto",
+                  std::vector<std::string> flags = {})
+        : watch_(watch) {
         // The shipped settings name the shipped agent, which therefore must be there.
         fs::copy(fs::path(PARLEY_SOURCE_DIR) / "scripts", path(""), fs::copy_options::recursive);
         write_all("one");
         StageOptions options;
         options.overlay = settings("one");
+        options.flags = std::move(flags);
         stage_ = std::make_unique<Stage>(model, std::move(options));
     }
 
@@ -156,6 +159,30 @@ TEST(ASave, IsInTheNextCallAndNotInTheOneThatRuns) {
     EXPECT_EQ(text(output, "tool"), "one");
     EXPECT_EQ(text(output, "lib"), "one");
     EXPECT_EQ(text(output, "settings"), "one");
+}
+
+TEST(WithDev, ACallInProgressGoesOnWithWhatWasSaved) {
+    Desk desk(fast + "greeting: from_instructions\nturns:\n  - {heard: \"Tell me.\", calls: [tell], then: [{says: \"Done.\"}]}\n", "auto", {"--dev"});
+    const auto call = desk.dial(
+        "steps: [{wait_for_agent: {silent_for_ms: 200}}, {silence_ms: 3000}, {say: \"Tell me.\"}, {wait_for_agent: {silent_for_ms: 200}}, "
+        "hang_up]");
+    ASSERT_TRUE(eventually([&] { return desk.stage().has_happened("hears the agent"); }));
+    desk.save_all("two");
+    ASSERT_TRUE(eventually([&] { return desk.service().has_logged("script.adopted call=" + call->sid()); }));
+    const auto status = desk.status();
+    for (const auto& each : status.at("generations").as_array()) {
+        EXPECT_EQ(number(each.as_object(), "calls"), each.as_object().at("serving").as_bool() ? 1 : 0);
+    }
+    EXPECT_EQ(call->report().failure, "");
+    const auto sessions = desk.stage().model().sessions();
+    ASSERT_EQ(sessions.size(), 1U) << "the model's connection is the same";
+    EXPECT_THAT(violations(sessions[0]), IsEmpty());
+    const auto updates = sessions[0].of_type("session.update");
+    ASSERT_GE(updates.size(), 2U);
+    EXPECT_THAT(text(*json_read::object(updates.back()->event, "session"), "instructions"), HasSubstr("prompt=two settings=two"));
+    const auto outputs = tool_outputs(sessions);
+    ASSERT_EQ(outputs.size(), 1U);
+    EXPECT_THAT(outputs[0], AllOf(HasSubstr(R"("tool":"two")"), HasSubstr(R"("lib":"two")"), HasSubstr(R"("settings":"two")")));
 }
 
 TEST(ANewNumber, IsRoutedWithoutARestart) {

@@ -84,8 +84,8 @@ void Stage::start_service() {
                           {"DATABASE_PATH", database()},
                           {"LOG_LEVEL", "debug"}};
     for (const auto& [name, value] : options_.environment) environment[name] = value;
-    std::vector<std::string> flags;
-    if (!options_.overlay.empty()) flags = {"--overlay", folder_ / "overlay.yaml"};
+    std::vector<std::string> flags = options_.flags;
+    if (!options_.overlay.empty()) flags.insert(flags.end(), {"--overlay", folder_ / "overlay.yaml"});
     service_ = std::make_unique<Service>(folder_ / fmt::format("parley{}.log", ++starts_), std::move(environment), std::move(flags));
 }
 

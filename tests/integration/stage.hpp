@@ -41,6 +41,7 @@ struct StageOptions {
     sim::OpenAiServer::Options model = {};
     Variables environment = {};      // added to, or in place of, the usual ones; empty values are left out
     std::string overlay = {};        // YAML for --overlay; empty: none
+    std::vector<std::string> flags = {};  // of serve
 };
 
 // What a webhook's TwiML says about the stream to open.

@@ -14,4 +14,15 @@ std::shared_ptr<const reload::Generation> generation_of(const call::CallInfo& in
     return ticket == nullptr ? nullptr : ticket->generation();
 }
 
+std::optional<script::Newer> newer_for(const reload::Generations& generations, const call::CallInfo& info) {
+    const auto* ticket = static_cast<const reload::CallTicket*>(info.basis.get());
+    auto current = generations.current();
+    if (ticket == nullptr || ticket->generation() == current) return std::nullopt;
+    const auto agent = current->settings.agents.find(info.agent);
+    if (agent == current->settings.agents.end()) return std::nullopt;
+    script::Newer newer{current->bundle, agent->second, current->settings.scripts};
+    ticket->move_to(std::move(current));
+    return newer;
+}
+
 }  // namespace parley::app

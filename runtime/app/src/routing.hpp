@@ -3,6 +3,7 @@
 
 #include <parley/call/ports.hpp>
 #include <parley/reload/generations.hpp>
+#include <parley/script/agent.hpp>
 #include <parley/telephony/twilio.hpp>
 
 namespace parley::app {
@@ -12,5 +13,8 @@ std::optional<telephony::TwilioService::Route> route_of(const reload::Generation
 
 // Null for a call that was not routed by route_of().
 std::shared_ptr<const reload::Generation> generation_of(const call::CallInfo& info);
+
+// With --dev: what the call goes on with when the generation that serves is not its own any more; its ticket moves along.
+std::optional<script::Newer> newer_for(const reload::Generations& generations, const call::CallInfo& info);
 
 }  // namespace parley::app

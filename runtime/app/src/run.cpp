@@ -33,6 +33,10 @@ int run(int argc, char** argv) {
     flag(serve_command, "--database", "store.path", "SQLite file (DATABASE_PATH)");
     flag(serve_command, "--log-level", "log.level", "debug, info, warn or error (LOG_LEVEL)");
 
+    auto calls_in_progress = CallsInProgress::keep;
+    serve_command->add_flag_callback("--dev", [&] { calls_in_progress = CallsInProgress::follow; },
+                                     "calls in progress take saved changes over at their next turn: to try out, not for callers");
+
     auto* config_command = cli.add_subcommand("config", "print the effective settings, where each comes from, secrets masked");
 
     Format format = Format::text;
@@ -64,7 +68,7 @@ int run(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         return cli.exit(error) == 0 ? 0 : 2;
     }
-    if (*serve_command) return serve(recipe_of(choice));
+    if (*serve_command) return serve(recipe_of(choice), calls_in_progress);
     if (const auto status = staff.run()) return *status;
     const auto settings = load_settings(choice);
     if (!settings) return 2;

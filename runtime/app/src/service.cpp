@@ -80,7 +80,7 @@ std::vector<boost::asio::any_io_executor> executors(net::IoThreads& threads) {
 
 }  // namespace
 
-int serve(reload::Recipe recipe) {
+int serve(reload::Recipe recipe, CallsInProgress calls) {
     auto first = first_generation(recipe);
     if (!first) return 2;
     const config::Settings settings = first->settings;  // what the process is built on; calls go by their generation's
@@ -119,6 +119,8 @@ int serve(reload::Recipe recipe) {
         call::Session::Parts parts;
         parts.time = std::make_unique<IoTimekeeper>(homes[home]);
         parts.make_agent = [&, home, generation, chosen = agent->second](call::EventSink& sink, const call::CallInfo& call, Timekeeper& time) {
+            std::function<std::optional<script::Newer>()> newer;
+            if (calls == CallsInProgress::follow) newer = [&generations, call] { return newer_for(generations, call); };
             return script::make_agent({.bundle = generation->bundle,
                                        .settings = chosen,
                                        .limits = generation->settings.scripts,
@@ -126,7 +128,8 @@ int serve(reload::Recipe recipe) {
                                        .events = &sink,
                                        .home = homes[home],
                                        .time = &time,
-                                       .services = {.database = database.get()}});
+                                       .services = {.database = database.get()},
+                                       .newer = std::move(newer)});
         };
         parts.make_engine = [&, home, generation](call::EventSink& sink, const call::CallInfo& call) {
             return engine::make_openai_realtime(homes[home], engine_options(generation->settings.openai), sink, call.call_sid);
@@ -158,6 +161,9 @@ int serve(reload::Recipe recipe) {
         phrases.render(next.settings.calls.phrases);
         log::set_threshold(log::level_named(next.settings.log.level));
     };
+    if (calls == CallsInProgress::follow) {
+        hooks.published = [&](const auto&) { switchboard.for_each([](call::Session& session) { session.adopt_newest(); }); };
+    }
     reload::Reloader reloader({.recipe = recipe, .watch = watching(settings)}, generations, std::move(hooks));
     const Health health(switchboard, **store);
 

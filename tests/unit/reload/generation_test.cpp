@@ -151,6 +151,20 @@ TEST(Restart, KnowsOfEverySettingHowItIsTakenOver) {
     EXPECT_EQ(taken_over("numbers.default"), TakenOver::by_reload);
 }
 
+TEST(CallTicket, MovesItsCallToAnotherGeneration) {
+    const Tree tree;
+    const std::shared_ptr<const Generation> first = tree.generation();
+    const std::shared_ptr<const Generation> second = tree.generation();
+    {
+        const CallTicket call(first);
+        call.move_to(second);
+        EXPECT_EQ(first->calls, 0);
+        EXPECT_EQ(second->calls, 1);
+        EXPECT_EQ(call.generation(), second);
+    }
+    EXPECT_EQ(second->calls, 0);
+}
+
 TEST(CallTicket, CountsTheCallsOfAGeneration) {
     const Tree tree;
     const std::shared_ptr<const Generation> generation = tree.generation();

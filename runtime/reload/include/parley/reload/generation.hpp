@@ -42,9 +42,15 @@ class CallTicket {
     CallTicket& operator=(const CallTicket&) = delete;
 
     const std::shared_ptr<const Generation>& generation() const { return generation_; }
+    // The call goes on with another one. On the call's own thread, as is every other use but the last.
+    void move_to(std::shared_ptr<const Generation> next) const {
+        ++next->calls;
+        --generation_->calls;
+        generation_ = std::move(next);
+    }
 
  private:
-    const std::shared_ptr<const Generation> generation_;
+    mutable std::shared_ptr<const Generation> generation_;
 };
 
 // What must hold of the migrations besides their SQL.
