@@ -3,6 +3,7 @@
 #include "load.hpp"
 #include "process.hpp"
 #include "relay.hpp"
+#include "reload.hpp"
 
 #include <parley/audio/recipes.hpp>
 #include <parley/core/json.hpp>
@@ -236,7 +237,14 @@ int main(int argc, char** argv) {
     auto* relay = cli.add_subcommand("relay", "be the bare relay");
     std::vector<std::uint16_t> ports;
     relay->add_option("PORTS", ports, "own port, upstream port")->expected(2);
+    auto* reload = cli.add_subcommand("reload", "measure what reloading costs calls in progress, and how soon a save serves");
+    parley::bench::ReloadPlan reloads;
+    reload->add_option("--scripts", reloads.scripts, "files in the scripts folder")->capture_default_str();
+    reload->add_option("--calls", reloads.calls, "calls in progress")->capture_default_str();
+    reload->add_option("--seconds", reloads.seconds, "of each measurement")->capture_default_str();
     CLI11_PARSE(cli, argc, argv);
+    reloads.tree = std::filesystem::absolute(tree);
+    if (*reload) return parley::bench::measure_reloads(reloads);
     if (*relay) return parley::bench::run_relay(ports.at(0), ports.at(1));
     return parley::bench::measure_everything(tree, json_file, sizes, seconds, most);
 }

@@ -45,6 +45,7 @@ Service::Service(std::string log_file, Variables environment, std::vector<std::s
     std::vector<std::string> words{PARLEY_BIN, "serve"};
     words.insert(words.end(), flags.begin(), flags.end());
 
+    variables_ = variables;
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addchdir_np(&actions, PARLEY_SOURCE_DIR);
@@ -100,6 +101,34 @@ std::optional<int> Service::exit_status(milliseconds limit) {
 }
 
 bool Service::is_running() { return pid_ > 0 && !poll_exit(WNOHANG); }
+
+std::int64_t Service::resident_kb() const {
+    std::ifstream status("/proc/" + std::to_string(pid_) + "/status");
+    for (std::string line; std::getline(status, line);) {
+        if (line.starts_with("VmRSS:")) return std::stoll(line.substr(6));
+    }
+    return -1;
+}
+
+Service::Ran Service::command(const std::vector<std::string>& arguments) const {
+    std::vector<std::string> words{PARLEY_BIN};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    auto variables = variables_;
+    const std::string file = log_file_ + ".command";
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addchdir_np(&actions, PARLEY_SOURCE_DIR);
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 1, file.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_adddup2(&actions, 1, 2);
+    posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+    pid_t pid = -1;
+    const int failed = posix_spawn(&pid, PARLEY_BIN, &actions, nullptr, pointers(words).data(), pointers(variables).data());
+    posix_spawn_file_actions_destroy(&actions);
+    int status = 0;
+    if (failed != 0 || waitpid(pid, &status, 0) != pid) return {};
+    return {WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status), text_of_file(file)};
+}
 
 net::Response Service::ask(net::Request request) {
     auto url = net::Url::parse(address()).value();

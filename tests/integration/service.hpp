@@ -37,8 +37,16 @@ class Service {
     // Nothing when it still runs at the deadline; 128 + n when signal n ended it.
     std::optional<int> exit_status(milliseconds limit = generous);
     bool is_running();
+    std::int64_t resident_kb() const;  // of its memory
     std::string log() const { return text_of_file(log_file_); }
     bool has_logged(std::string_view words) const { return log().find(words) != std::string::npos; }
+
+    // A command of the same program, with its own output and error together; the service's environment.
+    struct Ran {
+        int status = -1;
+        std::string output;
+    };
+    Ran command(const std::vector<std::string>& words) const;
 
     // Over a connection of its own; status 0 when there was no answer.
     net::Response ask(net::Request request);
@@ -48,6 +56,7 @@ class Service {
     std::optional<int> poll_exit(int options);
 
     std::string log_file_;
+    std::vector<std::string> variables_;
     pid_t pid_ = -1;
     std::optional<int> exit_status_;
     std::uint16_t port_ = 0;

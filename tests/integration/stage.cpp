@@ -58,7 +58,7 @@ Stage::Stage(std::string_view model_yaml, StageOptions options) : options_(std::
     carrier.auth_token = auth_token;
     carrier.watch = remember;
     carrier_ = sim::TwilioServer::start(std::move(carrier)).value();
-    if (!options_.overlay.empty()) std::ofstream(folder_ / "overlay.yaml") << options_.overlay;
+    if (!options_.overlay.empty()) std::ofstream(overlay()) << options_.overlay;
     start_service();
 }
 
@@ -84,9 +84,14 @@ void Stage::start_service() {
                           {"DATABASE_PATH", database()},
                           {"LOG_LEVEL", "debug"}};
     for (const auto& [name, value] : options_.environment) environment[name] = value;
-    std::vector<std::string> flags;
-    if (!options_.overlay.empty()) flags = {"--overlay", folder_ / "overlay.yaml"};
+    std::vector<std::string> flags = options_.flags;
+    if (!options_.overlay.empty()) flags.insert(flags.end(), {"--overlay", folder_ / "overlay.yaml"});
     service_ = std::make_unique<Service>(folder_ / fmt::format("parley{}.log", ++starts_), std::move(environment), std::move(flags));
+}
+
+std::string Stage::admin_token() const {
+    const auto text = text_of_file(folder_ / "admin.token");
+    return text.substr(0, text.find('\n'));
 }
 
 void Stage::wait_for_phrases() {

@@ -41,6 +41,7 @@ struct StageOptions {
     sim::OpenAiServer::Options model = {};
     Variables environment = {};      // added to, or in place of, the usual ones; empty values are left out
     std::string overlay = {};        // YAML for --overlay; empty: none
+    std::vector<std::string> flags = {};  // of serve
 };
 
 // What a webhook's TwiML says about the stream to open.
@@ -61,6 +62,8 @@ class Stage {
     sim::TwilioServer& carrier() { return *carrier_; }
     Service& service() { return *service_; }
     std::string database() const { return folder_ / "parley.db"; }
+    std::string overlay() const { return folder_ / "overlay.yaml"; }
+    std::string admin_token() const;  // as the service wrote it beside the database
 
     // A caller of the simulated carrier.
     using Change = std::function<void(sim::CallOptions&)>;

@@ -35,15 +35,21 @@ boost::system::result<config::Settings, std::vector<Fault>> load_settings_beside
     return settings;
 }
 
-std::optional<config::Settings> load_settings(const SettingsChoice& choice) {
+reload::Recipe recipe_of(const SettingsChoice& choice) {
     const fs::path shipped = shipped_folder();
-    config::LoadOptions options;
-    options.file = choice.file.empty() ? (shipped / "config" / "parley.yaml").lexically_normal().string() : choice.file;
-    options.overlays = choice.overlays;
-    options.schema_dir = schema_dir();
-    options.environment = config::process_environment();
-    options.flags = choice.flags;
-    auto settings = config::load(options);
+    reload::Recipe recipe;
+    recipe.shipped = shipped.string();
+    recipe.options.file = choice.file.empty() ? (shipped / "config" / "parley.yaml").lexically_normal().string() : choice.file;
+    recipe.options.overlays = choice.overlays;
+    recipe.options.schema_dir = schema_dir();
+    recipe.options.environment = config::process_environment();
+    recipe.options.flags = choice.flags;
+    return recipe;
+}
+
+std::optional<config::Settings> load_settings(const SettingsChoice& choice) {
+    const auto recipe = recipe_of(choice);
+    auto settings = config::load(recipe.options);
     if (!settings) {
         for (const auto& fault : settings.error()) fmt::print(stderr, "parley: {}\n", fault.text());
         fmt::print(stderr, "parley: nothing was started; {} to mend\n",
@@ -51,10 +57,7 @@ std::optional<config::Settings> load_settings(const SettingsChoice& choice) {
         return std::nullopt;
     }
     for (const auto& warning : settings->warnings) fmt::print(stderr, "parley: warning: {}\n", warning);
-    std::error_code ignored;
-    if (!fs::exists(settings->scripts.dir, ignored) && fs::path(settings->scripts.dir).is_relative()) {
-        settings->scripts.dir = (shipped / settings->scripts.dir).lexically_normal().string();
-    }
+    settings->scripts.dir = reload::scripts_dir_of(recipe, settings->scripts.dir);
     return std::move(*settings);
 }
 

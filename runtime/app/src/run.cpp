@@ -4,6 +4,7 @@
 #include "paths.hpp"
 #include "rehearsal_commands.hpp"
 #include "service.hpp"
+#include "staff.hpp"
 
 #include <parley/config/report.hpp>
 #include <parley/config/settings.hpp>
@@ -42,6 +43,10 @@ int run(int argc, char** argv) {
     flag(serve_command, "--public-url", "server.public_url", "how the carrier reaches this server (PUBLIC_URL)");
     flag(serve_command, "--database", "store.path", "SQLite file (DATABASE_PATH)");
     flag(serve_command, "--log-level", "log.level", "debug, info, warn or error (LOG_LEVEL)");
+
+    auto calls_in_progress = CallsInProgress::keep;
+    serve_command->add_flag_callback("--dev", [&] { calls_in_progress = CallsInProgress::follow; },
+                                     "calls in progress take saved changes over at their next turn: to try out, not for callers");
 
     auto* config_command = cli.add_subcommand("config", "print the effective settings, where each comes from, secrets masked");
 
@@ -90,15 +95,17 @@ int run(int argc, char** argv) {
     auto* from_command = scenario_command->add_subcommand("from", "print a recorded call as a scenario");
     from_command->add_option("CALL_SID", call_sid, "as for replay")->required();
     flag(from_command, "--database", "store.path", "SQLite file (DATABASE_PATH)");
+    StaffCommands staff(cli, choice);
 
     try {
         cli.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return cli.exit(error) == 0 ? 0 : 2;
     }
+    if (*serve_command) return serve(recipe_of(choice), calls_in_progress);
+    if (const auto status = staff.run()) return *status;
     auto settings = load_settings(choice);
     if (!settings) return 2;
-    if (*serve_command) return serve(std::move(*settings));
     if (*test_command) return test(std::move(*settings), testing);
     if (*talk_command) return talk(std::move(*settings), talking);
     if (*replay_command) return replay(std::move(*settings), call_sid);

@@ -41,9 +41,6 @@ Checked<telephony::TwilioService::Options> twilio_options(const config::Settings
     options.account_sid = settings.twilio.account_sid;
     options.listening_port = settings.server.port;
     options.io_threads = io_threads;
-    if (const auto apology = settings.calls.phrases.find("apology"); apology != settings.calls.phrases.end() && !apology->second.empty()) {
-        options.sentences.apology = apology->second;
-    }
     if (!settings.twilio.account_sid.empty() && !settings.twilio.auth_token.empty()) {
         auto rest = telephony::TwilioRest::make({.base_url = settings.twilio.base_url,
                                                  .account_sid = settings.twilio.account_sid,

@@ -94,11 +94,12 @@ void Conversation::on(const CallerGone& event) {
 // ---- the engine -----------------------------------------------------------------------------
 
 void Conversation::on(const AgentPrepared& event) {
-    prepared_greeting_ = event.greeting;
     desk_.set_options(event.tools);
     hooks_ = event.hooks;
     interruptions_ = event.interruptions;
     silence_before_prompt_ = event.silence_before_prompt.value_or(policy_.silence_before_prompt);
+    if (std::exchange(is_prepared_, true)) return;  // other rules for the same call
+    prepared_greeting_ = event.greeting;
     open_engine();
 }
 

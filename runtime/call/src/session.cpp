@@ -75,6 +75,21 @@ bool Session::attach(std::unique_ptr<Channel> channel) {
     return true;
 }
 
+void Session::adopt_newest() {
+    if (is_finished_ || !agent_ || !profile_) return;
+    agent_->adopt([self = weak_from_this()](Checked<AgentProfile> revised) {
+        const auto session = self.lock();
+        if (!session || session->is_finished_) return;
+        if (!revised) {
+            log::error("script.adopt_failed", {{"call", session->info_.call_sid}, {"what", revised.error().text()}});
+            return;
+        }
+        session->profile_ = std::move(*revised);
+        session->engine_->revise(*session->profile_);
+        session->on(session->profile_->rules);
+    });
+}
+
 void Session::on(const Event& event) {
     if (is_finished_) {
         const auto* last = is_closed_ ? nullptr : std::get_if<NoteTaken>(&event);

@@ -295,6 +295,21 @@ void Switchboard::snapshots(std::function<void(std::vector<Session::Snapshot>)> 
     (*visit)(0);
 }
 
+void Switchboard::for_each(std::function<void(Session&)> visit) const {
+    for (std::size_t home = 0; home < impl_->homes.size(); ++home) {
+        asio::post(impl_->homes[home], [impl = impl_, visit, home] {
+            std::vector<std::shared_ptr<Session>> sessions;
+            {
+                const std::lock_guard lock(impl->mutex);
+                for (const auto& [call_sid, line] : impl->lines) {
+                    if (line.home == home && line.session) sessions.push_back(line.session);
+                }
+            }
+            for (const auto& session : sessions) visit(*session);
+        });
+    }
+}
+
 void Switchboard::drain(std::function<void()> done) {
     {
         const std::lock_guard lock(impl_->mutex);

@@ -183,6 +183,7 @@ Settings fill(const Document& document) {
     server.to("io_threads", settings.server.io_threads);
     server.to("calls_max", settings.server.calls_max);
     server.to("drain_limit_seconds", settings.server.drain_limit);
+    server.to("admin_token", settings.server.admin_token);
 
     const auto twilio = root.in("twilio");
     twilio.to("account_sid", settings.twilio.account_sid);
@@ -253,6 +254,7 @@ Settings fill(const Document& document) {
             from.to("scripts", to.scripts);
         }
     }
+    scripts.to("watch", settings.scripts.watch);
 
     root.in("store").to("path", settings.store.path);
     root.in("log").to("level", settings.log.level);

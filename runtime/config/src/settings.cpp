@@ -60,7 +60,7 @@ class Load {
     }
 
     Loaded run_file() {
-        auto text = read_file(options_.file, "create it, or name another file");
+        auto text = text_of(options_.file, "create it, or name another file");
         if (!text) {
             faults_.push_back(text.error());
             is_incomplete_ = true;
@@ -71,6 +71,12 @@ class Load {
     }
 
  private:
+    Checked<std::string> text_of(const std::string& path, const std::string& remedy) const {
+        const auto known = options_.texts.find(path);
+        if (known == options_.texts.end()) return read_file(path, remedy);
+        return {boost::system::in_place_value, known->second};
+    }
+
     bool read_schema() {
         schema_file_ = (std::filesystem::path(options_.schema_dir) / schema_file_name).string();
         const std::string remedy = "restore the file that came with this version";
@@ -90,8 +96,9 @@ class Load {
 
     void read_env_file() {
         std::error_code ignored;
-        if (options_.env_file.empty() || !std::filesystem::exists(options_.env_file, ignored)) return;
-        const auto text = read_file(options_.env_file, "make it readable, or remove it");
+        if (options_.env_file.empty()) return;
+        if (!options_.texts.contains(options_.env_file) && !std::filesystem::exists(options_.env_file, ignored)) return;
+        const auto text = text_of(options_.env_file, "make it readable, or remove it");
         if (!text) {
             faults_.push_back(text.error());
             return;
@@ -101,7 +108,7 @@ class Load {
 
     void read_overlays(std::vector<Source>& sources) {
         for (const auto& overlay : options_.overlays) {
-            auto text = read_file(overlay, "create it, or name another file");
+            auto text = text_of(overlay, "create it, or name another file");
             if (text) {
                 sources.push_back({overlay, std::move(*text)});
             } else {

@@ -121,6 +121,8 @@ bool enabled(Level level) {
     return logger()->should_log(to_spdlog(level));
 }
 
+void set_threshold(Level threshold) { logger()->set_level(to_spdlog(threshold)); }
+
 void write(Level level, std::string_view event, Fields fields) {
     if (!enabled(level)) return;
     if (Capture::current_ != nullptr) return Capture::current_->take_(level, event, fields);

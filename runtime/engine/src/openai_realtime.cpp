@@ -57,6 +57,7 @@ class Core : public std::enable_shared_from_this<Core> {
     void command(Command&& give);
     void inject(const call::Turn& turn);
     void offer_tools(const json::array& tools);
+    void revise(const call::AgentProfile& profile);
     void shut();
 
  private:
@@ -278,6 +279,13 @@ void Core::offer_tools(const json::array& tools) {
     next_->session.offer_tools(tools, commanded_);  // not ready yet: it says so once it is
 }
 
+void Core::revise(const call::AgentProfile& profile) {
+    command([&](RealtimeSession& session, RealtimeSession::Output& output) { session.revise(profile, output); });
+    if (!next_) return;
+    commanded_.clear();
+    next_->session.revise(profile, commanded_);
+}
+
 void Core::shut() {
     sink_ = nullptr;
     if (const auto live = std::exchange(live_, nullptr)) retire(live);
@@ -313,6 +321,7 @@ class OpenAiRealtime final : public call::Engine {
     }
     void inject(const call::Turn& turn) override { core_->inject(turn); }
     void offer_tools(const json::array& tools) override { core_->offer_tools(tools); }
+    void revise(const call::AgentProfile& profile) override { core_->revise(profile); }
 
  private:
     std::shared_ptr<Core> core_;

@@ -121,6 +121,15 @@ std::string tools_update(std::string_view event_id, const json::array& tools) {
     return out;
 }
 
+std::string agent_update(std::string_view event_id, std::string_view instructions, const json::array& tools) {
+    std::string out = begin_event("session.update", event_id);
+    out += R"(,"session":{"type":"realtime")";
+    append_field(out, "instructions", instructions);
+    append_tools(out, tools);
+    out += "}}";
+    return out;
+}
+
 std::string create_text_item(std::string_view event_id, const call::Turn& turn) {
     using Speaker = call::Turn::Speaker;
     const std::string_view role = turn.speaker == Speaker::agent    ? "assistant"

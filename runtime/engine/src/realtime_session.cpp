@@ -155,6 +155,10 @@ void RealtimeSession::on(const SessionUpdated& event, Output& out) {
     }
     note_expiry(event.expires_at);
     state_ = State::ready;
+    if (std::exchange(is_revision_late_, false)) {
+        are_tools_late_ = false;
+        out.messages.push_back(agent_update(next_event_id("agent"), setup_.instructions, setup_.tools));
+    }
     if (std::exchange(are_tools_late_, false)) offer_tools(setup_.tools, out);
     for (const auto& turn : std::exchange(history_, {})) inject(turn, out);
     out.events.push_back(call::EngineReady{expires_at_});
@@ -415,6 +419,13 @@ void RealtimeSession::offer_tools(const json::array& tools, Output& out) {
     if (&tools != &setup_.tools) setup_.tools = tools;
     if (state_ == State::configuring) are_tools_late_ = true;
     if (state_ == State::ready) out.messages.push_back(tools_update(next_event_id("tools"), setup_.tools));
+}
+
+void RealtimeSession::revise(const call::AgentProfile& profile, Output& out) {
+    setup_.instructions = profile.instructions;
+    setup_.tools = profile.tools;
+    if (state_ == State::configuring) is_revision_late_ = true;
+    if (state_ == State::ready) out.messages.push_back(agent_update(next_event_id("agent"), setup_.instructions, setup_.tools));
 }
 
 void RealtimeSession::inject(const call::Turn& turn, Output& out) {

@@ -13,7 +13,13 @@ Core::Core(AgentParts parts) : parts_(std::move(parts)) {
     entry_ = parts_.bundle->content().agent_for(parts_.settings);
     if (entry_ == nullptr) return;
     vars_ = merged_vars(*entry_, parts_.settings);
+    start_with_entry();
+}
+
+void Core::start_with_entry() {
     prompt_ = entry_->prompt;
+    has_when_ = false;
+    withheld_.clear();
     tools_ = parts_.tools.value_or(entry_->tools);
     for (const auto& name : tools_) {
         if (!parts_.bundle->content().tools.find(name)->second.has_when) continue;
@@ -138,6 +144,7 @@ void Core::end(const call::Finish& ending, std::function<void(json::object)> don
     jobs_.clear();
     hooks_.clear();
     says_.clear();
+    adopting_ = nullptr;
     if (entry_ == nullptr || !entry_->has_on_end || !zone_ || !make_vm()) {
         close();
         return done({});
@@ -193,6 +200,7 @@ class ScriptAgent final : public call::Agent {
         core_->run_tool(tool, std::move(done));
     }
     void tell(const call::News& news) override { core_->tell(news); }
+    void adopt(std::function<void(Checked<call::AgentProfile>)> done) override { core_->adopt(std::move(done)); }
     void ended(const call::Finish& ending, std::function<void(json::object)> done) override {
         core_->end(ending, std::move(done));
     }

@@ -3,6 +3,7 @@
 // Everything that posted handlers may need. They hold it weakly and stop when it is closed.
 //
 //   agent.cpp        preparation, the profile, the end
+//   agent_adopt.cpp  going on with newer scripts
 //   agent_runs.cpp   one handler in progress: start, resume, wait, deadline, end
 //   agent_tools.cpp  a call of a tool: check, run, result
 //   agent_hooks.cpp  hooks one at a time, and which tools are offered
@@ -30,6 +31,7 @@ class Core : public std::enable_shared_from_this<Core> {
     void prepare(std::function<void(Checked<call::AgentProfile>)> done);
     void run_tool(const call::RunTool& call, std::function<void(call::ToolFinished)> done);
     void tell(const call::News& news);
+    void adopt(std::function<void(Checked<call::AgentProfile>)> done);
     void end(const call::Finish& ending, std::function<void(json::object)> done);
     void close();
 
@@ -86,8 +88,13 @@ class Core : public std::enable_shared_from_this<Core> {
     std::string failure_text(const Job& job, Vm::Step step, const std::string& problem) const;
     void log_failure(const Job& job, Vm::Step step, const std::string& problem) const;
 
+    // ---- newer scripts ----
+    void adopt_when_idle();
+    bool take_over(Newer newer);
+
     // ---- preparation ----
     using Prepared = std::function<void(Checked<call::AgentProfile>)>;
+    void start_with_entry();
     void run_on_start(Prepared done);
     void run_prompt(Prepared done);
     void offer_and_finish(Prepared done);
@@ -122,6 +129,7 @@ class Core : public std::enable_shared_from_this<Core> {
     bool is_hook_running_ = false;
     std::map<std::uint64_t, std::function<void(Answer)>> says_;
     std::uint64_t next_say_ = 1;
+    Prepared adopting_;  // set while newer scripts wait for a moment without handlers
     bool is_ended_ = false;  // only on_end runs now
     bool is_closed_ = false;
 };

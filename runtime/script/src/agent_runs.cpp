@@ -159,6 +159,7 @@ void Core::finish(std::uint64_t id, Vm::Step step, const std::string& problem) {
 void Core::conclude(Job& job, Vm::Step step, const std::string& problem) {
     const auto self = shared_from_this();
     job.done(job, step, problem);
+    if (!is_closed_ && adopting_) post([](Core& core) { core.adopt_when_idle(); });
     if (is_closed_ || !vm_) return;
     // A full collection keeps a call at half the memory; after the answer is on its way, it delays nothing.
     post([](Core& core) {

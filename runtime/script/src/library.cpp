@@ -3,7 +3,6 @@
 #include "bundle.hpp"
 
 #include <parley/core/crypto.hpp>
-#include <parley/core/log.hpp>
 #include <parley/core/text.hpp>
 
 #include <filesystem>
@@ -300,9 +299,19 @@ std::shared_ptr<const TimeZone> Bundle::time_zone(const config::AgentSettings& s
 
 // ---- Library ----------------------------------------------------------------------------------
 
+Library::Sources Library::read(const std::string& dir, std::vector<Fault>& faults) { return read_folder(dir, faults); }
+
 Library::Loaded<std::shared_ptr<const Bundle>> Library::build(const std::string& dir, const Agents& agents) {
     std::vector<Fault> faults;
     const auto sources = read_folder(dir, faults);
+    auto built = build_from(sources, agents);
+    if (faults.empty()) return built;
+    if (built.has_error()) faults.insert(faults.end(), built.error().begin(), built.error().end());
+    return faults;
+}
+
+Library::Loaded<std::shared_ptr<const Bundle>> Library::build_from(const Sources& sources, const Agents& agents) {
+    std::vector<Fault> faults;
     auto content = std::make_unique<Bundle::Content>();
     content->version = version_of(sources);
 
@@ -356,35 +365,6 @@ Library::Loaded<std::shared_ptr<const Bundle>> Library::build(const std::string&
     }
     if (!faults.empty()) return faults;
     return std::shared_ptr<const Bundle>(std::make_shared<Bundle>(std::move(content)));
-}
-
-Library::Loaded<std::unique_ptr<Library>> Library::load(std::string dir, Agents agents) {
-    auto bundle = build(dir, agents);
-    if (bundle.has_error()) return bundle.error();
-    return std::unique_ptr<Library>(new Library(std::move(dir), std::move(agents), std::move(*bundle)));
-}
-
-Library::Library(std::string dir, Agents agents, std::shared_ptr<const Bundle> bundle)
-    : dir_(std::move(dir)), agents_(std::move(agents)), bundle_(std::move(bundle)) {}
-
-std::shared_ptr<const Bundle> Library::current() const {
-    const std::lock_guard lock(mutex_);
-    return bundle_;
-}
-
-Library::Loaded<std::shared_ptr<const Bundle>> Library::reload() {
-    auto built = build(dir_, agents_);
-    if (built.has_error()) {
-        for (const auto& fault : built.error())
-            log::error("script.reload_refused", {{"fault", fault.text()}, {"serving", current()->version()}});
-        return built;
-    }
-    {
-        const std::lock_guard lock(mutex_);
-        bundle_ = *built;
-    }
-    log::info("script.reloaded", {{"version", (*built)->version()}});
-    return built;
 }
 
 }  // namespace parley::script

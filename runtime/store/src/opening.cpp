@@ -158,7 +158,13 @@ Checked<void> open_database(const Options& options, Opened& into) {
         if (auto ended = end_dead_calls(options.path, into); !ended) return ended;
     }
     into.gate.guard(into.database);
-    if (auto applied = apply_migrations(into.database, into.gate, options.migrations_dir); !applied) return applied;
+    if (!options.migrations_dir.empty()) {
+        const auto texts = read_migrations(options.migrations_dir);
+        if (!texts) return texts.error();
+        auto applied = apply_migrations(into.database, into.gate, *texts, options.migrations_dir);
+        if (!applied) return applied.error();
+        into.migrations = std::move(*applied);
+    }
     into.sole_writer.share();
     return {};
 }

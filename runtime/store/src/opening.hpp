@@ -9,6 +9,7 @@
 #include "journal_writer.hpp"
 #include "sole_writer.hpp"
 
+#include <parley/store/migrations.hpp>
 #include <parley/store/store.hpp>
 
 #include <optional>
@@ -22,6 +23,7 @@ struct Opened {
     Gate gate;            // outlives the connection
     Database database;
     JournalWriter writer;
+    AppliedMigrations migrations;  // as of open_database()
 };
 
 Checked<void> open_database(const Options& options, Opened& into);

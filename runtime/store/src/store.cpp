@@ -1,6 +1,7 @@
 #include <parley/store/store.hpp>
 
 #include "key_table.hpp"
+#include "migrations.hpp"
 #include "opening.hpp"
 #include "retry.hpp"
 #include "script_sql.hpp"
@@ -66,6 +67,7 @@ struct Store::Impl {
     std::deque<Job> jobs;
     bool is_closing = false;
     Health health;
+    AppliedMigrations migrations;
 
     std::once_flag closed;
     std::thread thread;
@@ -256,6 +258,7 @@ Store::~Store() { close(); }
 Checked<std::unique_ptr<Store>> Store::open(Options options) {
     auto impl = std::make_unique<Impl>(std::move(options));
     if (auto opened = open_database(impl->options, impl->opened); !opened) return opened.error();
+    impl->migrations = impl->opened.migrations;
     auto* running = impl.get();
     impl->thread = std::thread([running] { running->run(); });
     return std::unique_ptr<Store>(new Store(std::move(impl)));
@@ -315,6 +318,26 @@ void Store::key(KeyRequest request, std::function<void(KeyResult)> done) {
     auto refused = impl_->post(
         [request = std::move(request), done](Impl& store) { done(store.keys.run(request, std::chrono::system_clock::now())); });
     if (refused) done(std::move(*refused));
+}
+
+AppliedMigrations Store::migrations() const {
+    const std::lock_guard lock(impl_->mutex);
+    return impl_->migrations;
+}
+
+void Store::migrate(MigrationTexts texts, std::function<void(Checked<void>)> done) {
+    auto refused = impl_->post([texts = std::move(texts), done](Impl& store) {
+        auto& opened = store.opened;
+        opened.database.set_busy_timeout(store.options.busy_timeout);
+        auto applied = apply_migrations(opened.database, opened.gate, texts, store.options.migrations_dir);
+        if (!applied) return done(applied.error());
+        {
+            const std::lock_guard lock(store.mutex);
+            store.migrations = std::move(*applied);
+        }
+        done({});
+    });
+    if (refused) done(Fault{impl_->options.migrations_dir, "the migrations cannot be applied: " + refused->message, "try again"});
 }
 
 Store::Health Store::health() const {

@@ -186,14 +186,15 @@ net::Response TwilioService::answer_call(const Webhook& webhook) {
                                       {"remedy", "add the number, or \"default\", under numbers: in config/parley.yaml"}});
         return document(twiml::say_and_hang_up(sentences.no_agent));
     };
-    auto agent = resolve_(to);
-    if (!agent) return no_agent();
+    auto route = resolve_(to);
+    if (!route) return no_agent();
 
     call::CallInfo info;
     info.call_sid = call_sid;
     info.from = to_valid_utf8(webhook.field("From"));
     info.to = to_valid_utf8(to);
-    info.agent = std::move(*agent);
+    info.agent = std::move(route->agent);
+    info.basis = std::move(route->basis);
     info.started_at = std::chrono::system_clock::now();
     std::string caller = info.from;
     const auto announced = shared_->calls->announce(std::move(info));
@@ -222,7 +223,8 @@ net::Response TwilioService::answer_ended(const Webhook& webhook) {
     const auto ending = shared_->calls->ending_of(webhook.field("CallSid"));
     if (!is_apology_due(ending)) return document(twiml::hang_up());
     log::warn("twilio.apologised", {{"call", webhook.field("CallSid")}, {"reason", ending ? ending->reason : "unknown call"}});
-    return document(twiml::say_and_hang_up(shared_->options.sentences.apology));
+    const Options& options = shared_->options;
+    return document(twiml::say_and_hang_up(options.apology ? options.apology() : options.sentences.apology));
 }
 
 // ---- media streams --------------------------------------------------------------------------

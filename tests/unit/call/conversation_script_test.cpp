@@ -29,6 +29,15 @@ TEST(NoteTaken, GoesToTheJournal) {
     EXPECT_EQ(notes[0].text, "wants a call back");
 }
 
+TEST(AgentPreparedAgain, ChangesTheRulesAndNeitherGreetsNorConnectsAgain) {
+    Call call;
+    call.greet();
+    call.send(with({.caller_said = true}));
+    EXPECT_THAT(call.log, IsEmpty());
+    call.caller_says("u1", "Hello?");
+    EXPECT_EQ(call.told<CallerWasHeard>().size(), 1u) << "the newer script has the hook";
+}
+
 // ---- hooks ------------------------------------------------------------------------------------
 
 TEST(Hooks, CostNothingWhenTheAgentHasNone) {

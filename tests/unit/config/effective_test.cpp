@@ -136,7 +136,7 @@ TEST(Explained, ListsEverySettingInAStableOrder) {
     Lines paths;
     for (const auto& line : settings.explained) paths.push_back(line.path);
     EXPECT_THAT(paths, ElementsAre("server.host", "server.port", "server.public_url", "server.io_threads", "server.calls_max",
-                                   "server.drain_limit_seconds", "twilio.account_sid", "twilio.auth_token",
+                                   "server.drain_limit_seconds", "server.admin_token", "twilio.account_sid", "twilio.auth_token",
                                    "twilio.phone_number", "twilio.base_url", "twilio.validate_signatures", "openai.api_key",
                                    "openai.base_url", "openai.model", "openai.voice", "openai.audio",
                                    "openai.transcription_model", "openai.turn_detection.type",
@@ -145,9 +145,10 @@ TEST(Explained, ListsEverySettingInAStableOrder) {
                                    "calls.duration_max_minutes", "calls.filler_after_ms", "calls.silence_before_prompt_ms",
                                    "calls.silence_prompts_max", "calls.record", "calls.phrases.one_moment", "calls.phrases.apology",
                                    "calls.phrases.goodbye", "scripts.dir", "scripts.memory_bytes_max", "scripts.cpu_max_ms",
-                                   "scripts.tool_timeout_ms", "scripts.output_bytes_max", "scripts.open_requests_max", "scripts.http.allow", "scripts.http.allow_private",
-                            "scripts.http.response_bytes_max", "scripts.http.timeout_ms", "scripts.kv.ttl_seconds", "scripts.kv.ttl_max_seconds",
-                            "scripts.kv.value_bytes_max", "store.path", "log.level",
+                                   "scripts.tool_timeout_ms", "scripts.output_bytes_max", "scripts.watch", "scripts.open_requests_max",
+                                   "scripts.http.allow", "scripts.http.allow_private", "scripts.http.response_bytes_max",
+                                   "scripts.http.timeout_ms", "scripts.kv.ttl_seconds", "scripts.kv.ttl_max_seconds",
+                                   "scripts.kv.value_bytes_max", "store.path", "log.level",
                                    "agents.sarah.script", "agents.sarah.voice", "agents.sarah.model",
                                    "agents.sarah.language", "agents.sarah.greeting", "numbers.default"));
 }
@@ -195,6 +196,7 @@ TEST(Defaults, SchemaAndStructAgree) {
         EXPECT_EQ(settings->server.io_threads, structs.server.io_threads);
         EXPECT_EQ(settings->server.calls_max, structs.server.calls_max);
         EXPECT_EQ(settings->server.drain_limit, structs.server.drain_limit);
+        EXPECT_EQ(settings->server.admin_token.reveal(), structs.server.admin_token.reveal());
         EXPECT_EQ(settings->twilio.account_sid, structs.twilio.account_sid);
         EXPECT_EQ(settings->twilio.auth_token.reveal(), structs.twilio.auth_token.reveal());
         EXPECT_EQ(settings->twilio.phone_number, structs.twilio.phone_number);
@@ -222,6 +224,7 @@ TEST(Defaults, SchemaAndStructAgree) {
         EXPECT_EQ(settings->scripts.cpu_max, structs.scripts.cpu_max);
         EXPECT_EQ(settings->scripts.tool_timeout, structs.scripts.tool_timeout);
         EXPECT_EQ(settings->scripts.output_bytes_max, structs.scripts.output_bytes_max);
+        EXPECT_EQ(settings->scripts.watch, structs.scripts.watch);
         EXPECT_EQ(settings->store.path, structs.store.path);
         EXPECT_EQ(settings->log.level, structs.log.level);
     }
@@ -230,7 +233,8 @@ TEST(Defaults, SchemaAndStructAgree) {
 // Values other than the defaults, so that a setting that nobody reads is noticed.
 TEST(Settings, EverySettingIsRead) {
     const auto settings = settings_of(
-        "server: {host: h, port: 1, public_url: p.example, io_threads: 2, calls_max: 3, drain_limit_seconds: 4}\n"
+        "server: {host: h, port: 1, public_url: p.example, io_threads: 2, calls_max: 3, drain_limit_seconds: 4,\n"
+        "         admin_token: 0123456789abcdef-}\n"
         "twilio: {account_sid: s, auth_token: t, phone_number: +15550100001, base_url: 'http://t', validate_signatures: false}\n"
         "openai:\n"
         "  {api_key: k, base_url: 'ws://o', model: m, voice: v, audio: pcm16_24k, transcription_model: '',\n"
@@ -239,7 +243,7 @@ TEST(Settings, EverySettingIsRead) {
         "   transcription_prices: {t: 0.25, u: 1}}\n"
         "calls: {duration_max_minutes: 8, filler_after_ms: 700, silence_before_prompt_ms: 900, silence_prompts_max: 1, record: events,\n"
         "        phrases: {one_moment: o, apology: a, goodbye: g}}\n"
-        "scripts: {dir: d, memory_bytes_max: 300000, cpu_max_ms: 11, tool_timeout_ms: 12, output_bytes_max: 2048}\n"
+        "scripts: {dir: d, memory_bytes_max: 300000, cpu_max_ms: 11, tool_timeout_ms: 12, output_bytes_max: 2048, watch: poll}\n"
         "store: {path: x}\n"
         "log: {level: warning}\n"
         "agents: {sarah: {script: s, voice: av, model: am, language: de-AT, greeting: ag, vars: {a: 1},\n"
@@ -252,6 +256,7 @@ TEST(Settings, EverySettingIsRead) {
     EXPECT_EQ(settings.server.io_threads, 2U);
     EXPECT_EQ(settings.server.calls_max, 3U);
     EXPECT_EQ(settings.server.drain_limit, std::chrono::seconds(4));
+    EXPECT_EQ(settings.server.admin_token.reveal(), "0123456789abcdef-");
     EXPECT_EQ(settings.twilio.account_sid, "s");
     EXPECT_EQ(settings.twilio.auth_token.reveal(), "t");
     EXPECT_EQ(settings.twilio.phone_number, "+15550100001");
@@ -284,6 +289,7 @@ TEST(Settings, EverySettingIsRead) {
     EXPECT_EQ(settings.scripts.cpu_max, std::chrono::milliseconds(11));
     EXPECT_EQ(settings.scripts.tool_timeout, std::chrono::milliseconds(12));
     EXPECT_EQ(settings.scripts.output_bytes_max, 2048U);
+    EXPECT_EQ(settings.scripts.watch, "poll");
     EXPECT_EQ(settings.store.path, "x");
     EXPECT_EQ(settings.log.level, "warning");
     const auto& sarah = settings.agents.at("sarah");
@@ -301,7 +307,21 @@ TEST(Settings, EverySettingIsRead) {
     EXPECT_EQ(sarah.turn_taking.eagerness, "high");
     EXPECT_EQ(sarah.turn_taking.interruptions, false);
     EXPECT_EQ(sarah.turn_taking.silence_before_prompt, std::chrono::milliseconds(700));
-    EXPECT_EQ(sarah.where, "parley.yaml:13");
+    EXPECT_EQ(sarah.where, "parley.yaml:14");
+}
+
+TEST(Texts, OfFilesThatHaveBeenReadAreNotReadAgain) {
+    auto options = bare_options();
+    options.file = "/nowhere/parley.yaml";
+    options.overlays = {"/nowhere/more.yaml"};
+    options.env_file = "/nowhere/.env";
+    options.texts = {{options.file, an_agent}, {options.overlays[0], "log: {level: warn}\nserver: {host: \"${WHERE}\"}\n"},
+                     {options.env_file, "WHERE=here\n"}};
+    const auto settings = load(options);
+    ASSERT_TRUE(settings) << settings.error().front().text();
+    EXPECT_EQ(settings->log.level, "warn");
+    EXPECT_EQ(settings->server.host, "here");
+    EXPECT_EQ(explained(*settings, "log.level"), "warn (/nowhere/more.yaml:1)");
 }
 
 // The words of inspect() cover every keyword the schema uses; a new one must be taught to it.
@@ -390,7 +410,8 @@ TEST(ShippedConfig, CommentedLinesAreValidWhenUncommented) {
     EXPECT_GE(uncommented, 20);
     // The secrets are there without a value.
     const auto faults = faults_of(yaml);
-    EXPECT_THAT(faults, ElementsAre(HasSubstr("twilio.account_sid: expected text, found nothing"),
+    EXPECT_THAT(faults, ElementsAre(HasSubstr("server.admin_token: expected text, found nothing"),
+                                    HasSubstr("twilio.account_sid: expected text, found nothing"),
                                     HasSubstr("twilio.auth_token: expected text, found nothing"),
                                     HasSubstr("openai.api_key: expected text, found nothing")));
 }

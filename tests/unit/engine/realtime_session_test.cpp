@@ -90,6 +90,27 @@ TEST(RealtimeSession, OffersToolsThatChangedWhileItWasBeingConfigured) {
     EXPECT_EQ(late.sent[1].at("session").at("tools"), tools);
 }
 
+TEST(RealtimeSession, TellsTheModelOfTheAgentsNewInstructionsAndTools) {
+    auto revised = sarah();
+    revised.instructions = "You are somebody else.";
+    revised.tools = json::array{json::object{{"type", "function"}, {"name", "book"}}};
+    Driver d;
+    d.make_ready();
+    d.command([&](auto& out) { d.session.revise(revised, out); });
+    ASSERT_EQ(d.sent.size(), 1u);
+    EXPECT_EQ(d.sent[0].at("session"),
+              (json::object{{"type", "realtime"}, {"instructions", "You are somebody else."}, {"tools", revised.tools}}));
+
+    Driver late;
+    late.receive(R"({"type":"session.created","session":{}})");
+    late.command([&](auto& out) { late.session.revise(revised, out); });
+    EXPECT_EQ(late.sent.size(), 1u) << "not before the server has taken the settings";
+    late.receive(
+        R"({"type":"session.updated","session":{"audio":{"input":{"format":{"type":"audio/pcmu"}},"output":{"format":{"type":"audio/pcmu"}}}}})");
+    ASSERT_EQ(late.sent.size(), 2u);
+    EXPECT_EQ(late.sent[1].at("session").at("instructions"), "You are somebody else.");
+}
+
 TEST(RealtimeSession, PrefersTheAgentsVoiceAndModel) {
     auto profile = sarah();
     profile.voice = "cedar";

@@ -133,7 +133,7 @@ TEST(AttackSuite, EndsInItsLimitsAndLeavesNothing) {
     const auto all = attacks();
     ASSERT_GE(all.size(), 60u);
     expect_end_in_limit(all.front());  // what is allocated once and kept is not a leak
-    const std::size_t before = resident_bytes();
+    [[maybe_unused]] const std::size_t before = resident_bytes();
     for (const auto& attack : all) expect_end_in_limit(attack);
 #ifndef PARLEY_SANITIZED  // a sanitizer keeps what is freed
     EXPECT_LT(resident_bytes(), before + rss_growth_max);

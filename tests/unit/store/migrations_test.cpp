@@ -1,5 +1,9 @@
 #include "temporary.hpp"
 
+#include <parley/store/migrations.hpp>
+
+#include <future>
+
 namespace parley::store {
 namespace {
 
@@ -89,6 +93,43 @@ TEST_F(Migrations, AllowFullTextSearch) {
 
     EXPECT_TRUE(ask(*store, "INSERT INTO articles VALUES ('Opening hours', 'Monday to Friday')"));
     EXPECT_EQ(rows(*store, "SELECT title FROM articles WHERE articles MATCH ?", {"monday"}), R"([{"title":"Opening hours"}])");
+}
+
+TEST_F(Migrations, AreAppliedWhileTheStoreRunsWhenAskedFor) {
+    file("001_make.sql", "CREATE TABLE notes (text TEXT);");
+    const auto store = open_store(options_);
+    EXPECT_EQ(store->migrations().size(), 1U);
+    const auto migrate = [&](MigrationTexts texts) {
+        std::promise<Checked<void>> done;
+        store->migrate(std::move(texts), [&](Checked<void> result) { done.set_value(std::move(result)); });
+        return done.get_future().get();
+    };
+    const auto bad = migrate({{"001_make.sql", "CREATE TABLE notes (text TEXT);"}, {"002_bad.sql", "ALTER TABLE nots ADD COLUMN x;"}});
+    ASSERT_FALSE(bad);
+    EXPECT_EQ(bad.error().where, options_.migrations_dir + "/002_bad.sql:1");
+    EXPECT_EQ(store->migrations().size(), 1U);
+
+    EXPECT_TRUE(migrate({{"001_make.sql", "CREATE TABLE notes (text TEXT);"}, {"002_more.sql", "ALTER TABLE notes ADD COLUMN size;"}}));
+    EXPECT_TRUE(ask(*store, "INSERT INTO notes(text, size) VALUES ('a', 1)"));
+    EXPECT_EQ(store->migrations().size(), 2U);
+
+    const auto changed = migrate({{"001_make.sql", "CREATE TABLE notes (body TEXT);"}});
+    ASSERT_FALSE(changed);
+    EXPECT_EQ(changed.error().what, "was changed after it had been applied");
+}
+
+TEST(TryMigrations, NamesTheFirstMistakeWithoutADatabase) {
+    EXPECT_TRUE(try_migrations({{"001.sql", "CREATE TABLE a (x);"}, {"002.sql", "ALTER TABLE a ADD COLUMN y;"}}, "m").empty());
+    const auto faults = try_migrations({{"001.sql", "CREATE TABLE a (x);"}, {"002.sql", "\nALTER TABLE b ADD COLUMN y;"}, {"003.sql", "junk"}}, "m");
+    ASSERT_EQ(faults.size(), 1U);
+    EXPECT_EQ(faults[0].where, "m/002.sql:2");
+    EXPECT_EQ(try_migrations({{"001.sql", "DROP TABLE calls;"}}, "m").size(), 1U);
+}
+
+TEST(TryMigrations, AreStoppedWhenTheyNeverEnd) {
+    const auto faults = try_migrations({{"001.sql", "CREATE TABLE a AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n;"}}, "m");
+    ASSERT_EQ(faults.size(), 1U);
+    EXPECT_EQ(faults[0].where, "m/001.sql:1");
 }
 
 TEST_F(Migrations, NameAFolderThatIsMissing) {

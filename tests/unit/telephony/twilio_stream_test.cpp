@@ -35,7 +35,7 @@ class TwilioStreamTest : public ::testing::Test {
         server = std::move(*listening);
         options.public_url = "http://127.0.0.1:" + std::to_string(server->port());
         const std::lock_guard lock(service_mutex);
-        service = std::make_unique<TwilioService>(std::move(options), calls, [](std::string_view) { return std::optional<std::string>("sarah"); });
+        service = std::make_unique<TwilioService>(std::move(options), calls, [](std::string_view) { return TwilioService::Route{"sarah"}; });
         phone = std::make_unique<Phone>(client_threads, server->port());
     }
     // Opened, started, attached.

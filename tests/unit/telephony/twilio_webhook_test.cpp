@@ -11,8 +11,8 @@ const std::string base = "https://voice.example.com";
 
 struct Desk {
     explicit Desk(TwilioService::Options options = options_for(base))
-        : service(std::move(options), calls, [](std::string_view to) -> std::optional<std::string> {
-              if (to == "+15550100002") return "sarah";
+        : service(std::move(options), calls, [this](std::string_view to) -> std::optional<TwilioService::Route> {
+              if (to == "+15550100002") return TwilioService::Route{"sarah", basis};
               return std::nullopt;
           }) {}
 
@@ -21,6 +21,7 @@ struct Desk {
         return service.answer(signed_post(base, "/voice/ended", {{"AccountSid", account_sid}, {"CallSid", call_sid}}));
     }
 
+    std::shared_ptr<const int> basis = std::make_shared<const int>(7);
     std::shared_ptr<FakeCalls> calls = std::make_shared<FakeCalls>();
     TwilioService service;
 };
@@ -102,6 +103,7 @@ TEST(TwilioWebhook, ConnectsACallToItsAgent) {
     EXPECT_EQ(desk.calls->announced[0].from, "+15550100001");
     EXPECT_EQ(desk.calls->announced[0].to, "+15550100002");
     EXPECT_EQ(desk.calls->announced[0].channel, "twilio");
+    EXPECT_EQ(desk.calls->announced[0].basis, desk.basis);
 }
 
 TEST(TwilioWebhook, TakesAGetWithTheSameFieldsInTheQuery) {
@@ -198,7 +200,7 @@ TEST(TwilioWebhook, ACallWhoseAgentCannotBePreparedEndsWithAnApology) {
         {}, {io.get_executor()}, [](const call::CallInfo&, std::size_t) -> Checked<call::Session::Parts> { return Fault{"scripts/agents/sarah.lua", "is missing"}; },
         [] { return std::size_t{0}; }, [](std::size_t, int) {});
     const auto calls = std::make_shared<SwitchboardCalls>(switchboard);
-    TwilioService service(options_for(base), calls, [](std::string_view) { return std::optional<std::string>("sarah"); });
+    TwilioService service(options_for(base), calls, [](std::string_view) { return TwilioService::Route{"sarah"}; });
 
     const net::Response connected = service.answer(signed_post(base, "/voice", incoming("CA1")));
     EXPECT_TRUE(has(connected, "<Connect")) << connected.body;

@@ -215,6 +215,7 @@ class Conversation {
     bool has_response_spoken_ = false;                // the active or last response had audio
 
     // tools
+    bool is_prepared_ = false;
     ToolDesk desk_;
     bool are_results_unanswered_ = false;
 

@@ -102,7 +102,7 @@ struct ToolOptions {
     bool is_idempotent = false;                       // a broken run may be done once more
     bool runs_after_hang_up = false;                  // may use its whole timeout when the caller has gone
 };
-struct AgentPrepared {                                // the script is ready
+struct AgentPrepared {                                // the script is ready; again: it goes on with a newer one
     std::string greeting;                             // empty: the caller speaks first
     std::map<std::string, ToolOptions, std::less<>> tools = {};  // those with options of their own
     Hooks hooks = {};

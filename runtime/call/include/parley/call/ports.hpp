@@ -24,6 +24,8 @@ struct CallInfo {
     std::string channel = "twilio";
     WallTime started_at = {};
     std::string direction = "inbound";
+    // What the call was routed by and keeps to its end: one generation of scripts and settings. Only app looks into it.
+    std::shared_ptr<const void> basis = {};
 };
 
 // The caller's side. Events out of it: CallerAudio, DtmfPressed, MarkPlayed, CallerGone.
@@ -72,6 +74,8 @@ class Engine {
     virtual void tool_output(std::string_view tool_call_id, std::string_view output) = 0;
     virtual void inject(const Turn& turn) = 0;
     virtual void offer_tools(const json::array& tools) = 0;  // from now on, in place of the profile's
+    // The agent goes on with other scripts: its instructions and tools count from the next response on.
+    virtual void revise(const AgentProfile& /*profile*/) {}
 };
 
 // The agent's script and its tools. Events out of it: from ToolsOffered to KeyAnswered.
@@ -84,6 +88,9 @@ class Agent {
     virtual void run_tool(const RunTool& tool, std::function<void(ToolFinished)> done) = 0;
     // What the agent's hooks are for. Hooks run one at a time, in order, off the audio path; none runs inside tell().
     virtual void tell(const News& news) = 0;
+    // Goes on with newer scripts, if there are any, once no handler runs; `done` then gets the new profile. It is not
+    // called when there is nothing newer.
+    virtual void adopt(std::function<void(Checked<AgentProfile>)> /*done*/) {}
     // The call is over; tools and hooks still running are given up. The agent has its last word: `done` is called once,
     // with the fields it wants kept, at the latest after a limit of its own; perhaps inside ended(). Of its events
     // only NoteTaken counts from now on.

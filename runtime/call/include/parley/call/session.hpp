@@ -50,6 +50,9 @@ class Session final : public EventSink, public std::enable_shared_from_this<Sess
 
     void on(const Event& event) override;
 
+    // Newer scripts are there: the agent goes on with them between two handlers, the model from its next response on.
+    void adopt_newest();
+
     const CallInfo& info() const { return info_; }
     Snapshot snapshot() const;
     bool is_finished() const { return is_finished_; }

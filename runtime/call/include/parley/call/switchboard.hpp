@@ -52,6 +52,9 @@ class Switchboard {
     std::size_t live_count() const;
     void snapshots(std::function<void(std::vector<Session::Snapshot>)> done) const;  // `done` on an io thread
 
+    // Each session on its own thread, soon.
+    void for_each(std::function<void(Session&)> visit) const;
+
     // Refuses new calls; wraps up those still there after drain_limit; `done` once none is left and every agent has had
     // its last word.
     void drain(std::function<void()> done);

@@ -27,6 +27,7 @@ struct ServerSettings {
     std::size_t io_threads = 0;             // 0: one per core
     std::size_t calls_max = 2000;
     std::chrono::seconds drain_limit{30};
+    Secret admin_token;                     // PARLEY_ADMIN_TOKEN; empty: a random one, in a file beside the database
 };
 
 struct TwilioSettings {
@@ -121,6 +122,7 @@ struct ScriptSettings {
     ScriptHttpSettings http = {};
     ScriptKeySettings kv = {};
     std::map<std::string, SecretSettings> secrets = {};  // from the top level's `secrets`
+    std::string watch = "auto";             // auto: saving a file is enough; poll: also on network disks; off
 };
 
 struct AgentSettings {
@@ -172,6 +174,8 @@ struct LoadOptions {
     std::string env_file = ".env";                // read if present; empty: none
     std::map<std::string, std::string> environment;  // usually the process's own
     std::map<std::string, std::string> flags;     // "server.port" -> "4000"
+    // Files that have been read already, by the path they have above: they are not read again.
+    std::map<std::string, std::string> texts = {};
 };
 
 // All faults found, not only the first.

@@ -31,6 +31,7 @@ void start(Level threshold);
 // Flushes what is queued and joins the thread.
 void stop();
 bool enabled(Level level);
+void set_threshold(Level threshold);  // from any thread
 void write(Level level, std::string_view event, Fields fields);
 
 // From now on `secret` is replaced by *** in every line; one of less than six characters is not, it would hide words.

@@ -140,6 +140,7 @@ void build_append(std::string& out, call::Bytes audio);
 
 std::string session_update(std::string_view event_id, const SessionSetup& setup);
 std::string tools_update(std::string_view event_id, const json::array& tools);  // everything else stays
+std::string agent_update(std::string_view event_id, std::string_view instructions, const json::array& tools);  // likewise
 std::string create_text_item(std::string_view event_id, const call::Turn& turn);
 std::string create_tool_output(std::string_view event_id, std::string_view call_id, std::string_view output);
 std::string create_response(std::string_view event_id, std::string_view instructions);  // "": the session's own

@@ -60,6 +60,7 @@ class RealtimeSession {
     void truncate(std::string_view item_id, int content_index, std::int64_t audio_end_ms, Output& out);
     void tool_output(std::string_view tool_call_id, std::string_view output, Output& out);
     void offer_tools(const json::array& tools, Output& out);  // before ready: once it is
+    void revise(const call::AgentProfile& profile, Output& out);  // its instructions and tools; before ready: once it is
     void inject(const call::Turn& turn, Output& out);  // before ready: becomes part of the history
 
     State state() const { return state_; }
@@ -128,6 +129,7 @@ class RealtimeSession {
 
     State state_ = State::connecting;
     bool are_tools_late_ = false;         // changed after session.update was sent
+    bool is_revision_late_ = false;       // likewise, instructions and tools
     std::optional<TimePoint> expires_at_;
     std::string last_error_;              // explains a close without words of its own
     int bad_messages_ = 0;                // in a row

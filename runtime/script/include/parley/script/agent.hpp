@@ -53,6 +53,13 @@ struct Budgets {
     std::size_t runs_max = 16;  // tools of one call at the same time
 };
 
+// What a call in progress may go on with: other scripts, with the settings that suit them.
+struct Newer {
+    std::shared_ptr<const Bundle> bundle;
+    config::AgentSettings settings;
+    config::ScriptSettings limits;
+};
+
 struct AgentParts {
     std::shared_ptr<const Bundle> bundle;
     config::AgentSettings settings;
@@ -63,6 +70,7 @@ struct AgentParts {
     Timekeeper* time = nullptr;  // outlives the agent; deadlines, sleeps and the time of day go by it
     Services services = {};
     Budgets budgets = {};
+    std::function<std::optional<Newer>()> newer = {};  // asked by adopt(); empty: the call keeps what it has
     std::optional<std::uint64_t> random_seed = {};  // of math.random; empty: a new one for each VM
     std::optional<std::vector<std::string>> tools = {};  // instead of those its script lists; for tests of tools
     std::function<void(const json::object& vars)> vars_kept = {};  // told of call.vars after each handler; for rehearsals

@@ -14,6 +14,7 @@
 #include <parley/call/journal.hpp>
 #include <parley/core/json.hpp>
 #include <parley/core/result.hpp>
+#include <parley/store/migrations.hpp>
 
 #include <chrono>
 #include <functional>
@@ -100,6 +101,11 @@ class Store final : public call::journal::Subscriber {
     void transaction(std::vector<Statement> statements, std::function<void(TransactionResult)> done);
     // Each is one step: nothing comes between reading and writing. `done` as above.
     void key(KeyRequest request, std::function<void(KeyResult)> done);
+
+    // What has been applied of migrations_dir.
+    AppliedMigrations migrations() const;
+    // Applies what is new among `texts`, each file in a transaction of its own; queries wait meanwhile. `done` as above.
+    void migrate(MigrationTexts texts, std::function<void(Checked<void>)> done);
 
     struct Health {
         bool is_well = true;

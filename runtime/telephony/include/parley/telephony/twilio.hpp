@@ -59,10 +59,15 @@ class TwilioService {
         std::size_t io_threads = 1;
         std::shared_ptr<const TwilioRest> rest;       // if set, hanging up ends the call at Twilio too
         Sentences sentences = {};
+        std::function<std::string()> apology = {};    // if set, in place of the sentence: settings may change
         StreamLimits limits = {};
     };
-    // The agent for a called number.
-    using Resolve = std::function<std::optional<std::string>(std::string_view to)>;
+    // The agent for a called number, and what the call is to keep (CallInfo::basis).
+    struct Route {
+        std::string agent;
+        std::shared_ptr<const void> basis = {};
+    };
+    using Resolve = std::function<std::optional<Route>(std::string_view to)>;
 
     TwilioService(Options options, std::shared_ptr<Calls> calls, Resolve resolve);
     ~TwilioService();
