@@ -1,4 +1,4 @@
-// metrics.*: figures of the scripts' own in the service's registry. Nothing shows that registry yet.
+// metrics.*: figures of the scripts' own in the service's registry, where GET /metrics shows them.
 #include "bind.hpp"
 
 #include <parley/core/log.hpp>
