@@ -36,8 +36,10 @@ std::string text_of(const fs::path& file) {
 std::vector<fs::path> make_scripts(const fs::path& from, const fs::path& to, int count) {
     fs::copy(from, to, fs::copy_options::recursive);
     int there = 0;
-    for (const auto& each : fs::recursive_directory_iterator(to)) there += each.path().extension() == ".lua" ? 1 : 0;
-    const std::string sources[] = {text_of(from / "tools/check_slots.lua"), text_of(from / "tools/book_appointment.lua")};
+    for (const auto& each : fs::recursive_directory_iterator(to))
+        there += each.path().extension() == ".lua" ? 1 : 0;
+    const std::string sources[] = {text_of(from / "tools/check_slots.lua"),
+                                   text_of(from / "tools/book_appointment.lua")};
     std::vector<fs::path> made;
     for (int i = 0; there + i < count; ++i) {
         made.push_back(to / "tools" / fmt::format("copy_{}.lua", i));
@@ -57,12 +59,14 @@ std::vector<Reloaded> reloads_in(const fs::path& log) {
     std::istringstream lines(text_of(log));
     for (std::string line; std::getline(lines, line);) {
         const auto ms = line.rfind(" ms=");
-        if (line.find(" script.reloaded ") == std::string::npos || ms == std::string::npos) continue;
+        if (line.find(" script.reloaded ") == std::string::npos || ms == std::string::npos)
+            continue;
         std::tm when{};
         if (strptime(line.c_str(), "%Y-%m-%dT%H:%M:%S", &when) == nullptr) continue;
         when.tm_isdst = -1;
         const auto fraction = std::chrono::milliseconds(std::stoi(line.substr(20, 3)));
-        found.push_back({Wall::from_time_t(mktime(&when)) + fraction, std::stod(line.substr(ms + 4))});
+        found.push_back(
+            {Wall::from_time_t(mktime(&when)) + fraction, std::stod(line.substr(ms + 4))});
     }
     return found;
 }
@@ -77,25 +81,31 @@ std::string percentiles(std::vector<double> values) {
 
 int measure_reloads(const ReloadPlan& wanted) {
     pin_this_process(load_core);
-    const fs::path folder = fs::temp_directory_path() / fmt::format("parley-bench-reload-{}", getpid());
+    const fs::path folder =
+        fs::temp_directory_path() / fmt::format("parley-bench-reload-{}", getpid());
     fs::create_directories(folder);
     const auto tools = make_scripts(wanted.tree / "scripts", folder / "scripts", wanted.scripts);
     Plan plan{.calls = wanted.calls, .measure_s = wanted.seconds};
     plan.target_port = free_port();
     plan.model_port = free_port();
-    std::ofstream(folder / "bench.yaml") << "server: {io_threads: 1}\ncalls: {duration_max_minutes: 30}\nscripts: {dir: \""
-                                         << (folder / "scripts").string() << "\"}\n";
+    std::ofstream(folder / "bench.yaml")
+        << "server: {io_threads: 1}\ncalls: {duration_max_minutes: 30}\nscripts: {dir: \""
+        << (folder / "scripts").string() << "\"}\n";
     const auto log = folder / "parley.log";
     Result rest;
     Result busy;
     std::vector<Wall::time_point> saves;
     {
         const Process process(
-            {fs::read_symlink("/proc/self/exe").replace_filename("parley").string(), "-c", (wanted.tree / "config/parley.yaml").string(),
-             "--overlay", (folder / "bench.yaml").string(), "serve"},
-            {"OPENAI_API_KEY=sk-bench", fmt::format("OPENAI_BASE_URL=http://127.0.0.1:{}/v1", plan.model_port),
-             fmt::format("PORT={}", plan.target_port), "HOST=127.0.0.1", fmt::format("PUBLIC_URL=http://127.0.0.1:{}", plan.target_port),
-             "ENABLE_WEBHOOK_VALIDATION=false", "DATABASE_PATH=" + (folder / "bench.db").string(), "LOG_LEVEL=info"},
+            {fs::read_symlink("/proc/self/exe").replace_filename("parley").string(), "-c",
+             (wanted.tree / "config/parley.yaml").string(), "--overlay",
+             (folder / "bench.yaml").string(), "serve"},
+            {"OPENAI_API_KEY=sk-bench",
+             fmt::format("OPENAI_BASE_URL=http://127.0.0.1:{}/v1", plan.model_port),
+             fmt::format("PORT={}", plan.target_port), "HOST=127.0.0.1",
+             fmt::format("PUBLIC_URL=http://127.0.0.1:{}", plan.target_port),
+             "ENABLE_WEBHOOK_VALIDATION=false", "DATABASE_PATH=" + (folder / "bench.db").string(),
+             "LOG_LEVEL=info"},
             measured_core, log.string());
         wait_for_port(plan.target_port);
         rest = Load(plan).run([] {}, [] {});
@@ -106,7 +116,8 @@ int measure_reloads(const ReloadPlan& wanted) {
                 editor = std::thread([&] {
                     for (int i = 1; !is_over; ++i) {
                         const auto& file = tools[static_cast<std::size_t>(i) % tools.size()];
-                        std::ofstream(file.string() + ".tmp") << text_of(file) << "-- " << i << "\n";
+                        std::ofstream(file.string() + ".tmp")
+                            << text_of(file) << "-- " << i << "\n";
                         saves.push_back(Wall::now());
                         fs::rename(file.string() + ".tmp", file);
                         std::this_thread::sleep_for(between_saves);
@@ -125,20 +136,27 @@ int measure_reloads(const ReloadPlan& wanted) {
     for (std::size_t i = 0; i < reloads.size(); ++i) {
         built.push_back(reloads[i].ms);
         if (reloads.size() == saves.size())
-            served.push_back(std::chrono::duration<double, std::milli>(reloads[i].at - saves[i]).count() - quiet_ms);
+            served.push_back(
+                std::chrono::duration<double, std::milli>(reloads[i].at - saves[i]).count() -
+                quiet_ms);
     }
     const auto line = [](const char* name, Result& load) {
-        fmt::print("{:<28} up p50/p99 {:5.2f}/{:5.2f} ms, down p50/p99 {:5.2f}/{:5.2f} ms, {} calls{}{}\n", name,
-                   load.up.percentile(0.5) / 1000, load.up.percentile(0.99) / 1000, load.down.percentile(0.5) / 1000,
-                   load.down.percentile(0.99) / 1000, load.calls_up, load.fault.empty() ? "" : "  ! ", load.fault);
+        fmt::print(
+            "{:<28} up p50/p99 {:5.2f}/{:5.2f} ms, down p50/p99 {:5.2f}/{:5.2f} ms, {} calls{}{}\n",
+            name, load.up.percentile(0.5) / 1000, load.up.percentile(0.99) / 1000,
+            load.down.percentile(0.5) / 1000, load.down.percentile(0.99) / 1000, load.calls_up,
+            load.fault.empty() ? "" : "  ! ", load.fault);
     };
-    fmt::print("{} scripts, {} calls in progress on one core, which the reloads share\n", wanted.scripts, wanted.calls);
+    fmt::print("{} scripts, {} calls in progress on one core, which the reloads share\n",
+               wanted.scripts, wanted.calls);
     line("at rest", rest);
     line("a save every 500 ms", busy);
-    fmt::print("{:<28} up {:+.2f} ms, down {:+.2f} ms\n", "p99 moved by", (busy.up.percentile(0.99) - rest.up.percentile(0.99)) / 1000,
+    fmt::print("{:<28} up {:+.2f} ms, down {:+.2f} ms\n", "p99 moved by",
+               (busy.up.percentile(0.99) - rest.up.percentile(0.99)) / 1000,
                (busy.down.percentile(0.99) - rest.down.percentile(0.99)) / 1000);
-    fmt::print("{} saves, {} generations; read, built and published in {}; from the save to serving, less {:.0f} ms of quiet, in {}\n",
-               saves.size(), reloads.size(), percentiles(built), quiet_ms, percentiles(served));
+    fmt::print(
+        "{} saves, {} generations; read, built and published in {}; from the save to serving, less {:.0f} ms of quiet, in {}\n",
+        saves.size(), reloads.size(), percentiles(built), quiet_ms, percentiles(served));
     fs::remove_all(folder);
     return rest.fault.empty() && busy.fault.empty() && reloads.size() == saves.size() ? 0 : 1;
 }

@@ -28,7 +28,8 @@ Checked<void> write_private(const std::string& path, const std::string& text) {
     const std::string fresh = path + ".new";
     unlink(fresh.c_str());
     const int out = open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    const bool is_written = out >= 0 && write(out, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    const bool is_written =
+        out >= 0 && write(out, text.data(), text.size()) == static_cast<ssize_t>(text.size());
     int why = errno;
     if (out >= 0) close(out);
     if (is_written && rename(fresh.c_str(), path.c_str()) == 0) return {};
@@ -62,11 +63,14 @@ Checked<AdminToken> AdminToken::make(const config::Settings& settings, std::uint
     if (made.token_.empty()) {
         made.token_ = Secret(crypto::random_hex(token_bytes));
         const auto file = beside_database(settings, "admin.token");
-        if (auto written = write_private(file, made.token_.reveal() + "\n"); !written) return written.error();
+        if (auto written = write_private(file, made.token_.reveal() + "\n"); !written)
+            return written.error();
         made.files_.push_back(file);
     }
     const auto file = beside_database(settings, "admin.url");
-    if (auto written = write_private(file, fmt::format("http://{}:{}\n", reachable(settings.server.host), port)); !written)
+    if (auto written = write_private(
+            file, fmt::format("http://{}:{}\n", reachable(settings.server.host), port));
+        !written)
         return written.error();
     made.files_.push_back(file);
     return {boost::system::in_place_value, std::move(made)};
@@ -83,8 +87,11 @@ Checked<Access> access_of(const config::Settings& settings, const std::string& u
         const auto file = beside_database(settings, "admin.url");
         const auto written = first_line(file);
         if (!written && settings.server.port == 0)
-            return Fault{file, "is not there: no service runs on this database", "start it with `parley serve`, or name it with --url"};
-        access.url = written ? *written : fmt::format("http://{}:{}", reachable(settings.server.host), settings.server.port);
+            return Fault{file, "is not there: no service runs on this database",
+                         "start it with `parley serve`, or name it with --url"};
+        access.url = written ? *written
+                             : fmt::format("http://{}:{}", reachable(settings.server.host),
+                                           settings.server.port);
     }
     while (!access.url.empty() && access.url.back() == '/') access.url.pop_back();
     access.token = settings.server.admin_token;
@@ -92,8 +99,10 @@ Checked<Access> access_of(const config::Settings& settings, const std::string& u
         const auto file = beside_database(settings, "admin.token");
         const auto token = first_line(file);
         if (!token) {
-            return Fault{file, "is not there, or not readable: no service runs on this database, or it runs as another user",
-                         "start it with `parley serve`, run this as its user, or set PARLEY_ADMIN_TOKEN"};
+            return Fault{
+                file,
+                "is not there, or not readable: no service runs on this database, or it runs as another user",
+                "start it with `parley serve`, run this as its user, or set PARLEY_ADMIN_TOKEN"};
         }
         access.token = Secret(*token);
     }

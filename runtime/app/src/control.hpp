@@ -30,7 +30,8 @@ class Control {
         metrics::Registry& registry;
         Secret token;
     };
-    explicit Control(Parts parts) : parts_(std::move(parts)), started_(std::chrono::steady_clock::now()) {}
+    explicit Control(Parts parts)
+        : parts_(std::move(parts)), started_(std::chrono::steady_clock::now()) {}
 
     static bool is_ours(std::string_view path);
     Task<net::Response> answer(net::Request request);

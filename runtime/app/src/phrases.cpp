@@ -11,11 +11,10 @@ constexpr std::size_t kept_max = 8;  // more than generations that can be rolled
 
 }  // namespace
 
-PhraseBook::PhraseBook(Texts first) : worker_([this, texts = std::move(first)] { render(texts); }) {}
+PhraseBook::PhraseBook(Texts first)
+    : worker_([this, texts = std::move(first)] { render(texts); }) {}
 
-PhraseBook::~PhraseBook() {
-    worker_.join();
-}
+PhraseBook::~PhraseBook() { worker_.join(); }
 
 std::shared_ptr<const call::Phrases> PhraseBook::find(const Texts& texts) const {
     const std::lock_guard lock(mutex_);
@@ -33,13 +32,16 @@ std::shared_ptr<const call::Phrases> PhraseBook::of(const Texts& texts) const {
 void PhraseBook::render(const Texts& texts) {
     if (find(texts)) return;
     auto rendered = std::make_shared<call::Phrases>();
-    for (auto [name, audio] :
-         {std::pair{"one_moment", &rendered->one_moment}, {"apology", &rendered->apology}, {"goodbye", &rendered->goodbye}}) {
+    for (auto [name, audio] : {std::pair{"one_moment", &rendered->one_moment},
+                               {"apology", &rendered->apology},
+                               {"goodbye", &rendered->goodbye}}) {
         const auto text = texts.find(name);
         if (text == texts.end() || text->second.empty()) continue;
         const auto samples = audio::speak(text->second, {.rate_hz = audio::telephone_hz});
         if (!samples) {
-            log::warn("phrases.unavailable", {{"what", samples.error().text()}, {"effect", "the carrier's voice apologises instead"}});
+            log::warn("phrases.unavailable",
+                      {{"what", samples.error().text()},
+                       {"effect", "the carrier's voice apologises instead"}});
             return;
         }
         audio->resize(samples->size());

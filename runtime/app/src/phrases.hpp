@@ -13,8 +13,8 @@
 
 namespace parley::app {
 
-// The first ones are rendered on a thread of their own (espeak-ng takes tens of milliseconds), so that listening does
-// not wait for them; those of later settings by whoever reloads.
+// The first ones are rendered on a thread of their own (espeak-ng takes tens of milliseconds), so
+// that listening does not wait for them; those of later settings by whoever reloads.
 // Thread: of() and render() from any thread. End: the destructor waits for the rendering.
 class PhraseBook {
  public:
@@ -34,7 +34,8 @@ class PhraseBook {
     std::shared_ptr<const call::Phrases> find(const Texts& texts) const;
 
     mutable std::mutex mutex_;
-    std::deque<std::pair<Texts, std::shared_ptr<const call::Phrases>>> rendered_;  // the latest last
+    // the latest last
+    std::deque<std::pair<Texts, std::shared_ptr<const call::Phrases>>> rendered_;
     std::thread worker_;
 };
 

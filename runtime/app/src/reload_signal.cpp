@@ -4,7 +4,8 @@
 
 namespace parley::app {
 
-ReloadSignal::ReloadSignal(boost::asio::io_context& home, reload::Reloader& reloader) : signals_(home, SIGHUP), reloader_(reloader) {
+ReloadSignal::ReloadSignal(boost::asio::io_context& home, reload::Reloader& reloader)
+    : signals_(home, SIGHUP), reloader_(reloader) {
     listen();
 }
 
@@ -12,7 +13,8 @@ void ReloadSignal::listen() {
     signals_.async_wait([this](const boost::system::error_code& error, int) {
         if (error) return;
         // What comes of it stands in the log and in the status.
-        reloader_.ask(reload::Reloader::Ask::reload, reload::Cause::signal, [](const reload::Outcome&) {});
+        reloader_.ask(reload::Reloader::Ask::reload, reload::Cause::signal,
+                      [](const reload::Outcome&) {});
         listen();
     });
 }

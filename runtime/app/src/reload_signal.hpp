@@ -8,7 +8,8 @@
 
 namespace parley::app {
 
-// Owner: serve(). The reloader outlives it. Thread: the signal arrives on `home`. End: with the io_context.
+// Owner: serve(). The reloader outlives it. Thread: the signal arrives on `home`. End: with the
+// io_context.
 class ReloadSignal {
  public:
     ReloadSignal(boost::asio::io_context& home, reload::Reloader& reloader);

@@ -5,10 +5,12 @@
 
 namespace parley::app {
 
-// follow: calls in progress go on with each new generation at their next turn, for those who write agents.
+// follow: calls in progress go on with each new generation at their next turn, for those who write
+// agents.
 enum class CallsInProgress { keep, follow };
 
-// Returns after SIGTERM or SIGINT, when the last call is over: the exit status. A second signal ends at once.
+// Returns after SIGTERM or SIGINT, when the last call is over: the exit status. A second signal
+// ends at once.
 int serve(reload::Recipe recipe, CallsInProgress calls);
 
 }  // namespace parley::app

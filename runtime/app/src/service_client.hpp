@@ -14,7 +14,9 @@ struct ServiceAnswer {
     json::object body;
 };
 
-// Fault when nobody answers, when the token is not the service's, or when the answer is none of parley's.
-Checked<ServiceAnswer> ask_service(const Access& access, const std::string& method, const std::string& path);
+// Fault when nobody answers, when the token is not the service's, or when the answer is none of
+// parley's.
+Checked<ServiceAnswer> ask_service(const Access& access, const std::string& method,
+                                   const std::string& path);
 
 }  // namespace parley::app

@@ -23,9 +23,7 @@ int fail(const Fault& fault) {
     return 1;
 }
 
-void print_json(const json::value& value) {
-    fmt::print("{}\n", json::serialize(value));
-}
+void print_json(const json::value& value) { fmt::print("{}\n", json::serialize(value)); }
 
 json::array to_json(const std::vector<reload::Finding>& findings) {
     json::array all;
@@ -37,13 +35,15 @@ std::string counted(std::size_t count, const char* thing) {
     return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
 }
 
-// The settings as far as they are needed to reach the service. They may be broken: then one wants its status all the more.
+// The settings as far as they are needed to reach the service. They may be broken: then one wants
+// its status all the more.
 config::Settings settings_to_reach_it(const SettingsChoice& choice) {
     auto options = recipe_of(choice).options;
     auto settings = config::load(options);
     if (settings) return std::move(*settings);
     options.overlays.clear();
-    auto bare = config::load_text("agents: {nobody: {}}\nnumbers: {default: nobody}\n", "settings", options);
+    auto bare = config::load_text("agents: {nobody: {}}\nnumbers: {default: nobody}\n", "settings",
+                                  options);
     return bare ? std::move(*bare) : config::Settings();
 }
 
@@ -56,7 +56,8 @@ std::shared_ptr<reload::Generation> generation_or_errors(const SettingsChoice& c
     return nullptr;
 }
 
-// What PATH of `parley check` means: another folder of scripts, a whole tree, or one file to tell of.
+// What PATH of `parley check` means: another folder of scripts, a whole tree, or one file to tell
+// of.
 struct Scope {
     reload::Recipe recipe;
     std::string only_file;
@@ -67,11 +68,14 @@ Checked<Scope> scope_of(const SettingsChoice& choice, const std::string& path) {
     const fs::path at(path);
     if (fs::is_directory(at)) {
         const bool is_tree = fs::exists(at / "config" / "parley.yaml");
-        if (is_tree && choice.file.empty()) scope.recipe.options.file = (at / "config" / "parley.yaml").lexically_normal().string();
+        if (is_tree && choice.file.empty())
+            scope.recipe.options.file = (at / "config" / "parley.yaml").lexically_normal().string();
         scope.recipe.scripts_dir = (is_tree ? at / "scripts" : at).lexically_normal().string();
         return {boost::system::in_place_value, std::move(scope)};
     }
-    if (!fs::exists(at)) return Fault{path, "there is no such file or folder", "name a scripts folder, or one file of it"};
+    if (!fs::exists(at))
+        return Fault{path, "there is no such file or folder",
+                     "name a scripts folder, or one file of it"};
     scope.only_file = path;
     return {boost::system::in_place_value, std::move(scope)};
 }
@@ -84,30 +88,39 @@ StaffCommands::StaffCommands(CLI::App& cli, SettingsChoice& choice) : choice_(ch
             "--json", [this] { format_ = Format::json; }, "print JSON");
     };
     const auto add_service = [&](CLI::App* command) {
-        command->add_option("--url", url_, "the running service (default: as written beside the database)");
+        command->add_option("--url", url_,
+                            "the running service (default: as written beside the database)");
         command->add_option_function<std::string>(
-            "--database", [this](const std::string& value) { choice_.flags["store.path"] = value; }, "SQLite file (DATABASE_PATH)");
+            "--database", [this](const std::string& value) { choice_.flags["store.path"] = value; },
+            "SQLite file (DATABASE_PATH)");
         add_json(command);
     };
-    check_ = cli.add_subcommand("check", "check settings and scripts as a start would, and warn of what is hardly meant");
+    check_ = cli.add_subcommand(
+        "check", "check settings and scripts as a start would, and warn of what is hardly meant");
     check_->add_option("PATH", path_, "another scripts folder, or one file to tell of");
     add_json(check_);
-    explain_ = cli.add_subcommand("explain", "what a call to a number would get, and where each part is written");
+    explain_ = cli.add_subcommand(
+        "explain", "what a call to a number would get, and where each part is written");
     explain_->add_option("NUMBER", number_, "the called number, such as +15550100001")->required();
     add_json(explain_);
-    diff_ = cli.add_subcommand("diff", "what the files would change against what the running service has");
+    diff_ = cli.add_subcommand("diff",
+                               "what the files would change against what the running service has");
     add_service(diff_);
-    new_ = cli.add_subcommand("new", "write a commented template of an agent or a tool, with its first test");
+    new_ = cli.add_subcommand(
+        "new", "write a commented template of an agent or a tool, with its first test");
     new_->require_subcommand(1);
     new_agent_ = new_->add_subcommand("agent", "an agent in scripts/agents");
     new_agent_->add_option("NAME", name_, "a-z, 0-9 and _")->required();
     new_tool_ = new_->add_subcommand("tool", "a tool in scripts/tools");
     new_tool_->add_option("NAME", name_, "a-z, 0-9 and _")->required();
-    reload_ = cli.add_subcommand("reload", "have the running service take over the files, and say what comes of it");
+    reload_ = cli.add_subcommand(
+        "reload", "have the running service take over the files, and say what comes of it");
     add_service(reload_);
-    rollback_ = cli.add_subcommand("rollback", "have the running service go back to what it served before");
+    rollback_ =
+        cli.add_subcommand("rollback", "have the running service go back to what it served before");
     add_service(rollback_);
-    status_ = cli.add_subcommand("status", "what the running service serves, and what is wrong with the files");
+    status_ = cli.add_subcommand(
+        "status", "what the running service serves, and what is wrong with the files");
     add_service(status_);
 }
 
@@ -129,23 +142,29 @@ int StaffCommands::check() {
     auto findings = std::move(built.findings);
     if (built.generation) {
         auto warnings = reload::lint(*built.generation);
-        findings.insert(findings.end(), std::make_move_iterator(warnings.begin()), std::make_move_iterator(warnings.end()));
+        findings.insert(findings.end(), std::make_move_iterator(warnings.begin()),
+                        std::make_move_iterator(warnings.end()));
     }
     const auto everywhere = findings.size();
     if (!scope->only_file.empty()) {
         std::error_code ignored;
-        std::erase_if(findings, [&](const auto& each) { return !fs::equivalent(each.file, scope->only_file, ignored); });
+        std::erase_if(findings, [&](const auto& each) {
+            return !fs::equivalent(each.file, scope->only_file, ignored);
+        });
     }
     const auto errors = static_cast<std::size_t>(
-        std::count_if(findings.begin(), findings.end(), [](const auto& each) { return each.severity == reload::Severity::error; }));
+        std::count_if(findings.begin(), findings.end(),
+                      [](const auto& each) { return each.severity == reload::Severity::error; }));
     if (format_ == Format::json) {
         print_json(to_json(findings));
         return errors == 0 ? 0 : 1;
     }
     for (const auto& each : findings) fmt::print("{}", reload::shown(each));
     if (!findings.empty()) fmt::print("\n");
-    fmt::print("{}, {}", errors == 0 ? "No errors" : counted(errors, "error"), counted(findings.size() - errors, "warning"));
-    if (everywhere > findings.size()) fmt::print("; {} more in other files", everywhere - findings.size());
+    fmt::print("{}, {}", errors == 0 ? "No errors" : counted(errors, "error"),
+               counted(findings.size() - errors, "warning"));
+    if (everywhere > findings.size())
+        fmt::print("; {} more in other files", everywhere - findings.size());
     fmt::print("\n");
     return errors == 0 ? 0 : 1;
 }
@@ -163,7 +182,8 @@ int StaffCommands::explain() {
     return 0;
 }
 
-// The service compares: it has its own environment, flags and overlays, which this shell may not have.
+// The service compares: it has its own environment, flags and overlays, which this shell may not
+// have.
 int StaffCommands::diff() {
     const auto access = access_of(settings_to_reach_it(choice_), url_);
     if (!access) return fail(access.error());
@@ -182,7 +202,8 @@ int StaffCommands::diff() {
 int StaffCommands::make() {
     const auto recipe = recipe_of(choice_);
     auto settings = config::load(recipe.options);
-    const auto dir = reload::scripts_dir_of(recipe, settings ? settings->scripts.dir : config::Settings().scripts.dir);
+    const auto dir = reload::scripts_dir_of(
+        recipe, settings ? settings->scripts.dir : config::Settings().scripts.dir);
     const auto what = *new_agent_ ? reload::New::agent : reload::New::tool;
     const auto plan = reload::plan(what, name_, dir, recipe.options.file);
     if (!plan) return fail(plan.error());

@@ -1,4 +1,5 @@
-// staff.hpp: the commands of those who write agents: check, explain, diff, new, reload, rollback, status.
+// staff.hpp: the commands of those who write agents: check, explain, diff, new, reload, rollback,
+// status.
 #pragma once
 
 #include "commands.hpp"
@@ -32,7 +33,8 @@ class StaffCommands {
     SettingsChoice& choice_;
     Format format_ = Format::text;
     std::string url_, path_, number_, name_;
-    CLI::App *check_, *explain_, *diff_, *new_, *new_agent_, *new_tool_, *reload_, *rollback_, *status_;
+    CLI::App *check_, *explain_, *diff_, *new_, *new_agent_, *new_tool_, *reload_, *rollback_,
+        *status_;
 };
 
 }  // namespace parley::app

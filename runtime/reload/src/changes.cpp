@@ -31,7 +31,9 @@ std::set<std::string> keys_of(const json::object& a, const json::object& b) {
 
 std::string text_of(const json::value* value) {
     if (value == nullptr) return "nothing";
-    return shortened(value->is_string() ? std::string(value->get_string()) : json::serialize(*value), value_shown_max);
+    return shortened(
+        value->is_string() ? std::string(value->get_string()) : json::serialize(*value),
+        value_shown_max);
 }
 
 std::string listed(const std::vector<std::string>& names) {
@@ -43,20 +45,25 @@ std::string listed(const std::vector<std::string>& names) {
 std::set<std::string> names_in(const json::object& agent, std::string_view key) {
     std::set<std::string> names;
     if (const auto* list = json_read::array(agent, key)) {
-        for (const auto& each : *list) names.emplace(each.is_string() ? std::string_view(each.get_string()) : "");
+        for (const auto& each : *list)
+            names.emplace(each.is_string() ? std::string_view(each.get_string()) : "");
     }
     return names;
 }
 
 class Comparison {
  public:
-    Comparison(const json::object& before, const json::object& after) : before_(before), after_(after) {}
+    Comparison(const json::object& before, const json::object& after)
+        : before_(before), after_(after) {}
 
     std::vector<Change> run() {
-        each_of("agents", [this](const std::string& name, const json::object& was, const json::object& is) { agent(name, was, is); });
-        each_of("tools", [this](const std::string& name, const json::object& was, const json::object& is) { tool(name, was, is); });
+        each_of("agents", [this](const std::string& name, const json::object& was,
+                                 const json::object& is) { agent(name, was, is); });
+        each_of("tools", [this](const std::string& name, const json::object& was,
+                                const json::object& is) { tool(name, was, is); });
         each_of("files", [this](const std::string& name, const json::object&, const json::object&) {
-            if (name.starts_with("lib/")) add("lib " + name, "its code changes, for all who use it");
+            if (name.starts_with("lib/"))
+                add("lib " + name, "its code changes, for all who use it");
         });
         settings();
         return std::move(changes_);
@@ -71,7 +78,9 @@ class Comparison {
     void each_of(const char* kind, Changed changed) {
         const auto& was = group(before_, kind);
         const auto& is = group(after_, kind);
-        const std::string word = std::string_view(kind) == "agents" ? "script of agent" : std::string_view(kind) == "tools" ? "tool" : "";
+        const std::string word = std::string_view(kind) == "agents"  ? "script of agent"
+                                 : std::string_view(kind) == "tools" ? "tool"
+                                                                     : "";
         for (const auto& name : keys_of(was, is)) {
             const auto* old_value = was.if_contains(name);
             const auto* new_value = is.if_contains(name);
@@ -95,15 +104,18 @@ class Comparison {
         for (const char* key : {"prompt", "greeting"}) {
             const auto before = json_read::text(was, key);
             const auto after = json_read::text(is, key);
-            if (before != after) add(about, fmt::format("the {} changes", key), line_difference(before, after));
+            if (before != after)
+                add(about, fmt::format("the {} changes", key), line_difference(before, after));
         }
         for (const char* key : {"tools", "functions", "hand_offs"}) {
             const auto before = names_in(was, key);
             const auto after = names_in(is, key);
             std::vector<std::string> gained;
             std::vector<std::string> lost;
-            std::set_difference(after.begin(), after.end(), before.begin(), before.end(), std::back_inserter(gained));
-            std::set_difference(before.begin(), before.end(), after.begin(), after.end(), std::back_inserter(lost));
+            std::set_difference(after.begin(), after.end(), before.begin(), before.end(),
+                                std::back_inserter(gained));
+            std::set_difference(before.begin(), before.end(), after.begin(), after.end(),
+                                std::back_inserter(lost));
             if (!gained.empty()) add(about, fmt::format("gets {}: {}", key, listed(gained)));
             if (!lost.empty()) add(about, fmt::format("loses {}: {}", key, listed(lost)));
         }
@@ -112,8 +124,8 @@ class Comparison {
         for (const auto& var : keys_of(old_vars, new_vars))
             value(about, "vars." + var, old_vars.if_contains(var), new_vars.if_contains(var));
         for (const auto& key : keys_of(was, is)) {
-            if (key == "prompt" || key == "greeting" || key == "tools" || key == "functions" || key == "hand_offs" || key == "vars" ||
-                key == "code")
+            if (key == "prompt" || key == "greeting" || key == "tools" || key == "functions" ||
+                key == "hand_offs" || key == "vars" || key == "code")
                 continue;
             value(about, key, was.if_contains(key), is.if_contains(key));
         }
@@ -127,27 +139,35 @@ class Comparison {
         const auto* after = is.if_contains("declaration");
         if (before != nullptr && after != nullptr && *before != *after) {
             std::vector<std::string> details;
-            if (const auto* old_one = before->if_object(), *new_one = after->if_object(); old_one != nullptr && new_one != nullptr) {
-                if (json_read::text(*old_one, "description") != json_read::text(*new_one, "description")) {
-                    details = line_difference(json_read::text(*old_one, "description"), json_read::text(*new_one, "description"));
+            if (const auto* old_one = before->if_object(), *new_one = after->if_object();
+                old_one != nullptr && new_one != nullptr) {
+                if (json_read::text(*old_one, "description") !=
+                    json_read::text(*new_one, "description")) {
+                    details = line_difference(json_read::text(*old_one, "description"),
+                                              json_read::text(*new_one, "description"));
                 }
                 const auto& old_params = group(group(*old_one, "parameters"), "properties");
                 const auto& new_params = group(group(*new_one, "parameters"), "properties");
                 for (const auto& param : keys_of(old_params, new_params)) {
                     const auto* old_param = old_params.if_contains(param);
                     const auto* new_param = new_params.if_contains(param);
-                    if (old_param != nullptr && new_param != nullptr && *old_param == *new_param) continue;
-                    if (old_param != nullptr) details.push_back(fmt::format("- {}: {}", param, text_of(old_param)));
-                    if (new_param != nullptr) details.push_back(fmt::format("+ {}: {}", param, text_of(new_param)));
+                    if (old_param != nullptr && new_param != nullptr && *old_param == *new_param)
+                        continue;
+                    if (old_param != nullptr)
+                        details.push_back(fmt::format("- {}: {}", param, text_of(old_param)));
+                    if (new_param != nullptr)
+                        details.push_back(fmt::format("+ {}: {}", param, text_of(new_param)));
                 }
             }
             add(about, "what the model is told of it changes", std::move(details));
         }
-        if (json_read::text(was, "code") != json_read::text(is, "code") && (before == nullptr || after == nullptr || *before == *after))
+        if (json_read::text(was, "code") != json_read::text(is, "code") &&
+            (before == nullptr || after == nullptr || *before == *after))
             add(about, "its code changes");
     }
 
-    void value(const std::string& about, const std::string& name, const json::value* was, const json::value* is) {
+    void value(const std::string& about, const std::string& name, const json::value* was,
+               const json::value* is) {
         if (was != nullptr && is != nullptr && *was == *is) return;
         if (was == nullptr && is == nullptr) return;
         add(about, fmt::format("{}: {} -> {}", name, text_of(was), text_of(is)));
@@ -161,15 +181,20 @@ class Comparison {
             const auto* before = was.if_contains(name);
             const auto* after = is.if_contains(name);
             if (before != nullptr && after != nullptr && *before == *after) continue;
-            // An agent that comes or goes as a whole is one change, not one for each of its settings.
-            if (const auto agent = agent_of(name); !agent.empty() && has_agent(was, agent) != has_agent(is, agent)) {
+            // An agent that comes or goes as a whole is one change, not one for each of its
+            // settings.
+            if (const auto agent = agent_of(name);
+                !agent.empty() && has_agent(was, agent) != has_agent(is, agent)) {
                 if (!told.insert(agent).second) continue;
-                const auto* script = (has_agent(is, agent) ? is : was).if_contains("agents." + agent + ".script");
-                add("agent " + agent, has_agent(is, agent) ? "is new, with the script " + text_of(script) : "goes");
+                const auto* script =
+                    (has_agent(is, agent) ? is : was).if_contains("agents." + agent + ".script");
+                add("agent " + agent,
+                    has_agent(is, agent) ? "is new, with the script " + text_of(script) : "goes");
                 continue;
             }
             const bool waits = taken_over(name) == TakenOver::by_restart;
-            add(name, fmt::format("{} -> {}{}", text_of(before), text_of(after), waits ? "   (needs a restart)" : ""));
+            add(name, fmt::format("{} -> {}{}", text_of(before), text_of(after),
+                                  waits ? "   (needs a restart)" : ""));
         }
     }
 
@@ -180,7 +205,9 @@ class Comparison {
         const auto rest = setting.substr(group_name.size());
         return std::string(rest.substr(0, rest.find('.')));
     }
-    static bool has_agent(const json::object& all, const std::string& agent) { return all.contains("agents." + agent + ".script"); }
+    static bool has_agent(const json::object& all, const std::string& agent) {
+        return all.contains("agents." + agent + ".script");
+    }
 
     const json::object& before_;
     const json::object& after_;
@@ -195,7 +222,9 @@ json::object content_of(const Generation& generation) {
     content["generation"] = generation.number;
     const auto code_of = [&](const std::string& path) {
         const auto source = generation.files.scripts.find(path);
-        return source == generation.files.scripts.end() ? std::string() : crypto::sha256_hex(source->second).substr(0, 12);
+        return source == generation.files.scripts.end()
+                   ? std::string()
+                   : crypto::sha256_hex(source->second).substr(0, 12);
     };
     json::object agents;
     for (auto& agent : script::agents_of(*generation.bundle)) {
@@ -207,10 +236,17 @@ json::object content_of(const Generation& generation) {
         if (agent.has_prompt_function) functions.emplace_back("prompt");
         for (const auto& name : agent.functions) functions.push_back(json::value(name));
         json::object vars;
-        for (const auto& [name, value] : agent.vars) vars[name] = config::sounds_secret(name) ? json::value("***") : value;
-        agents[agent.script] = json::object{{"name", agent.name},         {"greeting", agent.greeting}, {"prompt", agent.prompt},
-                                            {"voice", agent.voice},       {"model", agent.model},       {"language", agent.language},
-                                            {"vars", std::move(vars)},    {"tools", std::move(tools)},  {"functions", std::move(functions)},
+        for (const auto& [name, value] : agent.vars)
+            vars[name] = config::sounds_secret(name) ? json::value("***") : value;
+        agents[agent.script] = json::object{{"name", agent.name},
+                                            {"greeting", agent.greeting},
+                                            {"prompt", agent.prompt},
+                                            {"voice", agent.voice},
+                                            {"model", agent.model},
+                                            {"language", agent.language},
+                                            {"vars", std::move(vars)},
+                                            {"tools", std::move(tools)},
+                                            {"functions", std::move(functions)},
                                             {"hand_offs", std::move(hand_offs)},
                                             {"about", agent.about},
                                             {"code", code_of(agent.path)}};
@@ -218,12 +254,14 @@ json::object content_of(const Generation& generation) {
     content["agents"] = std::move(agents);
     json::object tools;
     for (auto& tool : script::tools_of(*generation.bundle)) {
-        tools[tool.name] = json::object{{"declaration", std::move(tool.declaration)}, {"code", code_of(tool.path)}};
+        tools[tool.name] = json::object{{"declaration", std::move(tool.declaration)},
+                                        {"code", code_of(tool.path)}};
     }
     content["tools"] = std::move(tools);
     json::object files;
     for (const auto& [path, source] : generation.files.scripts) files[path] = code_of(path);
-    for (const auto& [name, text] : generation.files.migrations) files["migrations/" + name] = crypto::sha256_hex(text).substr(0, 12);
+    for (const auto& [name, text] : generation.files.migrations)
+        files["migrations/" + name] = crypto::sha256_hex(text).substr(0, 12);
     content["files"] = std::move(files);
     json::object settings;
     for (const auto& line : generation.settings.explained) settings[line.path] = line.value;
@@ -249,7 +287,8 @@ json::array to_json(const std::vector<Change>& changes) {
     for (const auto& change : changes) {
         json::array details;
         for (const auto& detail : change.details) details.push_back(json::value(detail));
-        all.push_back(json::object{{"about", change.about}, {"what", change.what}, {"details", std::move(details)}});
+        all.push_back(json::object{
+            {"about", change.about}, {"what", change.what}, {"details", std::move(details)}});
     }
     return all;
 }
@@ -262,7 +301,8 @@ std::vector<Change> changes_from(const json::array& changes) {
         Change change{json_read::text(*object, "about"), json_read::text(*object, "what"), {}};
         if (const auto* details = json_read::array(*object, "details")) {
             for (const auto& detail : *details)
-                change.details.emplace_back(detail.is_string() ? std::string_view(detail.get_string()) : "");
+                change.details.emplace_back(
+                    detail.is_string() ? std::string_view(detail.get_string()) : "");
         }
         all.push_back(std::move(change));
     }
@@ -279,8 +319,9 @@ std::vector<std::string> line_difference(std::string_view before, std::string_vi
     std::vector<std::uint16_t> kept((was.size() + 1) * width, 0);
     for (std::size_t i = was.size(); i-- > 0;) {
         for (std::size_t j = is.size(); j-- > 0;) {
-            kept[i * width + j] = was[i] == is[j] ? static_cast<std::uint16_t>(kept[(i + 1) * width + j + 1] + 1)
-                                                  : std::max(kept[(i + 1) * width + j], kept[i * width + j + 1]);
+            kept[i * width + j] =
+                was[i] == is[j] ? static_cast<std::uint16_t>(kept[(i + 1) * width + j + 1] + 1)
+                                : std::max(kept[(i + 1) * width + j], kept[i * width + j + 1]);
         }
     }
     std::vector<std::string> lines;
@@ -288,7 +329,8 @@ std::vector<std::string> line_difference(std::string_view before, std::string_vi
         if (i < was.size() && j < is.size() && was[i] == is[j]) {
             ++i;
             ++j;
-        } else if (j == is.size() || (i < was.size() && kept[(i + 1) * width + j] >= kept[i * width + j + 1])) {
+        } else if (j == is.size() ||
+                   (i < was.size() && kept[(i + 1) * width + j] >= kept[i * width + j + 1])) {
             lines.push_back("- " + std::string(was[i++]));
         } else {
             lines.push_back("+ " + std::string(is[j++]));

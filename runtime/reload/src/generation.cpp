@@ -11,16 +11,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// "agents.sarah" and "vars.hours.tuesday: expected ...": the settings file's own line for that var, where it has one.
+// "agents.sarah" and "vars.hours.tuesday: expected ...": the settings file's own line for that var,
+// where it has one.
 Fault at_its_own_line(Fault fault, const config::Settings& settings) {
     if (!fault.what.starts_with("agents.")) return fault;
     const auto colon = fault.what.find(": ");
     if (colon == std::string::npos) return fault;
     const auto end = fault.what.find(": ", colon + 2);
-    std::string path = fault.what.substr(0, colon) + "." + fault.what.substr(colon + 2, end - colon - 2);
+    std::string path =
+        fault.what.substr(0, colon) + "." + fault.what.substr(colon + 2, end - colon - 2);
     for (; std::count(path.begin(), path.end(), '.') > 1; path.resize(path.rfind('.'))) {
-        const auto line = std::find_if(settings.explained.begin(), settings.explained.end(),
-                                       [&](const auto& each) { return each.path == path || each.path.starts_with(path + "."); });
+        const auto line = std::find_if(
+            settings.explained.begin(), settings.explained.end(), [&](const auto& each) {
+                return each.path == path || each.path.starts_with(path + ".");
+            });
         if (line == settings.explained.end()) continue;
         if (line->source.find(':') != std::string::npos) fault.where = line->source;
         return fault;
@@ -28,8 +32,10 @@ Fault at_its_own_line(Fault fault, const config::Settings& settings) {
     return fault;
 }
 
-std::vector<Fault> migration_faults(const Snapshot& files, const MigrationRule& rule, std::vector<std::string>& fresh) {
-    const std::string dir = (fs::path(files.scripts_dir) / "migrations").lexically_normal().string();
+std::vector<Fault> migration_faults(const Snapshot& files, const MigrationRule& rule,
+                                    std::vector<std::string>& fresh) {
+    const std::string dir =
+        (fs::path(files.scripts_dir) / "migrations").lexically_normal().string();
     std::vector<Fault> faults;
     for (const auto& [name, text] : files.migrations) {
         const auto file = (fs::path(dir) / name).string();
@@ -45,9 +51,10 @@ std::vector<Fault> migration_faults(const Snapshot& files, const MigrationRule& 
     if (!rule.applied || !fresh.empty()) faults = store::try_migrations(files.migrations, dir);
     if (faults.empty() && rule.fresh == MigrationRule::New::refused) {
         for (const auto& name : fresh) {
-            faults.push_back({(fs::path(dir) / name).string(),
-                              "is new, and a save does not apply it, because what has been applied cannot be changed any more",
-                              "when it is finished, run `parley reload`"});
+            faults.push_back(
+                {(fs::path(dir) / name).string(),
+                 "is new, and a save does not apply it, because what has been applied cannot be changed any more",
+                 "when it is finished, run `parley reload`"});
         }
     }
     return faults;
@@ -55,7 +62,8 @@ std::vector<Fault> migration_faults(const Snapshot& files, const MigrationRule& 
 
 }  // namespace
 
-Built build_from(const Recipe& recipe, Snapshot files, const config::Settings* running, const MigrationRule& rule) {
+Built build_from(const Recipe& recipe, Snapshot files, const config::Settings* running,
+                 const MigrationRule& rule) {
     Built built;
     built.version = files.version();
     auto generation = std::make_shared<Generation>();
@@ -81,7 +89,8 @@ Built build_from(const Recipe& recipe, Snapshot files, const config::Settings* r
         for (const auto& fault : settings.error()) tell(fault);
     }
     for (const auto& fault : read.faults) tell(fault);
-    // With broken settings the scripts are checked all the same: better one list of faults than two.
+    // With broken settings the scripts are checked all the same: better one list of faults than
+    // two.
     auto bundle = script::Library::build_from(read.scripts, generation->settings.agents);
     if (bundle) {
         generation->bundle = std::move(*bundle);
@@ -94,9 +103,12 @@ Built build_from(const Recipe& recipe, Snapshot files, const config::Settings* r
     for (const auto& warning : generation->settings.warnings) {
         const auto end = warning.find(": ");
         built.findings.push_back(lines.finding(
-            end == std::string::npos ? Fault{"", warning} : Fault{warning.substr(0, end), warning.substr(end + 2)}, Severity::warning));
+            end == std::string::npos ? Fault{"", warning}
+                                     : Fault{warning.substr(0, end), warning.substr(end + 2)},
+            Severity::warning));
     }
-    if (running != nullptr) generation->needs_restart = needs_restart(*running, generation->settings);
+    if (running != nullptr)
+        generation->needs_restart = needs_restart(*running, generation->settings);
     built.generation = std::move(generation);
     return built;
 }
@@ -105,8 +117,9 @@ Built build(const Recipe& recipe, const config::Settings* running, const Migrati
     auto files = take_snapshot(recipe);
     if (files) return build_from(recipe, std::move(*files), running, rule);
     Built built;
-    built.findings.push_back(
-        {Severity::error, recipe.scripts_dir, 0, "the files keep changing while they are read", "try again when they are at rest", ""});
+    built.findings.push_back({Severity::error, recipe.scripts_dir, 0,
+                              "the files keep changing while they are read",
+                              "try again when they are at rest", ""});
     return built;
 }
 

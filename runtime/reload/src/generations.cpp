@@ -27,7 +27,8 @@ std::shared_ptr<const Generation> Generations::current() const {
     return serving_.back();
 }
 
-std::shared_ptr<const Generation> Generations::publish(std::shared_ptr<Generation> next, Cause cause, WallTime now) {
+std::shared_ptr<const Generation> Generations::publish(std::shared_ptr<Generation> next,
+                                                       Cause cause, WallTime now) {
     std::shared_ptr<const Generation> gone;  // freed outside the lock: it may be large
     const std::lock_guard lock(mutex_);
     next->number = next_number_++;
@@ -79,10 +80,12 @@ Generations::Status Generations::status() const {
         status.generations.push_back({generation, is_serving, !is_serving});
     }
     for (const auto& weak : older_) {
-        if (auto generation = weak.lock(); generation && generation->calls > 0) status.generations.push_back({std::move(generation)});
+        if (auto generation = weak.lock(); generation && generation->calls > 0)
+            status.generations.push_back({std::move(generation)});
     }
-    std::sort(status.generations.begin(), status.generations.end(),
-              [](const Line& a, const Line& b) { return a.generation->number > b.generation->number; });
+    std::sort(
+        status.generations.begin(), status.generations.end(),
+        [](const Line& a, const Line& b) { return a.generation->number > b.generation->number; });
     return status;
 }
 

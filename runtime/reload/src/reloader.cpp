@@ -31,7 +31,8 @@ std::string joined(const std::vector<std::string>& names) {
 }  // namespace
 
 json::object to_json(const Outcome& outcome) {
-    const char* names[] = {"reloaded", "unchanged", "refused", "rolled_back", "nothing_before", "previewed", "stopping"};
+    const char* names[] = {"reloaded",       "unchanged", "refused", "rolled_back",
+                           "nothing_before", "previewed", "stopping"};
     json::object object;
     object["result"] = names[static_cast<std::size_t>(outcome.kind)];
     if (outcome.serving) {
@@ -72,7 +73,8 @@ struct Reloader::Impl {
     Watcher::Paths paths() const {
         Watcher::Paths all{options.recipe.scripts_dir, options.recipe.options.overlays};
         all.files.push_back(options.recipe.options.file);
-        if (!options.recipe.options.env_file.empty()) all.files.push_back(options.recipe.options.env_file);
+        if (!options.recipe.options.env_file.empty())
+            all.files.push_back(options.recipe.options.env_file);
         return all;
     }
 
@@ -105,13 +107,9 @@ struct Reloader::Impl {
 Reloader::Reloader(Options options, Generations& generations, Hooks hooks)
     : impl_(std::make_unique<Impl>(std::move(options), generations, std::move(hooks))) {}
 
-Reloader::~Reloader() {
-    stop();
-}
+Reloader::~Reloader() { stop(); }
 
-Watcher::Kind Reloader::watching() const {
-    return impl_->watcher.kind();
-}
+Watcher::Kind Reloader::watching() const { return impl_->watcher.kind(); }
 
 void Reloader::start() {
     impl_->thread = std::thread([impl = impl_.get()] { impl->run(); });
@@ -167,7 +165,8 @@ void Reloader::Impl::run() {
 }
 
 void Reloader::Impl::wait() const {
-    int timeout = watcher.kind() == Watcher::Kind::poll ? static_cast<int>(Watcher::poll_every.count()) : -1;
+    int timeout =
+        watcher.kind() == Watcher::Kind::poll ? static_cast<int>(Watcher::poll_every.count()) : -1;
     if (const auto due = debounce.due_at()) {
         const auto left = std::chrono::ceil<milliseconds>(*due - Clock::now()).count();
         const int until = static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
@@ -181,13 +180,16 @@ void Reloader::Impl::answer_all(std::vector<Request> asked) {
     for (auto& request : asked) {
         Outcome outcome;
         try {
-            outcome = request.what == Ask::reload ? reload(request.cause) : request.what == Ask::roll_back ? roll_back() : preview();
+            outcome = request.what == Ask::reload      ? reload(request.cause)
+                      : request.what == Ask::roll_back ? roll_back()
+                                                       : preview();
         } catch (const std::exception& error) {
             log::error("script.reload_threw", {{"what", error.what()}});
             outcome.kind = Outcome::Kind::refused;
             outcome.serving = generations.current();
             outcome.findings.push_back(
-                {Severity::error, "", 0, error.what(), "this is a mistake in parley; the generation before it serves on", ""});
+                {Severity::error, "", 0, error.what(),
+                 "this is a mistake in parley; the generation before it serves on", ""});
         }
         request.done(std::move(outcome));
     }
@@ -199,13 +201,16 @@ void Reloader::Impl::handle_save() {
         auto files = take_snapshot(options.recipe);
         if (!files) return debounce.changed(Clock::now());  // still being written: a little later
         const auto version = files->version();
-        // Touched, not changed. After a rollback this keeps what was taken away from coming back by itself.
+        // Touched, not changed. After a rollback this keeps what was taken away from coming back by
+        // itself.
         if (version == last_version) return;
-        // Rolled back from, reverted to what serves: there is nothing to build, and nothing wrong any more.
+        // Rolled back from, reverted to what serves: there is nothing to build, and nothing wrong
+        // any more.
         if (version == generations.current()->version) {
             last_version = version;
             generations.mended(std::chrono::system_clock::now());
-            log::info("script.unchanged", {{"generation", generations.current()->number}, {"what", "the files are what serves"}});
+            log::info("script.unchanged", {{"generation", generations.current()->number},
+                                           {"what", "the files are what serves"}});
             return;
         }
         reload_from(std::move(*files), Cause::saved, began);
@@ -222,8 +227,9 @@ Outcome Reloader::Impl::reload(Cause cause) {
     if (files->version() == generations.current()->version) {
         last_version = files->version();
         generations.mended(std::chrono::system_clock::now());
-        log::info("script.unchanged",
-                  {{"generation", generations.current()->number}, {"cause", to_string(cause)}, {"what", "the files are what serves"}});
+        log::info("script.unchanged", {{"generation", generations.current()->number},
+                                       {"cause", to_string(cause)},
+                                       {"what", "the files are what serves"}});
         Outcome outcome{.kind = Outcome::Kind::unchanged, .serving = generations.current()};
         outcome.took = std::chrono::duration_cast<milliseconds>(Clock::now() - began);
         return outcome;
@@ -248,7 +254,8 @@ Outcome Reloader::Impl::reload_from(Snapshot files, Cause cause, TimePoint began
     }
     if (hooks.before_publish) hooks.before_publish(*built.generation);
     Outcome outcome{.kind = Outcome::Kind::published};
-    outcome.serving = generations.publish(std::move(built.generation), cause, std::chrono::system_clock::now());
+    outcome.serving =
+        generations.publish(std::move(built.generation), cause, std::chrono::system_clock::now());
     outcome.findings = std::move(built.findings);
     outcome.migrations = std::move(built.new_migrations);
     outcome.took = std::chrono::duration_cast<milliseconds>(Clock::now() - began);
@@ -258,14 +265,17 @@ Outcome Reloader::Impl::reload_from(Snapshot files, Cause cause, TimePoint began
 }
 
 void Reloader::Impl::log_published(const Outcome& outcome, Cause cause) const {
-    log::info("script.reloaded", {{"generation", outcome.serving->number},
-                                  {"version", outcome.serving->version},
-                                  {"cause", to_string(cause)},
-                                  {"migrations", outcome.migrations.empty() ? "none" : joined(outcome.migrations)},
-                                  {"ms", outcome.took.count()}});
+    log::info("script.reloaded",
+              {{"generation", outcome.serving->number},
+               {"version", outcome.serving->version},
+               {"cause", to_string(cause)},
+               {"migrations", outcome.migrations.empty() ? "none" : joined(outcome.migrations)},
+               {"ms", outcome.took.count()}});
     for (const auto& each : outcome.serving->needs_restart) {
-        log::warn("config.needs_restart",
-                  {{"setting", each.setting}, {"running", each.running}, {"wanted", each.wanted}, {"where", each.source}});
+        log::warn("config.needs_restart", {{"setting", each.setting},
+                                           {"running", each.running},
+                                           {"wanted", each.wanted},
+                                           {"where", each.source}});
     }
 }
 
@@ -276,13 +286,17 @@ Outcome Reloader::Impl::refuse(Built built, Cause cause, TimePoint began) {
     for (const auto& each : built.findings) {
         if (each.severity != Severity::error) continue;
         if (++told > faults_logged_max) break;
-        log::error("script.reload_refused", {{"fault", each.text()}, {"line", each.source_line}, {"serving", outcome.serving->number}});
+        log::error("script.reload_refused", {{"fault", each.text()},
+                                             {"line", each.source_line},
+                                             {"serving", outcome.serving->number}});
     }
     if (told > faults_logged_max) {
         log::error("script.reload_refused",
-                   {{"fault", fmt::format("and more; {} in all", built.findings.size())}, {"remedy", "`parley status` shows them"}});
+                   {{"fault", fmt::format("and more; {} in all", built.findings.size())},
+                    {"remedy", "`parley status` shows them"}});
     }
-    generations.refuse({std::chrono::system_clock::now(), cause, built.version, built.findings, true});
+    generations.refuse(
+        {std::chrono::system_clock::now(), cause, built.version, built.findings, true});
     outcome.findings = std::move(built.findings);
     return outcome;
 }
@@ -291,10 +305,12 @@ Outcome Reloader::Impl::roll_back() {
     const auto before = generations.current();
     const auto serving = generations.roll_back(std::chrono::system_clock::now());
     if (!serving) return {.kind = Outcome::Kind::nothing_before, .serving = before};
-    log::warn("script.rolled_back", {{"from", before->number},
-                                     {"generation", serving->number},
-                                     {"version", serving->version},
-                                     {"what", "the files still hold what was rolled back; the next save is built from them"}});
+    log::warn(
+        "script.rolled_back",
+        {{"from", before->number},
+         {"generation", serving->number},
+         {"version", serving->version},
+         {"what", "the files still hold what was rolled back; the next save is built from them"}});
     if (hooks.before_publish) hooks.before_publish(*serving);
     if (hooks.published) hooks.published(serving);
     return {.kind = Outcome::Kind::rolled_back, .serving = serving};

@@ -17,7 +17,8 @@ namespace fs = std::filesystem;
 constexpr int readings_max = 10;
 constexpr int between_readings_ms = 20;
 constexpr std::size_t version_length = 12;
-constexpr std::size_t settings_bytes_max = 1024 * 1024 + 1;  // one more than settings may have: they are refused later
+// one more than settings may have: they are refused later
+constexpr std::size_t settings_bytes_max = 1024 * 1024 + 1;
 
 // Nothing for a file that cannot be read: loading the settings says why.
 void read_into(std::map<std::string, std::string>& texts, const std::string& path) {
@@ -45,7 +46,8 @@ Snapshot read_once(const Recipe& recipe) {
         auto options = recipe.options;
         options.texts = files.settings;
         const auto settings = config::load(options);
-        files.scripts_dir = scripts_dir_of(recipe, settings ? settings->scripts.dir : config::Settings().scripts.dir);
+        files.scripts_dir = scripts_dir_of(
+            recipe, settings ? settings->scripts.dir : config::Settings().scripts.dir);
     }
     files.scripts = script::Library::read(files.scripts_dir, files.faults);
     const fs::path migrations = fs::path(files.scripts_dir) / "migrations";
@@ -66,7 +68,8 @@ Snapshot read_once(const Recipe& recipe) {
 std::string Snapshot::version() const {
     std::string all;
     const auto add = [&all](std::string_view kind, const auto& texts) {
-        for (const auto& [name, text] : texts) all += fmt::format("{} {}\n{}\n{}", kind, name, text.size(), text);
+        for (const auto& [name, text] : texts)
+            all += fmt::format("{} {}\n{}\n{}", kind, name, text.size(), text);
     };
     add("settings", settings);
     add("script", scripts);
@@ -80,7 +83,8 @@ std::string Snapshot::path_of(const std::string& script) const {
 }
 
 bool Snapshot::operator==(const Snapshot& other) const {
-    return settings == other.settings && scripts_dir == other.scripts_dir && scripts == other.scripts && migrations == other.migrations &&
+    return settings == other.settings && scripts_dir == other.scripts_dir &&
+           scripts == other.scripts && migrations == other.migrations &&
            faults.size() == other.faults.size();
 }
 

@@ -34,7 +34,8 @@ std::string ago(std::int64_t at_ms, WallTime now) {
 }
 
 std::string clock_of(std::int64_t at_ms) {
-    return fmt::format("{:%Y-%m-%d %H:%M:%S}", fmt::localtime(static_cast<std::time_t>(at_ms / 1'000)));
+    return fmt::format("{:%Y-%m-%d %H:%M:%S}",
+                       fmt::localtime(static_cast<std::time_t>(at_ms / 1'000)));
 }
 
 std::string cause_words(std::string_view cause) {
@@ -63,8 +64,10 @@ std::string shown_restarts(const json::object& holder) {
     for (const auto& each : *waiting) {
         const auto* setting = each.if_object();
         if (setting == nullptr) continue;
-        out += fmt::format("  {}: {} runs, {} is wanted  ({})\n", json_read::text(*setting, "setting"),
-                           json_read::text(*setting, "running"), json_read::text(*setting, "wanted"), json_read::text(*setting, "source"));
+        out +=
+            fmt::format("  {}: {} runs, {} is wanted  ({})\n", json_read::text(*setting, "setting"),
+                        json_read::text(*setting, "running"), json_read::text(*setting, "wanted"),
+                        json_read::text(*setting, "source"));
     }
     return out;
 }
@@ -93,10 +96,12 @@ json::object to_json(const Generations::Status& status, Watcher::Kind watching) 
     out["generations"] = std::move(generations);
     out["last_failure"] = nullptr;
     if (status.failure) {
-        out["last_failure"] =
-            json::object{{"at", iso8601(status.failure->at)},         {"at_ms", unix_ms(status.failure->at)},
-                         {"cause", to_string(status.failure->cause)}, {"version", status.failure->version},
-                         {"is_current", status.failure->is_current},  {"findings", findings_json(status.failure->findings)}};
+        out["last_failure"] = json::object{{"at", iso8601(status.failure->at)},
+                                           {"at_ms", unix_ms(status.failure->at)},
+                                           {"cause", to_string(status.failure->cause)},
+                                           {"version", status.failure->version},
+                                           {"is_current", status.failure->is_current},
+                                           {"findings", findings_json(status.failure->findings)}};
     }
     json::array waiting;
     for (const auto& each : status.serving->needs_restart) waiting.push_back(to_json(each));
@@ -109,18 +114,22 @@ json::object to_json(const Generations::Status& status, Watcher::Kind watching) 
 
 std::string shown_status(const json::object& status, WallTime now) {
     const auto since = json_read::integer(status, "since_ms").value_or(0);
-    std::string out =
-        fmt::format("Generation {} serves since {} ({}; {}), version {}\n", json_read::integer(status, "generation").value_or(0),
-                    clock_of(since), ago(since, now), cause_words(json_read::text(status, "cause")), json_read::text(status, "version"));
+    std::string out = fmt::format(
+        "Generation {} serves since {} ({}; {}), version {}\n",
+        json_read::integer(status, "generation").value_or(0), clock_of(since), ago(since, now),
+        cause_words(json_read::text(status, "cause")), json_read::text(status, "version"));
     const auto calls = json_read::integer(status, "calls").value_or(0);
     out += fmt::format("{} in progress\n", calls == 1 ? "1 call" : fmt::format("{} calls", calls));
-    if (json_read::text(status, "watching") == "off") out += "Files are not watched: `parley reload` takes changes over\n";
+    if (json_read::text(status, "watching") == "off")
+        out += "Files are not watched: `parley reload` takes changes over\n";
 
     const auto* failure = json_read::object(status, "last_failure");
     if (failure != nullptr && json_read::boolean(*failure, "is_current") == true) {
         const auto at = json_read::integer(*failure, "at_ms").value_or(0);
-        out += fmt::format("\nThe files are not right, and generation {} serves on. Found {} ({}):\n\n{}",
-                           json_read::integer(status, "generation").value_or(0), clock_of(at), ago(at, now), shown_findings(*failure));
+        out += fmt::format(
+            "\nThe files are not right, and generation {} serves on. Found {} ({}):\n\n{}",
+            json_read::integer(status, "generation").value_or(0), clock_of(at), ago(at, now),
+            shown_findings(*failure));
     }
     const auto restarts = shown_restarts(status);
     if (!restarts.empty()) out += "\nSettings that wait for a restart\n" + restarts;
@@ -132,15 +141,19 @@ std::string shown_status(const json::object& status, WallTime now) {
             const auto made = json_read::integer(line, "made_at_ms").value_or(0);
             std::string note;
             if (json_read::boolean(line, "serving") == true) note = "  serves";
-            if (json_read::boolean(line, "serving") != true && json_read::boolean(line, "can_be_rolled_back_to") != true)
+            if (json_read::boolean(line, "serving") != true &&
+                json_read::boolean(line, "can_be_rolled_back_to") != true)
                 note = "  until its calls end";
             const auto its_calls = json_read::integer(line, "calls").value_or(0);
-            out += fmt::format("  {:>4}  {}  {}  {:>4} {}{}\n", json_read::integer(line, "generation").value_or(0),
-                               json_read::text(line, "version"), clock_of(made), its_calls, its_calls == 1 ? "call " : "calls", note);
+            out += fmt::format("  {:>4}  {}  {}  {:>4} {}{}\n",
+                               json_read::integer(line, "generation").value_or(0),
+                               json_read::text(line, "version"), clock_of(made), its_calls,
+                               its_calls == 1 ? "call " : "calls", note);
         }
     }
     if (failure != nullptr && json_read::boolean(*failure, "is_current") != true) {
-        out += fmt::format("\nThe last failure was {} and is mended.\n", ago(json_read::integer(*failure, "at_ms").value_or(0), now));
+        out += fmt::format("\nThe last failure was {} and is mended.\n",
+                           ago(json_read::integer(*failure, "at_ms").value_or(0), now));
     }
     return out;
 }
@@ -153,9 +166,11 @@ std::string shown_outcome(const json::object& outcome) {
         out = shown_findings(outcome);
         return out + fmt::format("\nNothing has changed: generation {} serves on.\n", generation);
     }
-    if (result == "nothing_before") return fmt::format("There is no generation before {}.\n", generation);
+    if (result == "nothing_before")
+        return fmt::format("There is no generation before {}.\n", generation);
     if (result == "reloaded") {
-        out = fmt::format("Generation {} serves new calls, version {} ({} ms).\n", generation, json_read::text(outcome, "version"),
+        out = fmt::format("Generation {} serves new calls, version {} ({} ms).\n", generation,
+                          json_read::text(outcome, "version"),
                           json_read::integer(outcome, "took_ms").value_or(0));
     }
     if (result == "rolled_back") {
@@ -164,10 +179,12 @@ std::string shown_outcome(const json::object& outcome) {
             "built from them.\n",
             generation, json_read::text(outcome, "version"));
     }
-    if (result == "unchanged") out = fmt::format("The files are what serves already: generation {}.\n", generation);
+    if (result == "unchanged")
+        out = fmt::format("The files are what serves already: generation {}.\n", generation);
     if (const auto* migrations = json_read::array(outcome, "migrations")) {
         for (const auto& each : *migrations)
-            out += fmt::format("Applied migrations/{}\n", each.is_string() ? std::string_view(each.get_string()) : "");
+            out += fmt::format("Applied migrations/{}\n",
+                               each.is_string() ? std::string_view(each.get_string()) : "");
     }
     out += shown_findings(outcome);
     const auto restarts = shown_restarts(outcome);
@@ -179,15 +196,19 @@ std::string shown_preview(const json::object& preview) {
     const auto generation = json_read::integer(preview, "generation").value_or(0);
     const auto* changes = json_read::array(preview, "changes");
     if (changes == nullptr)
-        return shown_findings(preview) + fmt::format("\nA reload would be refused; generation {} serves.\n", generation);
+        return shown_findings(preview) +
+               fmt::format("\nA reload would be refused; generation {} serves.\n", generation);
     std::string out;
-    if (const auto* migrations = json_read::array(preview, "migrations"); migrations != nullptr && !migrations->empty()) {
+    if (const auto* migrations = json_read::array(preview, "migrations");
+        migrations != nullptr && !migrations->empty()) {
         for (const auto& each : *migrations)
             out += fmt::format("migrations/{}: is new; `parley reload` applies it\n",
                                each.is_string() ? std::string_view(each.get_string()) : "");
     }
     out += shown(changes_from(*changes));
-    if (out.empty()) return fmt::format("Nothing changes: generation {} serves what the files hold.\n", generation);
+    if (out.empty())
+        return fmt::format("Nothing changes: generation {} serves what the files hold.\n",
+                           generation);
     return fmt::format("Against generation {}, which serves now:\n\n", generation) + out;
 }
 

@@ -17,7 +17,8 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t name_bytes_max = 40;  // as the scripts folder has it
 
-constexpr std::string_view agent_template = R"(-- Who answers the phone. Save this file, and the next call has what you changed.
+constexpr std::string_view agent_template =
+    R"(-- Who answers the phone. Save this file, and the next call has what you changed.
 -- What may stand here: docs/scripting.md. `parley check` tells what is wrong, with the line.
 return agent {
   api = 1,
@@ -116,10 +117,13 @@ describe("@name@", function()
 end)
 )";
 
-std::string filled(std::string_view text, std::initializer_list<std::pair<std::string_view, std::string>> words) {
+std::string filled(std::string_view text,
+                   std::initializer_list<std::pair<std::string_view, std::string>> words) {
     std::string out(text);
     for (const auto& [word, value] : words) {
-        for (auto at = out.find(word); at != std::string::npos; at = out.find(word, at + value.size())) out.replace(at, word.size(), value);
+        for (auto at = out.find(word); at != std::string::npos;
+             at = out.find(word, at + value.size()))
+            out.replace(at, word.size(), value);
     }
     return out;
 }
@@ -133,15 +137,19 @@ std::string title_of(std::string name) {
 
 bool is_file_name(std::string_view name) {
     return !name.empty() && name.size() <= name_bytes_max &&
-           std::all_of(name.begin(), name.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
+           std::all_of(name.begin(), name.end(), [](char c) {
+               return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+           });
 }
 
 }  // namespace
 
-Checked<Plan> plan(New what, const std::string& name, const std::string& scripts_dir, const std::string& settings_file) {
+Checked<Plan> plan(New what, const std::string& name, const std::string& scripts_dir,
+                   const std::string& settings_file) {
     const char* kind = what == New::agent ? "agent" : "tool";
     if (!is_file_name(name)) {
-        return Fault{fmt::format("new {} {}", kind, name), "the name becomes a file's, of a-z, 0-9 and _, at most 40 characters",
+        return Fault{fmt::format("new {} {}", kind, name),
+                     "the name becomes a file's, of a-z, 0-9 and _, at most 40 characters",
                      "write for instance front_desk"};
     }
     const fs::path scripts(scripts_dir);
@@ -151,15 +159,20 @@ Checked<Plan> plan(New what, const std::string& name, const std::string& scripts
     Plan plan;
     if (what == New::agent) {
         const bool can_end = fs::exists(scripts / "tools" / "end_call.lua");
-        const auto schema = fs::exists(above / "schemas" / "scenario.schema.json") || above.empty() ? "../../schemas/scenario.schema.json"
-                                                                                                    : "scenario.schema.json";
+        const auto schema = fs::exists(above / "schemas" / "scenario.schema.json") || above.empty()
+                                ? "../../schemas/scenario.schema.json"
+                                : "scenario.schema.json";
         const auto path = (scripts / "agents" / (name + ".lua")).lexically_normal().string();
         const auto scenario = (tests / "scenarios" / (name + ".yaml")).lexically_normal().string();
-        plan.files.push_back({path, filled(agent_template, {{"@Name@", title_of(name)},
-                                                            {"@name@", name},
-                                                            {"@tools@", can_end ? " \"end_call\" " : ""},
-                                                            {"@goodbye@", can_end ? " and then call end_call" : ""}})});
-        plan.files.push_back({scenario, filled(scenario_template, {{"@Name@", title_of(name)}, {"@name@", name}, {"@schema@", schema}})});
+        plan.files.push_back(
+            {path,
+             filled(agent_template, {{"@Name@", title_of(name)},
+                                     {"@name@", name},
+                                     {"@tools@", can_end ? " \"end_call\" " : ""},
+                                     {"@goodbye@", can_end ? " and then call end_call" : ""}})});
+        plan.files.push_back({scenario, filled(scenario_template, {{"@Name@", title_of(name)},
+                                                                   {"@name@", name},
+                                                                   {"@schema@", schema}})});
         plan.next_steps = fmt::format(R"(Now:
   1. Say in {} who it is and what it does.
   2. Name it in {}:
@@ -193,7 +206,8 @@ Checked<Plan> plan(New what, const std::string& name, const std::string& scripts
 Checked<void> write(const Plan& plan) {
     for (const auto& file : plan.files) {
         if (fs::exists(file.path))
-            return Fault{file.path, "is there already, and nothing was written", "choose another name, or remove it"};
+            return Fault{file.path, "is there already, and nothing was written",
+                         "choose another name, or remove it"};
     }
     for (const auto& file : plan.files) {
         std::error_code error;
@@ -203,11 +217,13 @@ Checked<void> write(const Plan& plan) {
         // O_EXCL: never over a file that somebody has made meanwhile.
         const int out = open(file.path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
         const auto size = static_cast<ssize_t>(file.text.size());
-        const bool is_written = out >= 0 && ::write(out, file.text.data(), file.text.size()) == size;
+        const bool is_written =
+            out >= 0 && ::write(out, file.text.data(), file.text.size()) == size;
         const int why = errno;
         if (out >= 0) close(out);
         if (!is_written)
-            return Fault{file.path, fmt::format("cannot be written: {}", std::strerror(why)), "check the folder's permissions"};
+            return Fault{file.path, fmt::format("cannot be written: {}", std::strerror(why)),
+                         "check the folder's permissions"};
     }
     return {};
 }

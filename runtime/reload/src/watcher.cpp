@@ -18,8 +18,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint32_t events_wanted = IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_DELETE_SELF |
-                                        IN_MOVE_SELF | IN_ATTRIB | IN_ONLYDIR;
+constexpr std::uint32_t events_wanted = IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO |
+                                        IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF |
+                                        IN_ATTRIB | IN_ONLYDIR;
 constexpr std::size_t depth_max = 8;
 constexpr std::size_t folders_max = 1'000;
 
@@ -42,7 +43,8 @@ void mix_file(std::uint64_t& hash, const std::string& path) {
     struct stat about {};
     mix(hash, path.data(), path.size());
     if (::stat(path.c_str(), &about) != 0) return;
-    const std::array<std::int64_t, 4> parts{static_cast<std::int64_t>(about.st_ino), static_cast<std::int64_t>(about.st_size),
+    const std::array<std::int64_t, 4> parts{static_cast<std::int64_t>(about.st_ino),
+                                            static_cast<std::int64_t>(about.st_size),
                                             static_cast<std::int64_t>(about.st_mtim.tv_sec),
                                             static_cast<std::int64_t>(about.st_mtim.tv_nsec)};
     mix(hash, parts.data(), sizeof(parts));
@@ -67,9 +69,10 @@ Watcher::~Watcher() {
 
 void Watcher::use_poll(std::string_view why) {
     if (!why.empty()) {
-        log::warn("script.watch_by_polling", {{"what", why},
-                                              {"effect", "changes are seen within a second or two"},
-                                              {"remedy", "raise fs.inotify.max_user_watches, or write scripts.watch: poll"}});
+        log::warn("script.watch_by_polling",
+                  {{"what", why},
+                   {"effect", "changes are seen within a second or two"},
+                   {"remedy", "raise fs.inotify.max_user_watches, or write scripts.watch: poll"}});
     }
     if (descriptor_ >= 0) close(descriptor_);
     descriptor_ = -1;
@@ -80,7 +83,8 @@ void Watcher::use_poll(std::string_view why) {
 
 bool Watcher::watch(Folder folder) {
     const int id = inotify_add_watch(descriptor_, folder.path.c_str(), events_wanted);
-    if (id < 0) return errno == ENOENT || errno == ENOTDIR || errno == EACCES;  // not there yet: its parent tells when it is
+    // not there yet: its parent tells when it is
+    if (id < 0) return errno == ENOENT || errno == ENOTDIR || errno == EACCES;
     auto& known = folders_[id];
     known.path = folder.path;
     known.is_tree = known.is_tree || folder.is_tree;
@@ -95,7 +99,8 @@ bool Watcher::watch_tree(const std::string& path) {
     for (; !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
         std::error_code ignored;
         if (!it->is_directory(ignored) || it->is_symlink(ignored)) continue;
-        if (it->path().filename().string().starts_with(".") || static_cast<std::size_t>(it.depth()) >= depth_max) {
+        if (it->path().filename().string().starts_with(".") ||
+            static_cast<std::size_t>(it.depth()) >= depth_max) {
             it.disable_recursion_pending();  // .git is no place for scripts
             continue;
         }
@@ -104,18 +109,21 @@ bool Watcher::watch_tree(const std::string& path) {
     return true;
 }
 
-// Adding a watch that is there already gives the same one; those that are not found again are of folders that went.
+// Adding a watch that is there already gives the same one; those that are not found again are of
+// folders that went.
 bool Watcher::watch_all() {
     const auto before = std::exchange(folders_, {});
     bool is_complete = watch_tree(paths_.scripts_dir);
     // The folder itself may be replaced by another, as deployments do.
     const auto scripts = fs::path(paths_.scripts_dir).lexically_normal();
-    const auto name = scripts.has_filename() ? scripts.filename() : scripts.parent_path().filename();
+    const auto name =
+        scripts.has_filename() ? scripts.filename() : scripts.parent_path().filename();
     const auto above = scripts.has_filename() ? scripts.string() : scripts.parent_path().string();
     is_complete = watch({folder_of(above), false, {name.string()}}) && is_complete;
     for (const auto& file : paths_.files) {
         if (file.empty()) continue;
-        is_complete = watch({folder_of(file), false, {fs::path(file).filename().string()}}) && is_complete;
+        is_complete =
+            watch({folder_of(file), false, {fs::path(file).filename().string()}}) && is_complete;
     }
     for (const auto& [id, folder] : before) {
         if (!folders_.contains(id)) inotify_rm_watch(descriptor_, id);
@@ -158,7 +166,8 @@ bool Watcher::look() {
             const bool is_folder = (event->mask & IN_ISDIR) != 0;
             if (event->len == 0 || !counts(folder->second, event->name, is_folder)) continue;
             has_changed = true;
-            is_tree_changed = is_tree_changed || is_folder || (event->mask & (IN_CREATE | IN_MOVED_TO)) != 0;
+            is_tree_changed =
+                is_tree_changed || is_folder || (event->mask & (IN_CREATE | IN_MOVED_TO)) != 0;
         }
     }
     if (is_tree_changed && !watch_all()) use_poll(std::strerror(errno));
@@ -169,7 +178,8 @@ std::uint64_t Watcher::fingerprint() const {
     std::uint64_t hash = 0xCBF29CE484222325ULL;
     std::set<std::string> files;
     std::error_code error;
-    fs::recursive_directory_iterator it(paths_.scripts_dir, fs::directory_options::skip_permission_denied, error);
+    fs::recursive_directory_iterator it(paths_.scripts_dir,
+                                        fs::directory_options::skip_permission_denied, error);
     for (; !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
         if (it->path().filename().string().starts_with(".")) {
             it.disable_recursion_pending();

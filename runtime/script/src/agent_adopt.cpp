@@ -19,7 +19,8 @@ void Core::adopt_when_idle() {
     auto done = std::exchange(adopting_, nullptr);
     auto newer = parts_.newer();
     if (!newer || !take_over(std::move(*newer))) return;
-    log::info("script.adopted", {{"call", parts_.info.call_sid}, {"bundle", parts_.bundle->version()}});
+    log::info("script.adopted",
+              {{"call", parts_.info.call_sid}, {"bundle", parts_.bundle->version()}});
     run_prompt(std::move(done));
 }
 
@@ -29,7 +30,9 @@ bool Core::take_over(Newer newer) {
     json::object vars = merged_vars(*entry, newer.settings);
     const auto zone = [&]() -> std::shared_ptr<const TimeZone> {
         const auto* name = vars.if_contains("time_zone");
-        return name == nullptr || !name->is_string() ? zone_ : TimeZone::find(std::string_view(name->get_string()));
+        return name == nullptr || !name->is_string()
+                   ? zone_
+                   : TimeZone::find(std::string_view(name->get_string()));
     }();
     if (zone == nullptr) return false;
     // What the call has changed stays; what it never touched is as the newer files have it.

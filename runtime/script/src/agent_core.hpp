@@ -45,10 +45,12 @@ class Core : public std::enable_shared_from_this<Core> {
         Run run;
         std::unique_ptr<Alarm> deadline;
         TimePoint ends_at;
-        TimePoint stopped_at = TimePoint::max();  // while it says something: that time is not its own
+        // while it says something: that time is not its own
+        TimePoint stopped_at = TimePoint::max();
         int says = 0;  // under way
-        std::map<std::uint64_t, std::shared_ptr<void>> pending;  // what it waits for; dropping one cancels it
-        bool is_paused = false;                                  // its next turn is posted already
+        // what it waits for; dropping one cancels it
+        std::map<std::uint64_t, std::shared_ptr<void>> pending;
+        bool is_paused = false;  // its next turn is posted already
         Done done;
     };
     struct Task {
@@ -103,8 +105,10 @@ class Core : public std::enable_shared_from_this<Core> {
 
     // ---- tools ----
     void start_tool(const call::RunTool& call, std::function<void(call::ToolFinished)> done);
-    call::ToolFinished tool_result(Job& job, Vm::Step step, const std::string& problem, const call::RunTool& call) const;
-    void tell_tool_error(const call::ToolFinished& result, const call::RunTool& call, Problem trouble);
+    call::ToolFinished tool_result(Job& job, Vm::Step step, const std::string& problem,
+                                   const call::RunTool& call) const;
+    void tell_tool_error(const call::ToolFinished& result, const call::RunTool& call,
+                         Problem trouble);
 
     // ---- hooks ----
     void queue(Hook hook);
@@ -115,9 +119,9 @@ class Core : public std::enable_shared_from_this<Core> {
     AgentParts parts_;
     const AgentEntry* entry_ = nullptr;
     std::shared_ptr<const TimeZone> zone_;
-    json::object vars_;   // as of the last handler that finished
-    std::string prompt_;  // with {vars}: the script's text, or what its function gave
-    std::vector<std::string> tools_;               // names; all there are, offered or not
+    json::object vars_;               // as of the last handler that finished
+    std::string prompt_;              // with {vars}: the script's text, or what its function gave
+    std::vector<std::string> tools_;  // names; all there are, offered or not
     std::set<std::string, std::less<>> withheld_;  // tools whose `when` says no
     bool has_when_ = false;
     bool is_prepared_ = false;
@@ -129,7 +133,7 @@ class Core : public std::enable_shared_from_this<Core> {
     bool is_hook_running_ = false;
     std::map<std::uint64_t, std::function<void(Answer)>> says_;
     std::uint64_t next_say_ = 1;
-    Prepared adopting_;  // set while newer scripts wait for a moment without handlers
+    Prepared adopting_;      // set while newer scripts wait for a moment without handlers
     bool is_ended_ = false;  // only on_end runs now
     bool is_closed_ = false;
 };

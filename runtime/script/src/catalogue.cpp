@@ -16,7 +16,8 @@ bool is_word_char(char c) {
 std::vector<ToolFacts> tools_of(const Bundle& bundle) {
     std::vector<ToolFacts> all;
     for (const auto& [name, tool] : bundle.content().tools) {
-        ToolFacts facts{.name = name, .path = tool.path, .about = tool.about, .declaration = tool.declaration};
+        ToolFacts facts{
+            .name = name, .path = tool.path, .about = tool.about, .declaration = tool.declaration};
         for (const auto& param : tool.params) facts.params.push_back(param.name);
         all.push_back(std::move(facts));
     }
@@ -41,10 +42,14 @@ std::vector<AgentFacts> agents_of(const Bundle& bundle) {
         facts.vars = agent.vars;
         facts.tools = agent.tools;
         const std::pair<const char*, bool> functions[] = {
-            {"check_vars", agent.has_check_vars},      {"on_start", agent.has_on_start},
-            {"on_caller_said", agent.hooks.caller_said}, {"on_agent_said", agent.hooks.agent_said},
-            {"on_interrupted", agent.hooks.interrupted}, {"on_dtmf", agent.hooks.dtmf},
-            {"on_silence", agent.hooks.silence},       {"on_tool_error", agent.has_on_tool_error},
+            {"check_vars", agent.has_check_vars},
+            {"on_start", agent.has_on_start},
+            {"on_caller_said", agent.hooks.caller_said},
+            {"on_agent_said", agent.hooks.agent_said},
+            {"on_interrupted", agent.hooks.interrupted},
+            {"on_dtmf", agent.hooks.dtmf},
+            {"on_silence", agent.hooks.silence},
+            {"on_tool_error", agent.has_on_tool_error},
             {"on_end", agent.has_on_end},
         };
         for (const auto& [name, is_there] : functions) {
@@ -92,7 +97,8 @@ int line_of_key(std::string_view source, std::string_view key, int from_line) {
 int line_of_text(std::string_view source, std::string_view text) {
     const auto at = source.find(text);
     if (at == std::string_view::npos) return 0;
-    return 1 + static_cast<int>(std::count(source.begin(), source.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
+    return 1 + static_cast<int>(std::count(source.begin(),
+                                           source.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
 }
 
 }  // namespace parley::script

@@ -156,7 +156,8 @@ TEST(Ending, TellsTheAgentWhatTheCallCameTo) {
     call.send(ResponseStarted{"r1"});
     call.send(ToolCalled{"r1", "c1", "look", "{}"});
     call.send(ToolFinished{"c1", true, "{}"});
-    call.send(ResponseDone{"r1", ResponseDone::Status::completed, "", false, {}, Usage{.cost_usd = 0.25}});
+    call.send(ResponseDone{
+        "r1", ResponseDone::Status::completed, "", false, {}, Usage{.cost_usd = 0.25}});
     call.send(CallerGone{});
     EXPECT_EQ(call.totals.turns, 2);
     EXPECT_EQ(call.totals.tool_calls, 1);

@@ -13,11 +13,15 @@ using testing::Not;
 class Changes : public testing::Test {
  protected:
     Changes() {
-        tree_.write("scripts/agents/anna.lua", agent_file("Hello.", "tools = { \"look\" },\n  vars = { place = \"here\" },"));
+        tree_.write("scripts/agents/anna.lua",
+                    agent_file("Hello.", "tools = { \"look\" },\n  vars = { place = \"here\" },"));
         tree_.write("scripts/tools/look.lua", tool_file());
         before_ = content_of(*tree_.generation());
     }
-    std::string difference() { return shown(changes_from(to_json(changes_between(before_, content_of(*tree_.generation()))))); }
+    std::string difference() {
+        return shown(
+            changes_from(to_json(changes_between(before_, content_of(*tree_.generation())))));
+    }
 
     Tree tree_;
     json::object before_;
@@ -29,9 +33,10 @@ TEST_F(Changes, AreNoneWhenNothingThatCountsDiffers) {
 }
 
 TEST_F(Changes, ShowThePromptLineByLine) {
-    tree_.write("scripts/agents/anna.lua",
-                "return agent {\n  api = 1,\n  greeting = \"Good day.\",\n  prompt = \"You help.\\nBe brief.\",\n  tools = { \"look\" },\n "
-                " vars = { place = \"there\" },\n}\n");
+    tree_.write(
+        "scripts/agents/anna.lua",
+        "return agent {\n  api = 1,\n  greeting = \"Good day.\",\n  prompt = \"You help.\\nBe brief.\",\n  tools = { \"look\" },\n "
+        " vars = { place = \"there\" },\n}\n");
     EXPECT_EQ(difference(),
               "script of agent anna: the prompt changes\n    + Be brief.\n"
               "script of agent anna: the greeting changes\n    - Hello.\n    + Good day.\n"
@@ -40,13 +45,19 @@ TEST_F(Changes, ShowThePromptLineByLine) {
 
 TEST_F(Changes, NameToolsThatComeGoAndChange) {
     tree_.write("scripts/tools/book.lua", tool_file());
-    tree_.write("scripts/tools/look.lua",
-                "return tool { api = 1, about = \"Looks.\", params = { day = param.date { \"A day\" } }, run = function() end }");
-    tree_.write("scripts/agents/anna.lua", agent_file("Hello.", "tools = { \"look\", \"book\" },\n  vars = { place = \"here\" },"));
+    tree_.write(
+        "scripts/tools/look.lua",
+        "return tool { api = 1, about = \"Looks.\", params = { day = param.date { \"A day\" } }, run = function() end }");
+    tree_.write(
+        "scripts/agents/anna.lua",
+        agent_file("Hello.", "tools = { \"look\", \"book\" },\n  vars = { place = \"here\" },"));
     const auto text = difference();
     EXPECT_THAT(text, HasSubstr("script of agent anna: gets tools: book\n"));
     EXPECT_THAT(text, HasSubstr("tool book: is new\n"));
-    EXPECT_THAT(text, HasSubstr("tool look: what the model is told of it changes\n    - Does it.\n    + Looks.\n    + day: {"));
+    EXPECT_THAT(
+        text,
+        HasSubstr(
+            "tool look: what the model is told of it changes\n    - Does it.\n    + Looks.\n    + day: {"));
 }
 
 TEST_F(Changes, TellCodeFromWords) {
@@ -56,9 +67,10 @@ TEST_F(Changes, TellCodeFromWords) {
 }
 
 TEST_F(Changes, OfSettingsSayWhichNeedARestart) {
-    tree_.write("config/parley.yaml",
-                "server: {port: 4000}\nopenai: {voice: cedar}\nagents:\n  anna: {}\n  otto: {script: anna}\nnumbers:\n  default: anna\n  "
-                "+15550100001: otto\n");
+    tree_.write(
+        "config/parley.yaml",
+        "server: {port: 4000}\nopenai: {voice: cedar}\nagents:\n  anna: {}\n  otto: {script: anna}\nnumbers:\n  default: anna\n  "
+        "+15550100001: otto\n");
     EXPECT_EQ(difference(),
               "agents.anna.voice: marin -> cedar\n"
               "agent otto: is new, with the script anna\n"
@@ -68,7 +80,8 @@ TEST_F(Changes, OfSettingsSayWhichNeedARestart) {
 }
 
 TEST_F(Changes, ShowNoSecret) {
-    tree_.write("config/parley.yaml", plain_yaml + "openai: {api_key: abcdefghijklmnopqrstuvwxyz}\n");
+    tree_.write("config/parley.yaml",
+                plain_yaml + "openai: {api_key: abcdefghijklmnopqrstuvwxyz}\n");
     EXPECT_THAT(difference(), HasSubstr("openai.api_key: not set -> set (…wxyz)"));
     EXPECT_THAT(json::serialize(content_of(*tree_.generation())), Not(HasSubstr("abcdef")));
 }

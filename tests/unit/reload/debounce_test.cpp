@@ -7,9 +7,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TimePoint at(milliseconds when) {
-    return TimePoint() + 1h + when;
-}
+TimePoint at(milliseconds when) { return TimePoint() + 1h + when; }
 
 TEST(Debounce, WaitsUntilNothingHasChangedForAWhile) {
     Debounce debounce({.quiet = 200ms, .patience = 2s});

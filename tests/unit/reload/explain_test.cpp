@@ -47,17 +47,20 @@ struct Explained : testing::Test {
         tree.write("scripts/tools/other.lua", tool_file());
         generation = tree.generation();
     }
-    std::string line(const json::object& explanation, const char* group, std::string_view name) const {
+    std::string line(const json::object& explanation, const char* group,
+                     std::string_view name) const {
         for (const auto& each : explanation.at(group).as_array()) {
             const auto& object = each.as_object();
             if (json_read::text(object, "name") == name)
-                return short_path(json_read::text(object, "value") + " | " + json_read::text(object, "source"));
+                return short_path(json_read::text(object, "value") + " | " +
+                                  json_read::text(object, "source"));
         }
         return "absent";
     }
     std::string short_path(std::string text) const {
         const auto prefix = (tree / "").string();
-        for (auto at = text.find(prefix); at != std::string::npos; at = text.find(prefix)) text.erase(at, prefix.size());
+        for (auto at = text.find(prefix); at != std::string::npos; at = text.find(prefix))
+            text.erase(at, prefix.size());
         return text;
     }
     Tree tree;
@@ -88,16 +91,21 @@ TEST_F(Explained, NamesTheAgentAndWhereEachPartIsWritten) {
 TEST_F(Explained, ANumbersOwnLineWins) {
     const auto explained = explain(*generation, "+15550100001");
     ASSERT_TRUE(explained);
-    EXPECT_EQ(short_path(json_read::text(explained->at("route").as_object(), "source")), "config/parley.yaml:13");
+    EXPECT_EQ(short_path(json_read::text(explained->at("route").as_object(), "source")),
+              "config/parley.yaml:13");
     EXPECT_EQ(line(*explained, "settings", "voice"), "marin | config/parley.yaml:2");
     EXPECT_EQ(line(*explained, "vars", "place"), "here | scripts/agents/anna.lua:8");
     EXPECT_EQ(json_read::text(explained->at("greeting").as_object(), "value"), "Otto at here.");
-    EXPECT_EQ(short_path(json_read::text(explained->at("greeting").as_object(), "source")), "config/parley.yaml:11");
+    EXPECT_EQ(short_path(json_read::text(explained->at("greeting").as_object(), "source")),
+              "config/parley.yaml:11");
 }
 
 TEST_F(Explained, ReadsLikeAnAnswer) {
     const auto text = short_path(shown_explanation(*explain(*generation, "+1999")));
-    EXPECT_THAT(text, HasSubstr("A call to +1999\n  is answered by anna, by numbers.default  (config/parley.yaml:14)\n"));
+    EXPECT_THAT(
+        text,
+        HasSubstr(
+            "A call to +1999\n  is answered by anna, by numbers.default  (config/parley.yaml:14)\n"));
     EXPECT_THAT(text, HasSubstr("Prompt  (scripts/agents/anna.lua:6)"));
     EXPECT_THAT(text, HasSubstr("  You work at Lakeside."));
     EXPECT_THAT(text, Not(HasSubstr("abcdefghijklm")));

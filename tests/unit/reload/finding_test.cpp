@@ -21,19 +21,22 @@ Lines lines() {
 }
 
 TEST(Finding, HasFileLineAndTheTextOfTheLine) {
-    const auto finding = lines().finding({"agents/sarah.lua:2", "unknown var {clinik}", "did you mean {clinic}?"});
+    const auto finding =
+        lines().finding({"agents/sarah.lua:2", "unknown var {clinik}", "did you mean {clinic}?"});
 
     EXPECT_EQ(finding.file, "scripts/agents/sarah.lua");
     EXPECT_EQ(finding.line, 2);
     EXPECT_EQ(finding.source_line, "  greeting = \"Hello {clinik}\",");
-    EXPECT_EQ(finding.text(), "scripts/agents/sarah.lua:2: unknown var {clinik}; did you mean {clinic}?");
+    EXPECT_EQ(finding.text(),
+              "scripts/agents/sarah.lua:2: unknown var {clinik}; did you mean {clinic}?");
     EXPECT_EQ(shown(finding),
               "scripts/agents/sarah.lua:2: error: unknown var {clinik}; did you mean {clinic}?\n"
               "     2 |   greeting = \"Hello {clinik}\",\n");
 }
 
 TEST(Finding, KeepsTheSettingThatAFaultNames) {
-    const auto finding = lines().finding({"config/parley.yaml:3: openai.voice", "expected text, found 7"});
+    const auto finding =
+        lines().finding({"config/parley.yaml:3: openai.voice", "expected text, found 7"});
 
     EXPECT_EQ(finding.line, 3);
     EXPECT_EQ(finding.message, "openai.voice: expected text, found 7");
@@ -41,13 +44,17 @@ TEST(Finding, KeepsTheSettingThatAFaultNames) {
 }
 
 TEST(Finding, ShowsNoSecretOfASettingsFile) {
-    EXPECT_EQ(lines().finding({"config/parley.yaml:2: openai.api_key", "x"}).source_line, "  api_key: ***");
-    EXPECT_THAT(lines().finding({"config/parley.yaml:4: twilio.account_sid", "x"}).source_line, Not(HasSubstr("0123")));
-    EXPECT_EQ(lines().finding({"config/parley.yaml:5", "x"}).source_line, "store: {path: \"https://***@host/x\"}");
+    EXPECT_EQ(lines().finding({"config/parley.yaml:2: openai.api_key", "x"}).source_line,
+              "  api_key: ***");
+    EXPECT_THAT(lines().finding({"config/parley.yaml:4: twilio.account_sid", "x"}).source_line,
+                Not(HasSubstr("0123")));
+    EXPECT_EQ(lines().finding({"config/parley.yaml:5", "x"}).source_line,
+              "store: {path: \"https://***@host/x\"}");
 }
 
 TEST(Finding, MayHaveNoLine) {
-    const auto of_variable = lines().finding({"environment PORT", "expected a whole number", "use 3000"});
+    const auto of_variable =
+        lines().finding({"environment PORT", "expected a whole number", "use 3000"});
     EXPECT_EQ(of_variable.file, "environment PORT");
     EXPECT_EQ(of_variable.line, 0);
     EXPECT_EQ(of_variable.text(), "environment PORT: expected a whole number; use 3000");
@@ -61,7 +68,8 @@ TEST(Finding, MayHaveNoLine) {
 }
 
 TEST(Finding, ComesBackFromJsonAsItWas) {
-    const auto finding = lines().finding({"agents/sarah.lua:2", "what", "remedy"}, Severity::warning);
+    const auto finding =
+        lines().finding({"agents/sarah.lua:2", "what", "remedy"}, Severity::warning);
     const auto back = finding_from(to_json(finding));
 
     EXPECT_EQ(shown(back), shown(finding));

@@ -23,39 +23,52 @@ TEST(Build, MakesAGenerationOfGoodFiles) {
 
 TEST(Build, FindsEveryFaultOfSettingsAndScriptsAtOnce) {
     const Tree tree;
-    tree.write("config/parley.yaml", "openai:\n  vioce: marin\nagents:\n  anna:\nnumbers:\n  default: ana\n");
+    tree.write("config/parley.yaml",
+               "openai:\n  vioce: marin\nagents:\n  anna:\nnumbers:\n  default: ana\n");
     tree.write("scripts/agents/anna.lua", agent_file("Hello {name}."));
     tree.write("scripts/tools/x.lua", "return tool {\n  api = 1,\n  about = \"x\"\n");
     const auto built = tree.build();
 
     EXPECT_EQ(built.generation, nullptr);
-    EXPECT_THAT(tree.texts(built.findings),
-                ElementsAre("config/parley.yaml:2: openai.vioce: unknown setting; did you mean \"voice\"?",
-                            "config/parley.yaml:6: numbers.default: there is no agent named \"ana\"; did you mean \"anna\"?",
-                            "scripts/tools/x.lua:4: '}' expected (to close '{' at line 1) near '<eof>'",
-                            "scripts/agents/anna.lua:3: unknown var {name}; add it to `vars`, with a value for when nothing else is set"));
+    EXPECT_THAT(
+        tree.texts(built.findings),
+        ElementsAre(
+            "config/parley.yaml:2: openai.vioce: unknown setting; did you mean \"voice\"?",
+            "config/parley.yaml:6: numbers.default: there is no agent named \"ana\"; did you mean \"anna\"?",
+            "scripts/tools/x.lua:4: '}' expected (to close '{' at line 1) near '<eof>'",
+            "scripts/agents/anna.lua:3: unknown var {name}; add it to `vars`, with a value for when nothing else is set"));
     EXPECT_EQ(built.findings[3].source_line, "  greeting = \"Hello {name}.\",");
 }
 
 TEST(Build, NamesTheSettingsOwnLineOfAWrongVar) {
     const Tree tree;
-    tree.write("scripts/agents/anna.lua",
-               agent_file("Hello.",
-                          "vars = { hours = { monday = \"9\" } },\n  check_vars = function(vars) return \"hours.monday: too early\" end,"));
-    tree.write("config/parley.yaml",
-               "agents:\n  anna:\n    vars:\n      hours:\n        tuesday: x\n        monday: \"5\"\nnumbers:\n  default: anna\n");
+    tree.write(
+        "scripts/agents/anna.lua",
+        agent_file(
+            "Hello.",
+            "vars = { hours = { monday = \"9\" } },\n  check_vars = function(vars) return \"hours.monday: too early\" end,"));
+    tree.write(
+        "config/parley.yaml",
+        "agents:\n  anna:\n    vars:\n      hours:\n        tuesday: x\n        monday: \"5\"\nnumbers:\n  default: anna\n");
     const auto built = tree.build();
     // The script objects to its own default first.
-    EXPECT_THAT(tree.texts(built.findings), ElementsAre(HasSubstr("scripts/agents/anna.lua:5: vars.hours.monday: too early")));
+    EXPECT_THAT(tree.texts(built.findings),
+                ElementsAre(HasSubstr("scripts/agents/anna.lua:5: vars.hours.monday: too early")));
 
-    tree.write("scripts/agents/anna.lua", agent_file("Hello.",
-                                                     "vars = { hours = { monday = \"9\" } },\n  check_vars = function(vars) if "
-                                                     "vars.hours.tuesday then return \"hours.monday: too early\" end end,"));
-    EXPECT_THAT(tree.texts(tree.build().findings), ElementsAre("config/parley.yaml:6: agents.anna: vars.hours.monday: too early"));
-
-    tree.write("config/parley.yaml", "agents:\n  anna:\n    vars:\n      our: 1\nnumbers:\n  default: anna\n");
+    tree.write(
+        "scripts/agents/anna.lua",
+        agent_file("Hello.",
+                   "vars = { hours = { monday = \"9\" } },\n  check_vars = function(vars) if "
+                   "vars.hours.tuesday then return \"hours.monday: too early\" end end,"));
     EXPECT_THAT(tree.texts(tree.build().findings),
-                ElementsAre("config/parley.yaml:4: agents.anna: vars.our: agents/anna.lua has no such var; did you mean \"hours\"?"));
+                ElementsAre("config/parley.yaml:6: agents.anna: vars.hours.monday: too early"));
+
+    tree.write("config/parley.yaml",
+               "agents:\n  anna:\n    vars:\n      our: 1\nnumbers:\n  default: anna\n");
+    EXPECT_THAT(
+        tree.texts(tree.build().findings),
+        ElementsAre(
+            "config/parley.yaml:4: agents.anna: vars.our: agents/anna.lua has no such var; did you mean \"hours\"?"));
 }
 
 TEST(Build, VersionIsOfTheContentOfEveryFile) {
@@ -93,16 +106,19 @@ TEST(Build, WarnsOfWhatTheSettingsWarnOf) {
 TEST(Build, TriesMigrationsWithoutADatabase) {
     const Tree tree;
     tree.write("scripts/migrations/001_a.sql", "CREATE TABLE a (x);\nCREATE TABEL b (x);");
-    EXPECT_THAT(tree.texts(tree.build().findings), ElementsAre("scripts/migrations/001_a.sql:2: near \"TABEL\": syntax error"));
+    EXPECT_THAT(tree.texts(tree.build().findings),
+                ElementsAre("scripts/migrations/001_a.sql:2: near \"TABEL\": syntax error"));
 }
 
 TEST(Build, RefusesAMigrationThatWasChangedAfterItRan) {
     const Tree tree;
     tree.write("scripts/migrations/001_a.sql", "CREATE TABLE a (y);");
-    const auto built = tree.build({.applied = store::AppliedMigrations{{"001_a.sql", crypto::sha256_hex("CREATE TABLE a (x);")}}});
+    const auto built = tree.build({.applied = store::AppliedMigrations{
+                                       {"001_a.sql", crypto::sha256_hex("CREATE TABLE a (x);")}}});
     EXPECT_THAT(
         tree.texts(built.findings),
-        ElementsAre("scripts/migrations/001_a.sql: was changed after it had been applied; restore it, and write a new migration instead"));
+        ElementsAre(
+            "scripts/migrations/001_a.sql: was changed after it had been applied; restore it, and write a new migration instead"));
 }
 
 TEST(Build, LetsANewMigrationWaitUntilAskedFor) {
@@ -110,10 +126,12 @@ TEST(Build, LetsANewMigrationWaitUntilAskedFor) {
     const std::string sql = "CREATE TABLE a (x);";
     tree.write("scripts/migrations/001_a.sql", sql);
     tree.write("scripts/migrations/002_b.sql", "ALTER TABLE a ADD COLUMN y;");
-    MigrationRule rule{.applied = store::AppliedMigrations{{"001_a.sql", crypto::sha256_hex(sql)}}, .fresh = MigrationRule::New::refused};
+    MigrationRule rule{.applied = store::AppliedMigrations{{"001_a.sql", crypto::sha256_hex(sql)}},
+                       .fresh = MigrationRule::New::refused};
     const auto saved = tree.build(rule);
     EXPECT_EQ(saved.generation, nullptr);
-    EXPECT_THAT(tree.texts(saved.findings), ElementsAre(HasSubstr("scripts/migrations/002_b.sql: is new")));
+    EXPECT_THAT(tree.texts(saved.findings),
+                ElementsAre(HasSubstr("scripts/migrations/002_b.sql: is new")));
     EXPECT_THAT(saved.findings[0].remedy, HasSubstr("parley reload"));
 
     rule.fresh = MigrationRule::New::welcome;
@@ -125,8 +143,10 @@ TEST(Build, LetsANewMigrationWaitUntilAskedFor) {
 TEST(Build, ListsSettingsThatWaitForARestart) {
     const Tree tree;
     const auto running = tree.generation();
-    tree.write("config/parley.yaml",
-               plain_yaml + "server:\n  port: 4000\n  admin_token: 0123456789abcdef-new\nopenai:\n  voice: cedar\nlog:\n  level: debug\n");
+    tree.write(
+        "config/parley.yaml",
+        plain_yaml +
+            "server:\n  port: 4000\n  admin_token: 0123456789abcdef-new\nopenai:\n  voice: cedar\nlog:\n  level: debug\n");
     const auto built = reload::build(tree.recipe(), &running->settings, {});
 
     ASSERT_NE(built.generation, nullptr);
@@ -144,7 +164,8 @@ TEST(Build, ListsSettingsThatWaitForARestart) {
 TEST(Restart, KnowsOfEverySettingHowItIsTakenOver) {
     const Tree tree;
     const auto generation = tree.generation();
-    for (const auto& line : generation->settings.explained) EXPECT_NE(taken_over(line.path), TakenOver::unknown) << line.path;
+    for (const auto& line : generation->settings.explained)
+        EXPECT_NE(taken_over(line.path), TakenOver::unknown) << line.path;
     EXPECT_EQ(taken_over("server.port"), TakenOver::by_restart);
     EXPECT_EQ(taken_over("scripts.dir"), TakenOver::by_restart);
     EXPECT_EQ(taken_over("scripts.cpu_max_ms"), TakenOver::by_reload);

@@ -30,7 +30,8 @@ bool eventually(Condition holds, milliseconds limit = 20s) {
 class Reloading : public testing::Test {
  protected:
     void start(Watcher::Wanted watch = Watcher::Wanted::inotify, milliseconds quiet = 30ms) {
-        generations_ = std::make_unique<Generations>(tree_.generation(), std::chrono::system_clock::now());
+        generations_ =
+            std::make_unique<Generations>(tree_.generation(), std::chrono::system_clock::now());
         Reloader::Hooks hooks;
         hooks.applied_migrations = [this] { return applied_; };
         hooks.migrate = [this](const store::MigrationTexts& texts) -> Checked<void> {
@@ -43,15 +44,19 @@ class Reloading : public testing::Test {
             published_.push_back(generation->number);
         };
         reloader_ = std::make_unique<Reloader>(
-            Reloader::Options{.recipe = tree_.recipe(), .watch = watch, .debounce = {.quiet = quiet, .patience = 2s}}, *generations_,
-            std::move(hooks));
+            Reloader::Options{.recipe = tree_.recipe(),
+                              .watch = watch,
+                              .debounce = {.quiet = quiet, .patience = 2s}},
+            *generations_, std::move(hooks));
         reloader_->start();
     }
     std::string greeting() const {
         const auto generation = generations_->current();
         return generation->files.scripts.at("agents/anna.lua");
     }
-    bool serves(const std::string& words) const { return greeting().find(words) != std::string::npos; }
+    bool serves(const std::string& words) const {
+        return greeting().find(words) != std::string::npos;
+    }
     std::uint64_t number() const { return generations_->current()->number; }
     std::uint64_t failures() const { return generations_->status().failures; }
     std::vector<std::uint64_t> published() {
@@ -60,7 +65,8 @@ class Reloading : public testing::Test {
     }
     Outcome ask(Reloader::Ask what) {
         std::promise<Outcome> done;
-        reloader_->ask(what, Cause::asked, [&](Outcome outcome) { done.set_value(std::move(outcome)); });
+        reloader_->ask(what, Cause::asked,
+                       [&](Outcome outcome) { done.set_value(std::move(outcome)); });
         return done.get_future().get();
     }
 
@@ -106,24 +112,30 @@ TEST_F(Reloading, TakesOverWhatIsWrittenInPlace) {
 TEST_F(Reloading, TakesOverSettings) {
     start();
     tree_.save("config/parley.yaml", plain_yaml + "openai: {voice: cedar}\n");
-    EXPECT_TRUE(eventually([&] { return generations_->current()->settings.openai.voice == "cedar"; }));
+    EXPECT_TRUE(
+        eventually([&] { return generations_->current()->settings.openai.voice == "cedar"; }));
 }
 
 TEST_F(Reloading, TakesOverAnEnvFileThatAppears) {
     start();
     tree_.save(".env", "OPENAI_VOICE=cedar\n");
-    EXPECT_TRUE(eventually([&] { return generations_->current()->settings.openai.voice == "cedar"; }));
+    EXPECT_TRUE(
+        eventually([&] { return generations_->current()->settings.openai.voice == "cedar"; }));
 }
 
 TEST_F(Reloading, SeesNewFoldersAndWhatIsDeleted) {
     start();
     tree_.write("scripts/lib/deep/er/words.lua", "return { hello = \"Hi.\" }");
-    ASSERT_TRUE(eventually([&] { return generations_->current()->files.scripts.contains("lib/deep/er/words.lua"); }));
+    ASSERT_TRUE(eventually(
+        [&] { return generations_->current()->files.scripts.contains("lib/deep/er/words.lua"); }));
     tree_.save("scripts/lib/deep/er/words.lua", "return { hello = \"Ho.\" }");
-    ASSERT_TRUE(
-        eventually([&] { return generations_->current()->files.scripts.at("lib/deep/er/words.lua").find("Ho.") != std::string::npos; }));
+    ASSERT_TRUE(eventually([&] {
+        return generations_->current()->files.scripts.at("lib/deep/er/words.lua").find("Ho.") !=
+               std::string::npos;
+    }));
     tree_.remove("scripts/lib");
-    EXPECT_TRUE(eventually([&] { return !generations_->current()->files.scripts.contains("lib/deep/er/words.lua"); }));
+    EXPECT_TRUE(eventually(
+        [&] { return !generations_->current()->files.scripts.contains("lib/deep/er/words.lua"); }));
 }
 
 TEST_F(Reloading, SeesAFolderThatIsReplacedAsAWhole) {
@@ -137,9 +149,11 @@ TEST_F(Reloading, SeesAFolderThatIsReplacedAsAWhole) {
 }
 
 TEST_F(Reloading, MakesOneGenerationOfFiftyFiles) {
-    for (int i = 0; i < 50; ++i) tree_.write(fmt::format("scripts/tools/tool_{}.lua", i), tool_file("return { 1 }"));
+    for (int i = 0; i < 50; ++i)
+        tree_.write(fmt::format("scripts/tools/tool_{}.lua", i), tool_file("return { 1 }"));
     start(Watcher::Wanted::inotify, 200ms);
-    for (int i = 0; i < 50; ++i) tree_.save(fmt::format("scripts/tools/tool_{}.lua", i), tool_file("return { 2 }"));
+    for (int i = 0; i < 50; ++i)
+        tree_.save(fmt::format("scripts/tools/tool_{}.lua", i), tool_file("return { 2 }"));
     ASSERT_TRUE(eventually([&] { return number() > 1; }));
     for (const auto& [path, text] : generations_->current()->files.scripts) {
         if (path.starts_with("tools/")) {
@@ -274,7 +288,8 @@ TEST_F(Reloading, KeepsCallsOnTheirGenerationThroughAHundredReloadsAndFreesTheOt
     const CallTicket call(generations_->current());
     std::vector<std::weak_ptr<const Generation>> seen;
     for (int i = 0; i < 100; ++i) {
-        tree_.save("scripts/agents/anna.lua", i % 2 == 0 ? "return agent {" : agent_file(fmt::format("Number {}.", i)));
+        tree_.save("scripts/agents/anna.lua",
+                   i % 2 == 0 ? "return agent {" : agent_file(fmt::format("Number {}.", i)));
         const auto outcome = ask(Reloader::Ask::reload);
         EXPECT_EQ(outcome.kind, i % 2 == 0 ? Outcome::Kind::refused : Outcome::Kind::published);
         seen.push_back(outcome.serving);

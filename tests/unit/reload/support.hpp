@@ -17,13 +17,17 @@ namespace parley::reload {
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
-inline std::string agent_file(const std::string& greeting = "Hello.", const std::string& extra = "") {
-    return "return agent {\n  api = 1,\n  greeting = \"" + greeting + "\",\n  prompt = \"You help.\",\n  " + extra + "\n}\n";
+inline std::string agent_file(const std::string& greeting = "Hello.",
+                              const std::string& extra = "") {
+    return "return agent {\n  api = 1,\n  greeting = \"" + greeting +
+           "\",\n  prompt = \"You help.\",\n  " + extra + "\n}\n";
 }
 inline std::string tool_file(const std::string& body = "return {}") {
-    return "return tool {\n  api = 1,\n  about = \"Does it.\",\n  run = function(args, call)\n    " + body + "\n  end,\n}\n";
+    return "return tool {\n  api = 1,\n  about = \"Does it.\",\n  run = function(args, call)\n    " +
+           body + "\n  end,\n}\n";
 }
-inline const std::string plain_yaml = "agents:\n  anna:\n    script: anna\nnumbers:\n  default: anna\n";
+inline const std::string plain_yaml =
+    "agents:\n  anna:\n    script: anna\nnumbers:\n  default: anna\n";
 
 // A folder with config/parley.yaml and scripts/, good until a test breaks it.
 class Tree {
@@ -62,10 +66,13 @@ class Tree {
         recipe.scripts_dir = (dir_ / "scripts").string();
         return recipe;
     }
-    Built build(const MigrationRule& rule = {}) const { return reload::build(recipe(), nullptr, rule); }
+    Built build(const MigrationRule& rule = {}) const {
+        return reload::build(recipe(), nullptr, rule);
+    }
     std::shared_ptr<Generation> generation() const {
         auto built = build();
-        for (const auto& each : built.findings) EXPECT_NE(each.severity, Severity::error) << each.text();
+        for (const auto& each : built.findings)
+            EXPECT_NE(each.severity, Severity::error) << each.text();
         return built.generation;
     }
     // Findings by where they are below this folder.
@@ -74,7 +81,8 @@ class Tree {
         for (const auto& each : findings) {
             auto line = each.text();
             const auto prefix = dir_.string() + "/";
-            for (auto at = line.find(prefix); at != std::string::npos; at = line.find(prefix)) line.erase(at, prefix.size());
+            for (auto at = line.find(prefix); at != std::string::npos; at = line.find(prefix))
+                line.erase(at, prefix.size());
             lines.push_back(std::move(line));
         }
         return lines;

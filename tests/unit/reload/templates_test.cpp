@@ -28,8 +28,10 @@ TEST(Templates, PassTheCheckAsTheyAre) {
     const auto generation = tree.generation();
     ASSERT_NE(generation, nullptr);
     // What is left to do is what the warnings say.
-    EXPECT_THAT(tree.texts(lint(*generation)), ElementsAre(HasSubstr("agents/front_desk.lua:1: no agent in the settings uses this script"),
-                                                           HasSubstr("tools/leave_message.lua:1: no agent has the tool leave_message")));
+    EXPECT_THAT(
+        tree.texts(lint(*generation)),
+        ElementsAre(HasSubstr("agents/front_desk.lua:1: no agent in the settings uses this script"),
+                    HasSubstr("tools/leave_message.lua:1: no agent has the tool leave_message")));
     EXPECT_THAT(agent->next_steps, HasSubstr("script: front_desk"));
     EXPECT_THAT(tool->next_steps, HasSubstr("tools = { \"leave_message\""));
 }
@@ -52,7 +54,8 @@ TEST(Templates, OverwriteNothing) {
 
 TEST(Templates, RefuseNamesThatCannotBeFiles) {
     const Tree tree;
-    for (const char* name : {"", "Anna", "a-b", "../x", "a b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"})
+    for (const char* name :
+         {"", "Anna", "a-b", "../x", "a b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"})
         EXPECT_FALSE(plan_in(tree, New::tool, name)) << name;
 }
 

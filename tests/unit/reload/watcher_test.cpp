@@ -9,7 +9,8 @@ namespace {
 
 Watcher::Paths paths(const Tree& tree) {
     return {(tree / "scripts").string(),
-            {(tree / "config/parley.yaml").string(), (tree / ".env").string(), (tree / "config/mine.yaml").string()}};
+            {(tree / "config/parley.yaml").string(), (tree / ".env").string(),
+             (tree / "config/mine.yaml").string()}};
 }
 
 // Whether anything that counts comes; what does not count may come as well.
@@ -59,8 +60,9 @@ TEST(Watcher, PassesOverWhatDoesNotCount) {
     const Tree tree;
     tree.write("scripts/.git/index", "x");
     Watcher watcher(paths(tree), Watcher::Wanted::inotify);
-    for (const char* path : {"scripts/agents/.anna.lua.swp", "scripts/agents/anna.lua~", "scripts/agents/4913", "scripts/notes.txt",
-                             "scripts/.git/index", "config/parley.yaml.bak", "data.db-wal"}) {
+    for (const char* path :
+         {"scripts/agents/.anna.lua.swp", "scripts/agents/anna.lua~", "scripts/agents/4913",
+          "scripts/notes.txt", "scripts/.git/index", "config/parley.yaml.bak", "data.db-wal"}) {
         tree.write(path, "x");
         EXPECT_FALSE(tells(watcher)) << path;
     }
@@ -85,7 +87,8 @@ TEST(Watcher, FollowsAFolderThatIsReplaced) {
 TEST(Watcher, MissesNothingWhenMoreHappensThanTheSystemKeeps) {
     const Tree tree;
     Watcher watcher(paths(tree), Watcher::Wanted::inotify);
-    // The system keeps 16,384 events at the least; equal ones in a row count once, so two files take turns.
+    // The system keeps 16,384 events at the least; equal ones in a row count once, so two files
+    // take turns.
     tree.write("scripts/agents/otto.lua", agent_file());
     for (int i = 0; i < 20'000; ++i) {
         for (const char* path : {"scripts/agents/anna.lua", "scripts/agents/otto.lua"}) {

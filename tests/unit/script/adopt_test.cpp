@@ -6,8 +6,10 @@ namespace {
 
 using testing::HasSubstr;
 
-std::string agent_with(const std::string& prompt, const std::string& vars, const std::string& extra = "") {
-    return "return agent { api = 1, prompt = \"" + prompt + "\", vars = { " + vars + " }, tools = { \"probe\" }, " + extra + " }";
+std::string agent_with(const std::string& prompt, const std::string& vars,
+                       const std::string& extra = "") {
+    return "return agent { api = 1, prompt = \"" + prompt + "\", vars = { " + vars +
+           " }, tools = { \"probe\" }, " + extra + " }";
 }
 
 class Adopting : public TestCall {
@@ -22,7 +24,8 @@ class Adopting : public TestCall {
     // What the session is told; nothing when there was nothing newer.
     std::optional<Checked<call::AgentProfile>> adopt() {
         std::optional<Checked<call::AgentProfile>> revised;
-        agent->adopt([&](Checked<call::AgentProfile> profile) { revised.emplace(std::move(profile)); });
+        agent->adopt(
+            [&](Checked<call::AgentProfile> profile) { revised.emplace(std::move(profile)); });
         EXPECT_FALSE(revised.has_value()) << "called inside adopt()";
         const int before = asked;
         run_until([&] { return revised.has_value() || asked > before; });
@@ -35,9 +38,11 @@ class Adopting : public TestCall {
 };
 
 TEST(Adopt, GivesTheNewPromptAndRunsTheNewTool) {
-    Adopting call({{"agents/tester.lua", agent_with("Old.", "")}, {"tools/probe.lua", tool_file("return { \"old\" }")}});
+    Adopting call({{"agents/tester.lua", agent_with("Old.", "")},
+                   {"tools/probe.lua", tool_file("return { \"old\" }")}});
     ASSERT_TRUE(call.prepare());
-    call.next = bundle_of({{"agents/tester.lua", agent_with("New.", "")}, {"tools/probe.lua", tool_file("return { \"new\" }")}});
+    call.next = bundle_of({{"agents/tester.lua", agent_with("New.", "")},
+                           {"tools/probe.lua", tool_file("return { \"new\" }")}});
     const auto revised = call.adopt();
     ASSERT_TRUE(revised && *revised);
     EXPECT_EQ((*revised)->instructions, "New.");
@@ -45,12 +50,16 @@ TEST(Adopt, GivesTheNewPromptAndRunsTheNewTool) {
 }
 
 TEST(Adopt, KeepsWhatTheCallHasChangedAndTakesTheRestFromTheNewFiles) {
-    Adopting call({{"agents/tester.lua", agent_with("{name} {colour}", "name = \"nobody\", colour = \"red\"")},
+    Adopting call({{"agents/tester.lua",
+                    agent_with("{name} {colour}", "name = \"nobody\", colour = \"red\"")},
                    {"tools/probe.lua", tool_file("call.vars.name = \"Ann\" return {}")}});
     ASSERT_TRUE(call.prepare());
     call.run_tool("probe");
-    call.next = bundle_of({{"agents/tester.lua", agent_with("{name} {colour} {size}", "name = \"somebody\", colour = \"blue\", size = 3")},
-                           {"tools/probe.lua", tool_file("return { call.vars.name, call.vars.colour, call.vars.size }")}});
+    call.next = bundle_of(
+        {{"agents/tester.lua",
+          agent_with("{name} {colour} {size}", "name = \"somebody\", colour = \"blue\", size = 3")},
+         {"tools/probe.lua",
+          tool_file("return { call.vars.name, call.vars.colour, call.vars.size }")}});
     const auto revised = call.adopt();
     ASSERT_TRUE(revised && *revised);
     EXPECT_EQ((*revised)->instructions, "Ann blue 3");
@@ -58,7 +67,8 @@ TEST(Adopt, KeepsWhatTheCallHasChangedAndTakesTheRestFromTheNewFiles) {
 }
 
 TEST(Adopt, WaitsForAToolThatRuns) {
-    Adopting call({{"agents/tester.lua", agent_with("Old.", "")}, {"tools/probe.lua", tool_file("db.query(\"SELECT 1\") return { \"old\" }")}});
+    Adopting call({{"agents/tester.lua", agent_with("Old.", "")},
+                   {"tools/probe.lua", tool_file("db.query(\"SELECT 1\") return { \"old\" }")}});
     call.parts.services.database = &call.database;
     ASSERT_TRUE(call.prepare());
     Output output;
@@ -66,7 +76,8 @@ TEST(Adopt, WaitsForAToolThatRuns) {
     call.start_tool("probe", "{}", output, is_done);
     call.run_until([&] { return !call.database.waiting.empty(); });
 
-    call.next = bundle_of({{"agents/tester.lua", agent_with("New.", "")}, {"tools/probe.lua", tool_file("return { \"new\" }")}});
+    call.next = bundle_of({{"agents/tester.lua", agent_with("New.", "")},
+                           {"tools/probe.lua", tool_file("return { \"new\" }")}});
     bool is_revised = false;
     call.agent->adopt([&](const Checked<call::AgentProfile>&) { is_revised = true; });
     call.settle();
@@ -80,7 +91,8 @@ TEST(Adopt, WaitsForAToolThatRuns) {
 }
 
 TEST(Adopt, ChangesNothingWhereThereIsNothingNewerOrTheScriptIsGone) {
-    Adopting call({{"agents/tester.lua", agent_with("Old.", "")}, {"tools/probe.lua", tool_file("return { \"old\" }")}});
+    Adopting call({{"agents/tester.lua", agent_with("Old.", "")},
+                   {"tools/probe.lua", tool_file("return { \"old\" }")}});
     ASSERT_TRUE(call.prepare());
     EXPECT_FALSE(call.adopt().has_value());
     call.next = bundle_of({{"agents/other.lua", "return agent { api = 1, prompt = \"Other.\" }"}});

@@ -1,6 +1,7 @@
 // changes.hpp: what one generation changes against another, in plain words: `parley diff`.
 //
-// Compared are contents, not files: what a generation means for callers, as JSON. Secrets are masked in it.
+// Compared are contents, not files: what a generation means for callers, as JSON. Secrets are
+// masked in it.
 #pragma once
 
 #include <parley/reload/generation.hpp>
@@ -13,9 +14,11 @@ namespace parley::reload {
 json::object content_of(const Generation& generation);
 
 struct Change {
-    std::string about;                 // "agent sarah", "tool check_slots", "numbers.default", "restart server.port"
-    std::string what;                  // "the prompt changes"
-    std::vector<std::string> details;  // lines of a difference: "+ ...", "- ..."; or before and after
+    // "agent sarah", "tool check_slots", "numbers.default", "restart server.port"
+    std::string about;
+    std::string what;  // "the prompt changes"
+    // lines of a difference: "+ ...", "- ..."; or before and after
+    std::vector<std::string> details;
 };
 
 // Empty when nothing that callers could notice differs.

@@ -1,7 +1,8 @@
 // debounce.hpp: when a burst of file changes is over.
 //
-// A save is several events, a git checkout hundreds. They count as one change once nothing has happened for `quiet`;
-// where something always happens, the change is due after `patience` all the same.
+// A save is several events, a git checkout hundreds. They count as one change once nothing has
+// happened for `quiet`; where something always happens, the change is due after `patience` all the
+// same.
 #pragma once
 
 #include <parley/core/clock.hpp>

@@ -1,7 +1,8 @@
 // finding.hpp: what is wrong, or odd, in scripts and settings, with the line it is about.
 //
-// A Fault says where in words; a Finding has file and line apart and carries the line's text, so that a terminal,
-// an editor and the status page can show it. Lines that may hold a secret are shown without their value.
+// A Fault says where in words; a Finding has file and line apart and carries the line's text, so
+// that a terminal, an editor and the status page can show it. Lines that may hold a secret are
+// shown without their value.
 #pragma once
 
 #include <parley/core/json.hpp>
@@ -18,7 +19,8 @@ enum class Severity { error, warning };
 
 struct Finding {
     Severity severity = Severity::error;
-    std::string file;         // as a person in the working folder would name it: "scripts/agents/sarah.lua"; may be empty
+    // as a person in the working folder would name it: "scripts/agents/sarah.lua"; may be empty
+    std::string file;
     int line = 0;             // 0: no line of its own
     std::string message;      // "unknown var {clinik}"
     std::string remedy;       // "did you mean {clinic}?", or empty
@@ -39,14 +41,16 @@ bool has_errors(const std::vector<Finding>& findings);
 // Turns Faults into Findings: knows the texts that were read, by the names that messages give them.
 class Lines {
  public:
-    // Scripts are named in messages by their place in the folder: "agents/sarah.lua" for "scripts/agents/sarah.lua".
+    // Scripts are named in messages by their place in the folder: "agents/sarah.lua" for
+    // "scripts/agents/sarah.lua".
     void add_script(const std::string& path, const std::string& shown_path, std::string_view text);
     // A YAML or .env file: what it holds may be secret.
     void add_settings(const std::string& path, std::string_view text);
 
     Finding finding(const Fault& fault, Severity severity = Severity::error) const;
     // The same for a place that is known already.
-    Finding at(const std::string& path, int line, Severity severity, std::string message, std::string remedy) const;
+    Finding at(const std::string& path, int line, Severity severity, std::string message,
+               std::string remedy) const;
 
  private:
     struct Text {

@@ -1,4 +1,5 @@
-// generations.hpp: the generation that new calls get, those before it, and the last one that failed.
+// generations.hpp: the generation that new calls get, those before it, and the last one that
+// failed.
 //
 // Owner:  app. Thread: any; a mutex guards a few pointers, never the building.
 // End:    calls keep what they hold.
@@ -40,7 +41,8 @@ class Generations {
         std::shared_ptr<const Generation> serving;
         WallTime since = {};
         Cause cause = Cause::start;
-        std::vector<Line> generations;   // newest first: those kept, and older ones that still have calls
+        // newest first: those kept, and older ones that still have calls
+        std::vector<Line> generations;
         std::optional<Failure> failure;  // the last
         WallTime last_success = {};
         std::uint64_t successes = 0;  // reloads published, the start not counted
@@ -54,7 +56,8 @@ class Generations {
     std::shared_ptr<const Generation> current() const;
 
     // Gives it the next number; from now on new calls take it.
-    std::shared_ptr<const Generation> publish(std::shared_ptr<Generation> next, Cause cause, WallTime now);
+    std::shared_ptr<const Generation> publish(std::shared_ptr<Generation> next, Cause cause,
+                                              WallTime now);
     void refuse(Failure failure);
     // The files are again what serves: nothing is wrong any more.
     void mended(WallTime now);
@@ -65,8 +68,9 @@ class Generations {
 
  private:
     mutable std::mutex mutex_;
-    std::deque<std::shared_ptr<const Generation>> serving_;  // the last one serves; the others did before it
-    std::vector<std::weak_ptr<const Generation>> older_;     // no longer kept, but maybe by a call
+    // the last one serves; the others did before it
+    std::deque<std::shared_ptr<const Generation>> serving_;
+    std::vector<std::weak_ptr<const Generation>> older_;  // no longer kept, but maybe by a call
     std::uint64_t next_number_ = 1;
     Status counts_;  // without `serving` and `generations`
 };

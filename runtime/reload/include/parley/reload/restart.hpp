@@ -17,10 +17,12 @@ struct NeedsRestart {
 };
 
 // The settings of `wanted` that differ from what runs and wait for a restart.
-std::vector<NeedsRestart> needs_restart(const config::Settings& running, const config::Settings& wanted);
+std::vector<NeedsRestart> needs_restart(const config::Settings& running,
+                                        const config::Settings& wanted);
 json::object to_json(const NeedsRestart& setting);
 
-// Whether a setting is taken over by a reload, waits for a restart, or has not been thought of: a test refuses the last.
+// Whether a setting is taken over by a reload, waits for a restart, or has not been thought of: a
+// test refuses the last.
 enum class TakenOver { by_reload, by_restart, unknown };
 TakenOver taken_over(std::string_view setting);
 

@@ -20,9 +20,10 @@ struct Plan {
     std::string next_steps;  // what the person does now, for the terminal
 };
 
-// `scripts_dir`: where agents/ and tools/ are; tests go beside it. `settings_file`: where the agent must be named.
-// Fault for a name that cannot be a file's.
-Checked<Plan> plan(New what, const std::string& name, const std::string& scripts_dir, const std::string& settings_file);
+// `scripts_dir`: where agents/ and tools/ are; tests go beside it. `settings_file`: where the agent
+// must be named. Fault for a name that cannot be a file's.
+Checked<Plan> plan(New what, const std::string& name, const std::string& scripts_dir,
+                   const std::string& settings_file);
 
 // Writes all of it, or nothing where one of the files is there already.
 Checked<void> write(const Plan& plan);

@@ -1,8 +1,10 @@
-// watcher.hpp: tells that something changed in the scripts tree or the settings files. What, is found out by reading.
+// watcher.hpp: tells that something changed in the scripts tree or the settings files. What, is
+// found out by reading.
 //
-// Folders are watched, not files: editors save by renaming a new file over the old one. Where the system cannot tell
-// (no inotify, no watches left, a network disk with scripts.watch: poll) the files' names, sizes and times are looked
-// at every second. Changes of files that do not count (editors' backups, the database) are passed over.
+// Folders are watched, not files: editors save by renaming a new file over the old one. Where the
+// system cannot tell (no inotify, no watches left, a network disk with scripts.watch: poll) the
+// files' names, sizes and times are looked at every second. Changes of files that do not count
+// (editors' backups, the database) are passed over.
 //
 // Owner: Reloader. Thread: one.
 #pragma once

@@ -1,6 +1,8 @@
-// catalogue.hpp: what a bundle holds, as plain facts for people: `parley check`, `explain`, `diff`, the status page.
+// catalogue.hpp: what a bundle holds, as plain facts for people: `parley check`, `explain`, `diff`,
+// the status page.
 //
-// A copy of what the files declare, and the few looks into their text that name a line. No call needs it.
+// A copy of what the files declare, and the few looks into their text that name a line. No call
+// needs it.
 //
 // Thread: any; nothing here keeps state.
 #pragma once
@@ -42,7 +44,8 @@ std::vector<std::string> vars_named_in(std::string_view text);
 // The text with its vars filled in; what only a call knows ({today}, {caller}, ...) stays as it is.
 std::string filled_with(std::string_view text, const json::object& vars);
 
-// The line of `key =` in a script, at or after a line; 0 when there is none. Comment lines do not count.
+// The line of `key =` in a script, at or after a line; 0 when there is none. Comment lines do not
+// count.
 int line_of_key(std::string_view source, std::string_view key, int from_line = 1);
 // The line where `text` first stands; 0 when it does not.
 int line_of_text(std::string_view source, std::string_view text);

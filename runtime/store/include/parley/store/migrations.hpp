@@ -1,4 +1,5 @@
-// migrations.hpp: the scripts' own tables: each file of scripts/migrations/ once, in the order of names.
+// migrations.hpp: the scripts' own tables: each file of scripts/migrations/ once, in the order of
+// names.
 //
 // Store::open() and Store::migrate() apply them. Here is what others may ask before that.
 #pragma once
@@ -11,8 +12,9 @@
 
 namespace parley::store {
 
-using AppliedMigrations = std::map<std::string, std::string>;  // "001_appointments.sql" -> SHA-256 of its text
-using MigrationTexts = std::map<std::string, std::string>;     // "001_appointments.sql" -> its text
+// "001_appointments.sql" -> SHA-256 of its text
+using AppliedMigrations = std::map<std::string, std::string>;
+using MigrationTexts = std::map<std::string, std::string>;  // "001_appointments.sql" -> its text
 
 // The *.sql files of the folder; a folder that does not exist is a Fault.
 Checked<MigrationTexts> read_migrations(const std::string& dir);
