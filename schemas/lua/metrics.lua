@@ -1,6 +1,6 @@
 ---@meta
 
---- Figures of your own. Parley collects them as `parley_script_...`; a page that shows them comes with a later version.
+--- Figures of your own, shown by `GET /metrics` under `parley_script_...`.
 ---
 --- Names are of a-z, 0-9 and _. At most 5 labels, with few different values each: never a name or a phone number. What
 --- goes beyond 500 different series of one name is added up in one. Limit: 200 uses in one run.

@@ -29,16 +29,19 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t frame_bytes = 160;     // 20 ms of µ-law
-constexpr int slots = 20;                    // one a millisecond
-constexpr std::uint8_t stamp_magic = 0xA5;   // first byte of a frame of ours
-constexpr int ticks_per_connect = 5;         // 200 calls a second: an evening's rush, not an attack
+constexpr std::size_t frame_bytes = 160;    // 20 ms of µ-law
+constexpr int slots = 20;                   // one a millisecond
+constexpr std::uint8_t stamp_magic = 0xA5;  // first byte of a frame of ours
+constexpr int ticks_per_connect = 5;        // 200 calls a second: an evening's rush, not an attack
 constexpr std::size_t queued_bytes_max = 20'000;  // the far side is lost; do not fill memory
 constexpr std::size_t stamp_bytes = 9, stamp_chars = 12;
 
-std::uint64_t now_ns() { return static_cast<std::uint64_t>(Clock::now().time_since_epoch().count()); }
+std::uint64_t now_ns() {
+    return static_cast<std::uint64_t>(Clock::now().time_since_epoch().count());
+}
 
-// One frame in base64 whose first nine bytes carry the magic and the time: nine bytes are twelve characters.
+// One frame in base64 whose first nine bytes carry the magic and the time: nine bytes are twelve
+// characters.
 void stamp(std::string& base64, std::size_t at) {
     std::uint8_t head[stamp_bytes] = {stamp_magic};
     const auto now = now_ns();
@@ -127,40 +130,58 @@ class Load::Impl::Model final : public Peer {
     }
     void speech_started() {
         interrupted_at = Clock::now();
-        send(R"({"type":"input_audio_buffer.speech_started","event_id":"e1","audio_start_ms":100,"item_id":"item_u1"})");
+        send(
+            R"({"type":"input_audio_buffer.speech_started","event_id":"e1","audio_start_ms":100,"item_id":"item_u1"})");
         is_speaking_ = false;
-        send(fmt::format(R"({{"type":"response.done","event_id":"e2","response":{{"id":"resp_{0}","status":"cancelled","status_details":{{"type":"cancelled","reason":"turn_detected"}},"output":[]}}}})", responses_));
-        send(R"({"type":"input_audio_buffer.speech_stopped","event_id":"e3","audio_end_ms":900,"item_id":"item_u1"})");
+        send(fmt::format(
+            R"({{"type":"response.done","event_id":"e2","response":{{"id":"resp_{0}","status":"cancelled","status_details":{{"type":"cancelled","reason":"turn_detected"}},"output":[]}}}})",
+            responses_));
+        send(
+            R"({"type":"input_audio_buffer.speech_stopped","event_id":"e3","audio_end_ms":900,"item_id":"item_u1"})");
         begin_response();
     }
     void call_tool() {
         is_speaking_ = false;
         tool_started = Clock::now();
-        const std::string item = R"({"id":"item_f1","type":"function_call","status":"completed","name":"check_slots","call_id":"call_1","arguments":"{\"date\":\"2100-01-01\"}"})";
-        send(fmt::format(R"({{"type":"response.output_item.done","event_id":"e4","response_id":"resp_{}","output_index":1,"item":{}}})", responses_, item));
-        send(fmt::format(R"({{"type":"response.done","event_id":"e5","response":{{"id":"resp_{}","status":"completed","output":[{}]}}}})", responses_, item));
+        const std::string item =
+            R"({"id":"item_f1","type":"function_call","status":"completed","name":"check_slots","call_id":"call_1","arguments":"{\"date\":\"2100-01-01\"}"})";
+        send(fmt::format(
+            R"({{"type":"response.output_item.done","event_id":"e4","response_id":"resp_{}","output_index":1,"item":{}}})",
+            responses_, item));
+        send(fmt::format(
+            R"({{"type":"response.done","event_id":"e5","response":{{"id":"resp_{}","status":"completed","output":[{}]}}}})",
+            responses_, item));
     }
     void on_http(std::string_view head, std::string_view) override {
-        write(fmt::format("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n",
-                          accept_key(header(head, "Sec-WebSocket-Key"))));
+        write(fmt::format(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n",
+            accept_key(header(head, "Sec-WebSocket-Key"))));
         expect_frames(Side::server);
         if (load_.plan.target == Target::relay) return begin_response();
-        send(R"({"type":"session.created","event_id":"e0","session":{"type":"realtime","id":"sess_1"}})");
+        send(
+            R"({"type":"session.created","event_id":"e0","session":{"type":"realtime","id":"sess_1"}})");
     }
     void on_text(std::string_view text) override {
-        if (const auto audio = between(text, load_.plan.target == Target::relay ? "\"payload\":\"" : "\"audio\":\"", '"'); audio.size() > 100) {
+        if (const auto audio = between(
+                text, load_.plan.target == Target::relay ? "\"payload\":\"" : "\"audio\":\"", '"');
+            audio.size() > 100) {
             got_audio = true;
             load_.take(audio, load_.result.up, load_.result.up_received);
             return;
         }
         if (load_.plan.target == Target::relay) return;
         if (text.find("session.update") != text.npos) {
-            const char* format = load_.plan.sound == Sound::pcmu ? R"({"type":"audio/pcmu"})" : R"({"type":"audio/pcm","rate":24000})";
-            send(fmt::format(R"({{"type":"session.updated","event_id":"e6","session":{{"type":"realtime","id":"sess_1","audio":{{"input":{{"format":{0}}},"output":{{"format":{0}}}}}}}}})", format));
+            const char* format = load_.plan.sound == Sound::pcmu
+                                     ? R"({"type":"audio/pcmu"})"
+                                     : R"({"type":"audio/pcm","rate":24000})";
+            send(fmt::format(
+                R"({{"type":"session.updated","event_id":"e6","session":{{"type":"realtime","id":"sess_1","audio":{{"input":{{"format":{0}}},"output":{{"format":{0}}}}}}}}})",
+                format));
         } else if (text.find("response.create") != text.npos) {
             begin_response();
         } else if (text.find("function_call_output") != text.npos && tool_started) {
-            load_.result.tool.us.push_back(std::chrono::duration<float, std::micro>(Clock::now() - *tool_started).count());
+            load_.result.tool.us.push_back(
+                std::chrono::duration<float, std::micro>(Clock::now() - *tool_started).count());
             tool_started.reset();
         }
     }
@@ -172,12 +193,18 @@ class Load::Impl::Model final : public Peer {
     void begin_response() {
         ++responses_;
         is_speaking_ = true;
-        message_ = fmt::format(R"({{"type":"response.output_audio.delta","event_id":"event_1","response_id":"resp_{0}","item_id":"item_{0}","output_index":0,"content_index":0,"delta":")", responses_);
+        message_ = fmt::format(
+            R"({{"type":"response.output_audio.delta","event_id":"event_1","response_id":"resp_{0}","item_id":"item_{0}","output_index":0,"content_index":0,"delta":")",
+            responses_);
         head_bytes_ = message_.size();
         message_ += load_.model_frame + "\"}";
         if (load_.plan.target == Target::relay) return;
-        send(fmt::format(R"({{"type":"response.created","event_id":"e7","response":{{"id":"resp_{}","status":"in_progress"}}}})", responses_));
-        send(fmt::format(R"({{"type":"response.output_item.added","event_id":"e8","response_id":"resp_{0}","output_index":0,"item":{{"id":"item_{0}","type":"message","role":"assistant","status":"in_progress","content":[]}}}})", responses_));
+        send(fmt::format(
+            R"({{"type":"response.created","event_id":"e7","response":{{"id":"resp_{}","status":"in_progress"}}}})",
+            responses_));
+        send(fmt::format(
+            R"({{"type":"response.output_item.added","event_id":"e8","response_id":"resp_{0}","output_index":0,"item":{{"id":"item_{0}","type":"message","role":"assistant","status":"in_progress","content":[]}}}})",
+            responses_));
     }
 
     Impl& load_;
@@ -191,20 +218,31 @@ class Load::Impl::Model final : public Peer {
 class Load::Impl::Caller final : public Peer {
  public:
     Caller(Impl& load, int number)
-        : Peer(load.poll), load_(load), call_sid_(fmt::format("CA{:016x}{:016x}", now_ns(), number)) {  // new in every wave: an ended call does not come back
-        head_ = fmt::format(R"({{"event":"media","sequenceNumber":"2","streamSid":"MZ{}","media":{{"track":"inbound","chunk":"1","timestamp":")", call_sid_.substr(2));
+        // new in every wave: an ended call does not come back
+        : Peer(load.poll),
+          load_(load),
+          call_sid_(fmt::format("CA{:016x}{:016x}", now_ns(), number)) {
+        head_ = fmt::format(
+            R"({{"event":"media","sequenceNumber":"2","streamSid":"MZ{}","media":{{"track":"inbound","chunk":"1","timestamp":")",
+            call_sid_.substr(2));
     }
 
     void start() {
         if (load_.plan.target == Target::relay) return open_stream("/");
         if (!connect_to(load_.plan.target_port)) return fail("cannot connect for the webhook");
-        const std::string form = "CallSid=" + call_sid_ + "&AccountSid=AC" + std::string(32, '0') + "&From=%2B15550100001&To=%2B15550100002&CallStatus=ringing&Direction=inbound&ApiVersion=2010-04-01";
-        write(fmt::format("POST /voice HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{}", form.size(), form));
+        const std::string form =
+            "CallSid=" + call_sid_ + "&AccountSid=AC" + std::string(32, '0') +
+            "&From=%2B15550100001&To=%2B15550100002&CallStatus=ringing&Direction=inbound&ApiVersion=2010-04-01";
+        write(fmt::format(
+            "POST /voice HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{}",
+            form.size(), form));
     }
     void tick() {
         if (!is_open) return;
         while (!marks_.empty() && marks_.front().first <= load_.next_tick) {
-            send(fmt::format(R"({{"event":"mark","sequenceNumber":"3","streamSid":"MZ{}","mark":{{"name":"{}"}}}})", call_sid_.substr(2), marks_.front().second));
+            send(fmt::format(
+                R"({{"event":"mark","sequenceNumber":"3","streamSid":"MZ{}","mark":{{"name":"{}"}}}})",
+                call_sid_.substr(2), marks_.front().second));
             marks_.pop_front();
         }
         message_.assign(head_);
@@ -217,14 +255,21 @@ class Load::Impl::Caller final : public Peer {
     }
     void on_text(std::string_view text) override {
         const bool is_relay = load_.plan.target == Target::relay;
-        if (const auto audio = between(text, is_relay ? "\"delta\":\"" : "\"payload\":\"", '"'); audio.size() > 100) {
-            if (!got_audio) load_.result.set_up.us.push_back(std::chrono::duration<float, std::micro>(Clock::now() - stream_started_).count());
+        if (const auto audio = between(text, is_relay ? "\"delta\":\"" : "\"payload\":\"", '"');
+            audio.size() > 100) {
+            if (!got_audio)
+                load_.result.set_up.us.push_back(
+                    std::chrono::duration<float, std::micro>(Clock::now() - stream_started_)
+                        .count());
             got_audio = true;
             load_.take(audio, load_.result.down, load_.result.down_received);
-            playout_end_ = std::max(playout_end_, Clock::now()) + std::chrono::milliseconds(audio.size() * 3 / 4 / 8);
+            playout_end_ = std::max(playout_end_, Clock::now()) +
+                           std::chrono::milliseconds(audio.size() * 3 / 4 / 8);
         } else if (text.find("\"clear\"") != text.npos) {
             if (model_interrupted_at) {
-                load_.result.barge_in.us.push_back(std::chrono::duration<float, std::micro>(Clock::now() - *model_interrupted_at).count());
+                load_.result.barge_in.us.push_back(
+                    std::chrono::duration<float, std::micro>(Clock::now() - *model_interrupted_at)
+                        .count());
                 model_interrupted_at.reset();
             }
             marks_.clear();
@@ -239,22 +284,27 @@ class Load::Impl::Caller final : public Peer {
     void on_http(std::string_view head, std::string_view body) override {
         if (head.find(" 101 ") < head.find("\r\n")) return on_stream();
         const std::string document(body);
-        token_ = between(document.substr(std::min(document.size(), document.find("\"token\""))), "value=\"", '"');
+        token_ = between(document.substr(std::min(document.size(), document.find("\"token\""))),
+                         "value=\"", '"');
         const auto url = net::Url::parse(between(document, "<Stream url=\"", '"'));
-        if (token_.empty() || !url) return fail("unexpected answer to the webhook: " + document.substr(0, 200));
+        if (token_.empty() || !url)
+            return fail("unexpected answer to the webhook: " + document.substr(0, 200));
         open_stream(url->target);
     }
     void open_stream(const std::string& target) {
         if (!connect_to(load_.plan.target_port)) return fail("cannot connect for the stream");
-        write(fmt::format("GET {} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", target));
+        write(fmt::format(
+            "GET {} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+            target));
     }
     void on_stream() {
         expect_frames(Side::client);
         stream_started_ = Clock::now();
         const auto stream = "MZ" + call_sid_.substr(2);
         send(R"({"event":"connected","protocol":"Call","version":"1.0.0"})");
-        send(fmt::format(R"({{"event":"start","sequenceNumber":"1","streamSid":"{0}","start":{{"accountSid":"AC{1}","streamSid":"{0}","callSid":"{2}","tracks":["inbound"],"mediaFormat":{{"encoding":"audio/x-mulaw","sampleRate":8000,"channels":1}},"customParameters":{{"callSid":"{2}","callerNumber":"+15550100001","token":"{3}"}}}}}})",
-                         stream, std::string(32, '0'), call_sid_, token_));
+        send(fmt::format(
+            R"({{"event":"start","sequenceNumber":"1","streamSid":"{0}","start":{{"accountSid":"AC{1}","streamSid":"{0}","callSid":"{2}","tracks":["inbound"],"mediaFormat":{{"encoding":"audio/x-mulaw","sampleRate":8000,"channels":1}},"customParameters":{{"callSid":"{2}","callerNumber":"+15550100001","token":"{3}"}}}}}})",
+            stream, std::string(32, '0'), call_sid_, token_));
     }
     void on_lost() override {
         if (!got_audio) fail("a stream was closed before it had audio");
@@ -271,7 +321,8 @@ class Load::Impl::Caller final : public Peer {
 };
 
 Load::Impl::Impl(Plan wanted) : plan(wanted), poll(epoll_create1(EPOLL_CLOEXEC)) {
-    const std::vector<std::uint8_t> quiet(plan.sound == Sound::pcmu ? frame_bytes : frame_bytes * 6, plan.sound == Sound::pcmu ? 0xFF : 0);
+    const std::vector<std::uint8_t> quiet(plan.sound == Sound::pcmu ? frame_bytes : frame_bytes * 6,
+                                          plan.sound == Sound::pcmu ? 0xFF : 0);
     model_frame = base64::encode(quiet);
     caller_frame = base64::encode(std::vector<std::uint8_t>(frame_bytes, 0xFF));
     listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -281,7 +332,8 @@ Load::Impl::Impl(Plan wanted) : plan(wanted), poll(epoll_create1(EPOLL_CLOEXEC))
     address.sin_family = AF_INET;
     address.sin_port = htons(plan.model_port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || listen(listener, SOMAXCONN) != 0) {
+    if (bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+        listen(listener, SOMAXCONN) != 0) {
         result.fault = fmt::format("cannot listen on port {}", plan.model_port);
     }
     epoll_event event{.events = EPOLLIN, .data = {.ptr = nullptr}};  // no peer: the listener
@@ -324,7 +376,8 @@ bool Load::Impl::run_until(Clock::duration limit, const std::function<bool()>& i
         const auto until = std::min(end, is_ticking ? next_tick : end);
         const auto wait = std::max<std::int64_t>(0, std::chrono::nanoseconds(until - now).count());
         const timespec patience{wait / 1'000'000'000, wait % 1'000'000'000};
-        const int ready = epoll_pwait2(poll, events.data(), static_cast<int>(events.size()), &patience, nullptr);
+        const int ready =
+            epoll_pwait2(poll, events.data(), static_cast<int>(events.size()), &patience, nullptr);
         for (int i = 0; i < ready; ++i) {
             const auto& event = events[static_cast<std::size_t>(i)];
             if (event.data.ptr == nullptr) {
@@ -346,7 +399,8 @@ bool Load::connect_and_warm_up() {
     load.is_ticking = true;
     const auto everyone_talks = [&] {
         return static_cast<int>(load.callers.size()) == load.plan.calls &&
-               std::all_of(load.callers.begin(), load.callers.end(), [](const auto& each) { return each->got_audio; });
+               std::all_of(load.callers.begin(), load.callers.end(),
+                           [](const auto& each) { return each->got_audio; });
     };
     if (!load.run_until(std::chrono::seconds(20 + load.plan.calls / 50), everyone_talks)) {
         if (load.result.fault.empty()) load.result.fault = "not every call got audio in time";
@@ -359,27 +413,33 @@ bool Load::connect_and_warm_up() {
 void Load::measure() {
     auto& load = *impl_;
     load.measure_from = now_ns();
-    load.measure_to = load.measure_from + static_cast<std::uint64_t>(load.plan.measure_s) * 1'000'000'000u;
+    load.measure_to =
+        load.measure_from + static_cast<std::uint64_t>(load.plan.measure_s) * 1'000'000'000u;
     timespec before{}, after{};
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
     load.run_for(std::chrono::seconds(load.plan.measure_s));
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
-    load.result.cpu_share = (static_cast<double>(after.tv_sec - before.tv_sec) + static_cast<double>(after.tv_nsec - before.tv_nsec) / 1e9) / load.plan.measure_s;
-    load.result.calls_up = static_cast<int>(std::count_if(load.callers.begin(), load.callers.end(), [](const auto& each) { return each->is_open; }));
+    load.result.cpu_share = (static_cast<double>(after.tv_sec - before.tv_sec) +
+                             static_cast<double>(after.tv_nsec - before.tv_nsec) / 1e9) /
+                            load.plan.measure_s;
+    load.result.calls_up = static_cast<int>(std::count_if(
+        load.callers.begin(), load.callers.end(), [](const auto& each) { return each->is_open; }));
 }
 
 void Load::try_reactions() {
     auto& load = *impl_;
-    load.run_for(std::chrono::milliseconds(500));  // what was under way when measuring ended arrives
+    // what was under way when measuring ended arrives
+    load.run_for(std::chrono::milliseconds(500));
     if (load.plan.tries_barge_in) {
-        // Calls and model connections are made in the same order only by chance: match them by who clears first after whom,
-        // one call at a time.
+        // Calls and model connections are made in the same order only by chance: match them by who
+        // clears first after whom, one call at a time.
         for (auto& model : load.models) {
             for (auto& caller : load.callers) caller->model_interrupted_at.reset();
             model->speech_started();
             for (auto& caller : load.callers) caller->model_interrupted_at = model->interrupted_at;
             const auto seen = load.result.barge_in.us.size();
-            load.run_until(std::chrono::milliseconds(200), [&] { return load.result.barge_in.us.size() > seen; });
+            load.run_until(std::chrono::milliseconds(200),
+                           [&] { return load.result.barge_in.us.size() > seen; });
         }
         for (auto& caller : load.callers) caller->model_interrupted_at.reset();
     }

@@ -1,7 +1,8 @@
-// load.hpp: the carrier and the model for N calls, on one thread, as cheap as they can be (peer.hpp).
+// load.hpp: the carrier and the model for N calls, on one thread, as cheap as they can be
+// (peer.hpp).
 //
-// Every 20 ms each call sends one frame of caller audio and one of model audio; the frames of different calls
-// are spread over the 20 ms. Each carries its send time in its first bytes.
+// Every 20 ms each call sends one frame of caller audio and one of model audio; the frames of
+// different calls are spread over the 20 ms. Each carries its send time in its first bytes.
 #pragma once
 
 #include <cstdint>
@@ -15,12 +16,12 @@ enum class Sound { pcmu, pcm16_24k };
 
 struct Plan {
     Target target = Target::parley;
-    Sound sound = Sound::pcmu;          // of the model's side
+    Sound sound = Sound::pcmu;  // of the model's side
     int calls = 100;
     int warm_up_s = 3;
     int measure_s = 8;
-    bool tries_barge_in = false;        // after the measuring: interrupts every call once
-    bool tries_tools = false;           // and has every call run a tool
+    bool tries_barge_in = false;  // after the measuring: interrupts every call once
+    bool tries_tools = false;     // and has every call run a tool
     std::uint16_t target_port = 0;
     std::uint16_t model_port = 0;
 };
@@ -32,10 +33,11 @@ struct Delays {
 };
 
 struct Result {
-    int calls_up = 0;                   // that had audio both ways
+    int calls_up = 0;  // that had audio both ways
     Delays up, down, barge_in, tool, set_up;
-    std::uint64_t up_sent = 0, up_received = 0, down_sent = 0, down_received = 0;  // frames while measuring
-    double cpu_share = 0;               // of the load itself: near 1 the load is the bottleneck
+    // frames while measuring
+    std::uint64_t up_sent = 0, up_received = 0, down_sent = 0, down_received = 0;
+    double cpu_share = 0;  // of the load itself: near 1 the load is the bottleneck
     std::string fault;
 };
 
@@ -43,7 +45,8 @@ class Load {
  public:
     explicit Load(Plan plan);
     ~Load();
-    // Connects every call and warms up, measures (calling `begin` and `end` round it), tries what the plan says, hangs up.
+    // Connects every call and warms up, measures (calling `begin` and `end` round it), tries what
+    // the plan says, hangs up.
     template <class Begin, class End>
     Result run(Begin begin, End end) {
         if (!connect_and_warm_up()) return finish();

@@ -3,12 +3,13 @@
 #include "load.hpp"
 #include "process.hpp"
 #include "relay.hpp"
+#include "reload.hpp"
 
 #include <parley/audio/recipes.hpp>
 #include <parley/core/json.hpp>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <filesystem>
 #include <fstream>
@@ -48,19 +49,21 @@ class Bench {
         plan.model_port = free_port();
         const auto process = plan.target == Target::relay ? start_relay(plan) : start_parley(plan);
         wait_for_port(plan.target_port);
-        std::this_thread::sleep_for(std::chrono::milliseconds(300));  // phrases are rendered at start
+        // phrases are rendered at start
+        std::this_thread::sleep_for(std::chrono::milliseconds(300));
         const double idle_mb = process->resident_mb();
         std::uint64_t cpu = 0;
         Load load(plan);
         row.load = load.run([&] { cpu = process->cpu_ns(); },
                             [&] {
                                 cpu = process->cpu_ns() - cpu;
-                                row.memory_kb_per_call = (process->resident_mb() - idle_mb) * 1000 / plan.calls;
+                                row.memory_kb_per_call =
+                                    (process->resident_mb() - idle_mb) * 1000 / plan.calls;
                             });
         row.core_share = static_cast<double>(cpu) / 1e9 / plan.measure_s;
         row.cpu_ms_per_call_s = row.core_share * 1000 / plan.calls;
-        row.lost = row.load.up_sent - std::min(row.load.up_sent, row.load.up_received) + row.load.down_sent -
-                   std::min(row.load.down_sent, row.load.down_received);
+        row.lost = row.load.up_sent - std::min(row.load.up_sent, row.load.up_received) +
+                   row.load.down_sent - std::min(row.load.down_sent, row.load.down_received);
         if (plan.sound != Sound::pcmu) row.lost = 0;  // stamps do not survive resampling
         return row;
     }
@@ -105,19 +108,28 @@ class Bench {
  private:
     std::unique_ptr<Process> start_relay(const Plan& plan) {
         return std::make_unique<Process>(
-            std::vector<std::string>{fs::read_symlink("/proc/self/exe").string(), "relay", std::to_string(plan.target_port), std::to_string(plan.model_port)},
+            std::vector<std::string>{fs::read_symlink("/proc/self/exe").string(), "relay",
+                                     std::to_string(plan.target_port),
+                                     std::to_string(plan.model_port)},
             std::vector<std::string>{}, measured_core, (folder_ / "relay.log").string());
     }
     std::unique_ptr<Process> start_parley(const Plan& plan) {
         const auto settings = folder_ / "bench.yaml";
-        std::ofstream(settings) << "server: {io_threads: 1}\ncalls: {duration_max_minutes: 30}\nopenai: {audio: "
-                                << (plan.sound == Sound::pcmu ? "pcmu" : "pcm16_24k") << "}\n";
+        std::ofstream(settings)
+            << "server: {io_threads: 1}\ncalls: {duration_max_minutes: 30}\nopenai: {audio: "
+            << (plan.sound == Sound::pcmu ? "pcmu" : "pcm16_24k") << "}\n";
         const auto database = folder_ / fmt::format("bench-{}.db", plan.target_port);
         return std::make_unique<Process>(
-            std::vector<std::string>{fs::read_symlink("/proc/self/exe").replace_filename("parley").string(), "-c", (tree_ / "config/parley.yaml").string(), "--overlay", settings.string(), "serve"},
-            std::vector<std::string>{"OPENAI_API_KEY=sk-bench", fmt::format("OPENAI_BASE_URL=http://127.0.0.1:{}/v1", plan.model_port),
-                                     fmt::format("PORT={}", plan.target_port), "HOST=127.0.0.1", fmt::format("PUBLIC_URL=http://127.0.0.1:{}", plan.target_port),
-                                     "ENABLE_WEBHOOK_VALIDATION=false", "DATABASE_PATH=" + database.string(), "LOG_LEVEL=warn"},
+            std::vector<std::string>{
+                fs::read_symlink("/proc/self/exe").replace_filename("parley").string(), "-c",
+                (tree_ / "config/parley.yaml").string(), "--overlay", settings.string(), "serve"},
+            std::vector<std::string>{
+                "OPENAI_API_KEY=sk-bench",
+                fmt::format("OPENAI_BASE_URL=http://127.0.0.1:{}/v1", plan.model_port),
+                fmt::format("PORT={}", plan.target_port), "HOST=127.0.0.1",
+                fmt::format("PUBLIC_URL=http://127.0.0.1:{}", plan.target_port),
+                "ENABLE_WEBHOOK_VALIDATION=false", "DATABASE_PATH=" + database.string(),
+                "LOG_LEVEL=warn"},
             measured_core, (folder_ / "parley.log").string());
     }
 
@@ -128,48 +140,75 @@ class Bench {
 void print(Row& row, double relay_cpu) {
     const auto delay = [](Delays& delays) {
         if (delays.us.empty()) return std::string("      -      ");
-        return fmt::format("{:5.2f}/{:.2f}/{:.2f}", delays.percentile(0.5) / 1000, delays.percentile(0.95) / 1000, delays.percentile(0.99) / 1000);
+        return fmt::format("{:5.2f}/{:.2f}/{:.2f}", delays.percentile(0.5) / 1000,
+                           delays.percentile(0.95) / 1000, delays.percentile(0.99) / 1000);
     };
-    fmt::print("{:<22} {:>5} {:>9.3f} {:>7} {:>6.0f}% {:>9.0f} {:>17} {:>17} {:>6}  {:>4.0f}%{}\n", row.name, row.calls, row.cpu_ms_per_call_s,
-               relay_cpu > 0 ? fmt::format("{:.2f}x", row.cpu_ms_per_call_s / relay_cpu) : "-", row.core_share * 100, row.memory_kb_per_call,
-               delay(row.load.up), delay(row.load.down), row.lost, row.load.cpu_share * 100, row.load.fault.empty() ? "" : "  ! " + row.load.fault);
+    fmt::print("{:<22} {:>5} {:>9.3f} {:>7} {:>6.0f}% {:>9.0f} {:>17} {:>17} {:>6}  {:>4.0f}%{}\n",
+               row.name, row.calls, row.cpu_ms_per_call_s,
+               relay_cpu > 0 ? fmt::format("{:.2f}x", row.cpu_ms_per_call_s / relay_cpu) : "-",
+               row.core_share * 100, row.memory_kb_per_call, delay(row.load.up),
+               delay(row.load.down), row.lost, row.load.cpu_share * 100,
+               row.load.fault.empty() ? "" : "  ! " + row.load.fault);
     std::fflush(stdout);
 }
 
 json::object to_json(Delays& each) {
-    return {{"p50_us", each.percentile(0.5)}, {"p95_us", each.percentile(0.95)}, {"p99_us", each.percentile(0.99)}, {"count", each.us.size()}};
+    return {{"p50_us", each.percentile(0.5)},
+            {"p95_us", each.percentile(0.95)},
+            {"p99_us", each.percentile(0.99)},
+            {"count", each.us.size()}};
 }
 
 json::object to_json(Row& row, double relay_cpu) {
-    return {{"name", row.name}, {"calls", row.calls}, {"cpu_ms_per_call_second", row.cpu_ms_per_call_s},
-            {"ratio_to_relay", relay_cpu > 0 ? row.cpu_ms_per_call_s / relay_cpu : 0}, {"core_share", row.core_share},
-            {"memory_kb_per_call", row.memory_kb_per_call}, {"frames_lost", row.lost}, {"up", to_json(row.load.up)}, {"down", to_json(row.load.down)},
-            {"load_core_share", row.load.cpu_share}, {"fault", row.load.fault}};
+    return {{"name", row.name},
+            {"calls", row.calls},
+            {"cpu_ms_per_call_second", row.cpu_ms_per_call_s},
+            {"ratio_to_relay", relay_cpu > 0 ? row.cpu_ms_per_call_s / relay_cpu : 0},
+            {"core_share", row.core_share},
+            {"memory_kb_per_call", row.memory_kb_per_call},
+            {"frames_lost", row.lost},
+            {"up", to_json(row.load.up)},
+            {"down", to_json(row.load.down)},
+            {"load_core_share", row.load.cpu_share},
+            {"fault", row.load.fault}};
 }
 
 json::array measure_recipes() {
-    fmt::print("\nResampling in 20 ms frames, libsoxr\n{:<34} {:>13} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8} {:>7}\n", "recipe", "Hz", "held ms", "1 kHz dB",
-               "worst dB", "3.4k dB", "leak dB", "us/frame", "KB");
+    fmt::print(
+        "\nResampling in 20 ms frames, libsoxr\n{:<34} {:>13} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8} {:>7}\n",
+        "recipe", "Hz", "held ms", "1 kHz dB", "worst dB", "3.4k dB", "leak dB", "us/frame", "KB");
     json::array all;
     for (const auto& recipe : audio::recipes_to_compare()) {
         for (const auto& [in, out] : {std::pair{8'000, 24'000}, {24'000, 8'000}}) {
             const auto it = audio::measure(recipe, in, out);
-            fmt::print("{:<34} {:>6}->{:<6} {:>8.1f} {:>9.1f} {:>9.1f} {:>9.2f} {:>9.1f} {:>9.1f} {:>7.0f}\n", recipe.name, in, out, it.delay_ms,
-                       it.snr_1khz_db, it.snr_worst_db, it.gain_3400hz_db, it.leak_4500hz_db, it.us_per_frame, static_cast<double>(it.bytes) / 1000);
-            all.push_back({{"recipe", recipe.name}, {"from_hz", in}, {"to_hz", out}, {"delay_ms", it.delay_ms}, {"snr_1khz_db", it.snr_1khz_db},
-                           {"snr_worst_db", it.snr_worst_db}, {"us_per_frame", it.us_per_frame}});
+            fmt::print(
+                "{:<34} {:>6}->{:<6} {:>8.1f} {:>9.1f} {:>9.1f} {:>9.2f} {:>9.1f} {:>9.1f} {:>7.0f}\n",
+                recipe.name, in, out, it.delay_ms, it.snr_1khz_db, it.snr_worst_db,
+                it.gain_3400hz_db, it.leak_4500hz_db, it.us_per_frame,
+                static_cast<double>(it.bytes) / 1000);
+            all.push_back({{"recipe", recipe.name},
+                           {"from_hz", in},
+                           {"to_hz", out},
+                           {"delay_ms", it.delay_ms},
+                           {"snr_1khz_db", it.snr_1khz_db},
+                           {"snr_worst_db", it.snr_worst_db},
+                           {"us_per_frame", it.us_per_frame}});
         }
     }
     return all;
 }
 
-int measure_everything(const fs::path& tree, const std::string& json_file, std::vector<int> sizes, int seconds, int most) {
+int measure_everything(const fs::path& tree, const std::string& json_file, std::vector<int> sizes,
+                       int seconds, int most) {
     pin_this_process(load_core);
     Bench bench(tree);
     json::object report;
-    fmt::print("Start to listening: {:.0f} ms\n\n", (report["start_to_listening_ms"] = bench.start_to_listening_ms()).get_double());
+    fmt::print("Start to listening: {:.0f} ms\n\n",
+               (report["start_to_listening_ms"] = bench.start_to_listening_ms()).get_double());
     std::fflush(stdout);
-    fmt::print("{:<22} {:>5} {:>9} {:>7} {:>7} {:>9} {:>17} {:>17} {:>6}  {}\n", "", "calls", "cpu ms/s", "ratio", "core", "KB/call", "up ms p50/95/99", "down ms p50/95/99", "lost", "load");
+    fmt::print("{:<22} {:>5} {:>9} {:>7} {:>7} {:>9} {:>17} {:>17} {:>6}  {}\n", "", "calls",
+               "cpu ms/s", "ratio", "core", "KB/call", "up ms p50/95/99", "down ms p50/95/99",
+               "lost", "load");
     json::array rows;
     const auto measure = [&](const std::string& name, Plan plan, double relay_cpu) {
         auto row = bench.run(name, plan);
@@ -192,25 +231,36 @@ int measure_everything(const fs::path& tree, const std::string& json_file, std::
         }
     }
     if (most > 0) {
-        measure(fmt::format("parley, {} calls", most), {.calls = most, .warm_up_s = 5, .measure_s = seconds}, 0);
+        measure(fmt::format("parley, {} calls", most),
+                {.calls = most, .warm_up_s = 5, .measure_s = seconds}, 0);
     }
     report["rows"] = rows;
     if (reactions) {
         json::object lines{{"calls", reactions->calls}};
         const auto line = [&](const char* key, const char* name, Delays& delays) {
-            fmt::print("{:<44} {:>7.2f} {:>7.2f} {:>7.2f}   ({} times)\n", name, delays.percentile(0.5) / 1000, delays.percentile(0.95) / 1000, delays.percentile(0.99) / 1000, delays.us.size());
+            fmt::print("{:<44} {:>7.2f} {:>7.2f} {:>7.2f}   ({} times)\n", name,
+                       delays.percentile(0.5) / 1000, delays.percentile(0.95) / 1000,
+                       delays.percentile(0.99) / 1000, delays.us.size());
             lines[key] = to_json(delays);
         };
-        fmt::print("\n{:<44} {:>7} {:>7} {:>7}\n", fmt::format("ms, at {} calls", reactions->calls), "p50", "p95", "p99");
-        line("speech_started_to_clear", "speech_started -> clear on the wire", reactions->load.barge_in);
-        line("tool_round_trip", "tool call -> its output (SQLite, check_slots)", reactions->load.tool);
-        line("stream_start_to_greeting", "stream started -> greeting on the wire", reactions->load.set_up);
+        fmt::print("\n{:<44} {:>7} {:>7} {:>7}\n", fmt::format("ms, at {} calls", reactions->calls),
+                   "p50", "p95", "p99");
+        line("speech_started_to_clear", "speech_started -> clear on the wire",
+             reactions->load.barge_in);
+        line("tool_round_trip", "tool call -> its output (SQLite, check_slots)",
+             reactions->load.tool);
+        line("stream_start_to_greeting", "stream started -> greeting on the wire",
+             reactions->load.set_up);
         report["reactions"] = lines;
     }
     std::fflush(stdout);
     const auto churn = bench.churn(11, 100);
-    report["churn"] = {{"resident_mb_after_100_calls", churn.first_mb}, {"resident_mb_at_the_end", churn.last_mb}, {"calls", churn.calls}, {"fault", churn.fault}};
-    fmt::print("\nMemory after 100 calls had come and gone: {:.1f} MB, after {}: {:.1f} MB{}\n", churn.first_mb, churn.calls, churn.last_mb,
+    report["churn"] = {{"resident_mb_after_100_calls", churn.first_mb},
+                       {"resident_mb_at_the_end", churn.last_mb},
+                       {"calls", churn.calls},
+                       {"fault", churn.fault}};
+    fmt::print("\nMemory after 100 calls had come and gone: {:.1f} MB, after {}: {:.1f} MB{}\n",
+               churn.first_mb, churn.calls, churn.last_mb,
                churn.fault.empty() ? "" : "  ! " + churn.fault);
 
     report["recipes"] = measure_recipes();
@@ -232,11 +282,21 @@ int main(int argc, char** argv) {
     cli.add_option("--tree", tree, "where config/ and scripts/ are")->capture_default_str();
     cli.add_option("--calls", sizes, "numbers of calls at once")->capture_default_str();
     cli.add_option("--seconds", seconds, "of each measurement")->capture_default_str();
-    cli.add_option("--most", most, "also try this many calls on one core; 0: do not")->capture_default_str();
+    cli.add_option("--most", most, "also try this many calls on one core; 0: do not")
+        ->capture_default_str();
     auto* relay = cli.add_subcommand("relay", "be the bare relay");
     std::vector<std::uint16_t> ports;
     relay->add_option("PORTS", ports, "own port, upstream port")->expected(2);
+    auto* reload = cli.add_subcommand(
+        "reload", "measure what reloading costs calls in progress, and how soon a save serves");
+    parley::bench::ReloadPlan reloads;
+    reload->add_option("--scripts", reloads.scripts, "files in the scripts folder")
+        ->capture_default_str();
+    reload->add_option("--calls", reloads.calls, "calls in progress")->capture_default_str();
+    reload->add_option("--seconds", reloads.seconds, "of each measurement")->capture_default_str();
     CLI11_PARSE(cli, argc, argv);
+    reloads.tree = std::filesystem::absolute(tree);
+    if (*reload) return parley::bench::measure_reloads(reloads);
     if (*relay) return parley::bench::run_relay(ports.at(0), ports.at(1));
     return parley::bench::measure_everything(tree, json_file, sizes, seconds, most);
 }

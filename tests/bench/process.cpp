@@ -35,8 +35,10 @@ sockaddr_in loopback(std::uint16_t port) {
 
 }  // namespace
 
-Process::Process(std::vector<std::string> command, std::vector<std::string> environment, int core, const std::string& log_file) {
-    environment.push_back(std::string("PATH=") + (std::getenv("PATH") != nullptr ? std::getenv("PATH") : "/usr/bin:/bin"));
+Process::Process(std::vector<std::string> command, std::vector<std::string> environment, int core,
+                 const std::string& log_file) {
+    environment.push_back(std::string("PATH=") +
+                          (std::getenv("PATH") != nullptr ? std::getenv("PATH") : "/usr/bin:/bin"));
     std::vector<char*> arguments;
     for (auto& word : command) arguments.push_back(word.data());
     arguments.push_back(nullptr);
@@ -67,7 +69,8 @@ Process::~Process() {
 std::uint64_t Process::cpu_ns() const {
     std::uint64_t total = 0;
     std::error_code error;
-    for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid_) + "/task", error)) {
+    for (const auto& task :
+         std::filesystem::directory_iterator("/proc/" + std::to_string(pid_) + "/task", error)) {
         std::ifstream file(task.path() / "schedstat");
         std::uint64_t on_cpu = 0;
         if (file >> on_cpu) total += on_cpu;
@@ -99,9 +102,13 @@ double wait_for_port(std::uint16_t port) {
     const auto address = loopback(port);
     while (std::chrono::steady_clock::now() - start < std::chrono::seconds(10)) {
         const int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        const bool is_open = connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+        const bool is_open =
+            connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
         close(probe);
-        if (is_open) return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+        if (is_open)
+            return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() -
+                                                             start)
+                .count();
         usleep(500);
     }
     return -1;

@@ -12,7 +12,8 @@ namespace parley::bench {
 class Process {
  public:
     // `environment` is all the child gets besides PATH. Output goes to `log_file`.
-    Process(std::vector<std::string> command, std::vector<std::string> environment, int core, const std::string& log_file);
+    Process(std::vector<std::string> command, std::vector<std::string> environment, int core,
+            const std::string& log_file);
     ~Process();  // SIGKILL if it still runs
     Process(const Process&) = delete;
     Process& operator=(const Process&) = delete;
@@ -20,7 +21,7 @@ class Process {
     std::uint64_t cpu_ns() const;  // of all its threads, by the scheduler's own count
     double resident_mb() const;
     bool is_running() const;
-    void stop();                   // SIGTERM, and waits
+    void stop();  // SIGTERM, and waits
 
  private:
     pid_t pid_ = -1;

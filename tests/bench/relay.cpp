@@ -30,27 +30,31 @@ class Pair : public std::enable_shared_from_this<Pair> {
 
  private:
     void connect() {
-        far_.next_layer().async_connect({asio::ip::address_v4::loopback(), upstream_}, [self = shared_from_this()](beast::error_code error) {
-            if (error) return;
-            self->far_.next_layer().set_option(tcp::no_delay(true));
-            self->far_.async_handshake("127.0.0.1", "/", [self](beast::error_code refused) {
-                if (refused) return;
-                self->near_.text(true);
-                self->far_.text(true);
-                self->pass(self->near_, self->far_, self->up_);
-                self->pass(self->far_, self->near_, self->down_);
+        far_.next_layer().async_connect(
+            {asio::ip::address_v4::loopback(), upstream_},
+            [self = shared_from_this()](beast::error_code error) {
+                if (error) return;
+                self->far_.next_layer().set_option(tcp::no_delay(true));
+                self->far_.async_handshake("127.0.0.1", "/", [self](beast::error_code refused) {
+                    if (refused) return;
+                    self->near_.text(true);
+                    self->far_.text(true);
+                    self->pass(self->near_, self->far_, self->up_);
+                    self->pass(self->far_, self->near_, self->down_);
+                });
             });
-        });
     }
 
     void pass(Socket& from, Socket& to, beast::flat_buffer& buffer) {
-        from.async_read(buffer, [self = shared_from_this(), &from, &to, &buffer](beast::error_code error, std::size_t) {
+        from.async_read(buffer, [self = shared_from_this(), &from, &to, &buffer](
+                                    beast::error_code error, std::size_t) {
             if (error) return self->end();
-            to.async_write(buffer.data(), [self, &from, &to, &buffer](beast::error_code failed, std::size_t) {
-                if (failed) return self->end();
-                buffer.clear();
-                self->pass(from, to, buffer);
-            });
+            to.async_write(buffer.data(),
+                           [self, &from, &to, &buffer](beast::error_code failed, std::size_t) {
+                               if (failed) return self->end();
+                               buffer.clear();
+                               self->pass(from, to, buffer);
+                           });
         });
     }
 

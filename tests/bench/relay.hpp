@@ -5,7 +5,8 @@
 
 namespace parley::bench {
 
-// Serves on `port` until killed; every connection gets one of its own to ws://127.0.0.1:`upstream`/.
+// Serves on `port` until killed; every connection gets one of its own to
+// ws://127.0.0.1:`upstream`/.
 int run_relay(std::uint16_t port, std::uint16_t upstream);
 
 }  // namespace parley::bench

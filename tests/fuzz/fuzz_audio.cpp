@@ -17,7 +17,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const auto wav = read_wav(bytes, "fuzz", length);
         if (!wav) continue;
         if (wav->channels < 1 || wav->channels > 2 || wav->rate_hz < 1'000) std::abort();
-        if (wav->samples.size() % static_cast<std::size_t>(wav->channels) != 0 || wav->samples.size() > size) std::abort();
+        if (wav->samples.size() % static_cast<std::size_t>(wav->channels) != 0 ||
+            wav->samples.size() > size)
+            std::abort();
     }
 
     std::vector<std::int16_t> samples(size);
@@ -37,7 +39,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::vector<EnergyVad::Change> changes;
     vad.hear(samples, changes);
     for (std::size_t i = 1; i < changes.size(); ++i) {
-        if (changes[i].what == changes[i - 1].what || changes[i].at < changes[i - 1].at) std::abort();
+        if (changes[i].what == changes[i - 1].what || changes[i].at < changes[i - 1].at)
+            std::abort();
     }
 
     static Pcm24kToMulaw down;

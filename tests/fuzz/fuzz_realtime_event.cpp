@@ -1,7 +1,9 @@
-// Whatever a model's server sends: the session state machine must neither crash nor send anything but JSON.
+// Whatever a model's server sends: the session state machine must neither crash nor send anything
+// but JSON.
 //
-// The input is a list of messages parted by newlines. The first byte chooses the audio format and whether the
-// session has been set up before. On every message the short cut for audio deltas is compared with the full parser.
+// The input is a list of messages parted by newlines. The first byte chooses the audio format and
+// whether the session has been set up before. On every message the short cut for audio deltas is
+// compared with the full parser.
 
 #include <parley/engine/realtime_session.hpp>
 
@@ -40,7 +42,8 @@ void play_the_call(RealtimeSession& session, RealtimeSession::Output& output) {
         if (const auto* audio = std::get_if<call::AgentAudio>(&event)) {
             for (const auto byte : audio->audio) read += byte;
             if (read % 7 == 0)
-                session.truncate(audio->item_id, audio->content_index, static_cast<std::int64_t>(read), answers);
+                session.truncate(audio->item_id, audio->content_index,
+                                 static_cast<std::int64_t>(read), answers);
         } else if (const auto* text = std::get_if<call::AgentText>(&event)) {
             for (const char c : text->delta) read += static_cast<unsigned char>(c);
             if (read % 11 == 0) session.cancel(answers);
@@ -70,15 +73,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     options.audio = (choice & 1) != 0 ? engine::ModelAudio::pcm16_24k : engine::ModelAudio::pcmu;
     call::AgentProfile profile;
     profile.instructions = "You are Sarah.";
-    RealtimeSession session(options, profile, {{call::Turn::Speaker::caller, "Hi"}}, "CA1", TimePoint{}, WallTime{});
+    RealtimeSession session(options, profile, {{call::Turn::Speaker::caller, "Hi"}}, "CA1",
+                            TimePoint{}, WallTime{});
     RealtimeSession::Output output;
     if ((choice & 2) == 0) {
         session.receive(R"({"type":"session.created","session":{"expires_at":3600}})", output);
-        const std::string format = (choice & 1) != 0 ? R"({"format":{"type":"audio/pcm","rate":24000}})"
-                                                     : R"({"format":{"type":"audio/pcmu"}})";
-        session.receive(
-            R"({"type":"session.updated","session":{"audio":{"input":)" + format + R"(,"output":)" + format + "}}}",
-            output);
+        const std::string format = (choice & 1) != 0
+                                       ? R"({"format":{"type":"audio/pcm","rate":24000}})"
+                                       : R"({"format":{"type":"audio/pcmu"}})";
+        session.receive(R"({"type":"session.updated","session":{"audio":{"input":)" + format +
+                            R"(,"output":)" + format + "}}}",
+                        output);
         if (session.state() != RealtimeSession::State::ready) fail("not ready", format);
         play_the_call(session, output);
     }
@@ -94,8 +99,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         input.remove_prefix(end + 1);
     }
     compare_with_full_parser(std::string_view(reinterpret_cast<const char*>(data), size));
-    session.closed(static_cast<std::uint16_t>(size), std::string_view(reinterpret_cast<const char*>(data), size),
-                   output);
+    session.closed(static_cast<std::uint16_t>(size),
+                   std::string_view(reinterpret_cast<const char*>(data), size), output);
     play_the_call(session, output);
     return 0;
 }

@@ -1,6 +1,8 @@
-// Any bytes as settings: an answer or Faults that people can read, never a crash, a leak or a long wait.
+// Any bytes as settings: an answer or Faults that people can read, never a crash, a leak or a long
+// wait.
 //
-// Run it with config/ as its corpus; it needs schemas/ of the source tree (PARLEY_SOURCE_DIR, else the working folder).
+// Run it with config/ as its corpus; it needs schemas/ of the source tree (PARLEY_SOURCE_DIR, else
+// the working folder).
 #include <parley/config/report.hpp>
 #include <parley/config/settings.hpp>
 
@@ -25,7 +27,8 @@ void expect(bool holds, const char* what, const std::string& text) {
 void check_words(const std::string& text) {
     expect(!text.empty(), "nothing is said", text);
     expect(parley::is_valid_utf8(text), "not UTF-8", text);
-    expect(text.find_first_of(std::string_view("\0\n\r\x1b", 4)) == std::string::npos, "not one line", text);
+    expect(text.find_first_of(std::string_view("\0\n\r\x1b", 4)) == std::string::npos,
+           "not one line", text);
     expect(text.find(secret) == std::string::npos, "a secret is shown", text);
 }
 
@@ -33,7 +36,10 @@ parley::config::LoadOptions options() {
     parley::config::LoadOptions made;
     made.schema_dir = PARLEY_SOURCE_DIR "/schemas";
     made.env_file.clear();
-    made.environment = {{"OPENAI_API_KEY", std::string(secret)}, {"A", "text"}, {"N", "7"}, {"API_KEY", std::string(secret)}};
+    made.environment = {{"OPENAI_API_KEY", std::string(secret)},
+                        {"A", "text"},
+                        {"N", "7"},
+                        {"API_KEY", std::string(secret)}};
     expect(std::filesystem::exists(made.schema_dir), "no such folder", made.schema_dir);
     return made;
 }
@@ -54,8 +60,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     }
     for (const auto& warning : loaded->warnings) check_words(warning);
     for (const auto& [number, agent] : loaded->numbers) {
-        expect(loaded->agent_for(number) != nullptr, "a number without an agent", number + " -> " + agent);
+        expect(loaded->agent_for(number) != nullptr, "a number without an agent",
+               number + " -> " + agent);
     }
-    expect(parley::config::explain(*loaded).find(secret) == std::string::npos, "a secret is shown", "");
+    expect(parley::config::explain(*loaded).find(secret) == std::string::npos, "a secret is shown",
+           "");
     return 0;
 }

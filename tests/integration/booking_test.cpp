@@ -47,10 +47,13 @@ steps:
     EXPECT_EQ(row.outcome, "appointment_booked");
     EXPECT_EQ(row.reason, "agent_hung_up");
     EXPECT_EQ(stage.value("SELECT count(*) FROM appointments WHERE status = 'confirmed'"), "1");
-    EXPECT_EQ(stage.value("SELECT customer_name || '|' || appointment_time || '|' || phone_number || '|' || call_sid FROM appointments"),
-              "Ann Lee|10:00 AM|+15550100001|" + call->sid());
+    EXPECT_EQ(
+        stage.value(
+            "SELECT customer_name || '|' || appointment_time || '|' || phone_number || '|' || call_sid FROM appointments"),
+        "Ann Lee|10:00 AM|+15550100001|" + call->sid());
 
-    // The interrupted sentence: what the caller heard, what the journal says and what the model was told are one thing.
+    // The interrupted sentence: what the caller heard, what the journal says and what the model was
+    // told are one thing.
     const auto cuts = stage.entries(call->sid(), "interrupted");
     ASSERT_EQ(cuts.size(), 1U);
     const auto heard_ms = number(cuts[0], "heard_ms");
@@ -103,9 +106,9 @@ turns:
 )");
     std::vector<std::shared_ptr<sim::TwilioCall>> calls;
     for (int i = 0; i < callers; ++i) {
-        calls.push_back(stage.dial("steps: [{wait_for_agent: {silent_for_ms: 200}}, {say: Ten}, wait_for_hang_up]", [i](auto& options) {
-            options.from = fmt::format("+155501{:05}", i);
-        }));
+        calls.push_back(stage.dial(
+            "steps: [{wait_for_agent: {silent_for_ms: 200}}, {say: Ten}, wait_for_hang_up]",
+            [i](auto& options) { options.from = fmt::format("+155501{:05}", i); }));
     }
     for (const auto& call : calls) {
         const auto report = call->report();
@@ -123,7 +126,9 @@ turns:
     }
     EXPECT_EQ(booked, 1);
     EXPECT_EQ(stage.value("SELECT count(*) FROM appointments"), "1");
-    EXPECT_EQ(stage.value("SELECT count(*) FROM journal WHERE type IN ('problem', 'provider_lost')"), "0");
+    EXPECT_EQ(
+        stage.value("SELECT count(*) FROM journal WHERE type IN ('problem', 'provider_lost')"),
+        "0");
 
     int successes = 0;
     int refusals = 0;
@@ -134,7 +139,8 @@ turns:
     EXPECT_EQ(successes, 1);
     EXPECT_EQ(refusals, callers - 1);
     EXPECT_EQ(stage.model().connections(), callers);
-    for (const auto& session : stage.model().sessions()) EXPECT_THAT(violations(session), IsEmpty());
+    for (const auto& session : stage.model().sessions())
+        EXPECT_THAT(violations(session), IsEmpty());
 }
 
 TEST(ACallerWhoIsGoneInMidTool, LeavesABookingThatIsFinishedAndAnOutcome) {
@@ -147,7 +153,8 @@ turns:
       - {tool: book_appointment, arguments: {customer_name: "Ann Lee", date: "{date: open_weekday}", time: "10:00 AM"}}
 )");
     // Somebody else is writing: the tool waits for the database, and meanwhile the caller hangs up.
-    const auto call = stage.dial("steps: [{wait_for_agent: {silent_for_ms: 200}}, {say: Ten}, {interrupt_after_ms: 60}, hang_up]");
+    const auto call = stage.dial(
+        "steps: [{wait_for_agent: {silent_for_ms: 200}}, {say: Ten}, {interrupt_after_ms: 60}, hang_up]");
     ASSERT_TRUE(eventually([&] { return stage.has_happened("says: Ten"); }));
     DatabaseLock lock(stage.database());
     EXPECT_EQ(call->report().failure, "");

@@ -17,7 +17,11 @@ TEST(TheLongestCall, EndsWithSpokenWordsThatTheCallerHearsToTheEnd) {
     EXPECT_THAT(report.violations, IsEmpty());
     EXPECT_EQ(report.ended_by, "agent");
     EXPECT_EQ(report.unheard, milliseconds(0));
-    EXPECT_GT(share_heard(report.heard, "I am sorry, our time for this call is up. Please call again if you need more. Goodbye."), 0.8);
+    EXPECT_GT(
+        share_heard(
+            report.heard,
+            "I am sorry, our time for this call is up. Please call again if you need more. Goodbye."),
+        0.8);
     EXPECT_GE(report.duration, milliseconds(6'000));
 
     const auto row = stage.ended(call->sid());
@@ -62,7 +66,8 @@ steps:
 
     const auto report = call->report();
     EXPECT_EQ(report.failure, "");
-    EXPECT_GT(share_heard(report.heard, "I could not book it."), 0.8) << "nobody is told of a booking that was not saved";
+    EXPECT_GT(share_heard(report.heard, "I could not book it."), 0.8)
+        << "nobody is told of a booking that was not saved";
     EXPECT_GT(share_heard(report.heard, "Goodbye."), 0.8);
     EXPECT_EQ(stage.value("SELECT count(*) FROM appointments"), "0");
     EXPECT_EQ(stage.value("SELECT count(*) FROM journal WHERE type = 'call_ended'"), "0");
@@ -78,8 +83,11 @@ steps:
         if (text(entry, "type") == "caller_said") turns.push_back(text(entry, "text"));
         if (text(entry, "type") == "agent_said") turns.push_back(text(entry, "heard"));
     }
-    EXPECT_THAT(turns, testing::ElementsAre("Hello.", "Ten o'clock.", "I could not book it.", "Bye.", "Goodbye."));
-    EXPECT_EQ(stage.value("SELECT count(*) FROM journal WHERE type IN ('caller_said', 'agent_said')"), stage.value("SELECT count(*) FROM transcript"));
+    EXPECT_THAT(turns, testing::ElementsAre("Hello.", "Ten o'clock.", "I could not book it.",
+                                            "Bye.", "Goodbye."));
+    EXPECT_EQ(
+        stage.value("SELECT count(*) FROM journal WHERE type IN ('caller_said', 'agent_said')"),
+        stage.value("SELECT count(*) FROM transcript"));
 
     const auto next = stage.dial(caller);
     EXPECT_EQ(next->report().failure, "");

@@ -17,7 +17,8 @@ TEST(SigtermInMidSentence, RefusesNewCallsAloudAndLetsTheRunningOneFinish) {
 turns:
   - {heard: "Thanks.", says: "Goodbye.", calls: [end_call]}
 )");
-    const auto call = stage.dial("steps: [{wait_for_agent: {silent_for_ms: 600}}, {say: Thanks}, wait_for_hang_up]");
+    const auto call = stage.dial(
+        "steps: [{wait_for_agent: {silent_for_ms: 600}}, {say: Thanks}, wait_for_hang_up]");
     ASSERT_TRUE(eventually([&] { return stage.has_happened("hears the agent"); }));
     stage.service().signal(SIGTERM);
     ASSERT_TRUE(eventually([&] { return stage.service().has_logged("server.draining"); }));
@@ -27,7 +28,8 @@ turns:
     EXPECT_EQ(refused.stream_sid, "");
 
     const auto report = call->report();
-    EXPECT_EQ(report.failure, "") << "Twilio asks once more when the stream is over; that must be answered, too";
+    EXPECT_EQ(report.failure, "")
+        << "Twilio asks once more when the stream is over; that must be answered, too";
     EXPECT_GT(share_heard(report.heard, long_sentence), 0.8);
     EXPECT_EQ(report.unheard, milliseconds(0));
     EXPECT_EQ(stage.service().exit_status(), 0);

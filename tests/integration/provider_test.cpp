@@ -18,14 +18,16 @@ std::vector<std::string> replayed(const sim::SessionRecord& session) {
         const auto* item = json_read::object(event->event, "item");
         const auto* content = item == nullptr ? nullptr : json_read::array(*item, "content");
         if (content == nullptr) continue;
-        for (const auto& part : *content) turns.push_back(text(*item, "role") + ": " + text(part.get_object(), "text"));
+        for (const auto& part : *content)
+            turns.push_back(text(*item, "role") + ": " + text(part.get_object(), "text"));
     }
     return turns;
 }
 
 std::vector<std::string> heard_sentences(Stage& stage, const std::string& call_sid) {
     std::vector<std::string> heard;
-    for (const auto& said : stage.entries(call_sid, "agent_said")) heard.push_back(text(said, "heard"));
+    for (const auto& said : stage.entries(call_sid, "agent_said"))
+        heard.push_back(text(said, "heard"));
     return heard;
 }
 
@@ -97,7 +99,8 @@ steps:
     EXPECT_EQ(report.failure, "");
     EXPECT_GT(share_of_phrase(report.heard, "One moment, please."), 0.8);
     ASSERT_GE(report.agent.size(), 2U);
-    EXPECT_LT(report.agent[1].begin - report.caller[0].end, milliseconds(6'000)) << "nobody waits longer in silence";
+    EXPECT_LT(report.agent[1].begin - report.caller[0].end, milliseconds(6'000))
+        << "nobody waits longer in silence";
 
     const auto row = stage.ended(call->sid());
     EXPECT_EQ(row.reason, "agent_hung_up");
@@ -118,7 +121,8 @@ turns:
   - {heard: "On Tuesday.", says: "Tuesday it is. Goodbye.", calls: [end_call]}
 faults: [{kind: expire, session: 1, after_ms: 4000}]
 )");
-    const auto call = stage.dial("steps: [{wait_for_agent: {silent_for_ms: 3800}}, {say: On Tuesday.}, wait_for_hang_up]");
+    const auto call = stage.dial(
+        "steps: [{wait_for_agent: {silent_for_ms: 3800}}, {say: On Tuesday.}, wait_for_hang_up]");
     EXPECT_EQ(call->report().failure, "");
 
     EXPECT_EQ(stage.ended(call->sid()).reason, "agent_hung_up");
@@ -130,17 +134,20 @@ faults: [{kind: expire, session: 1, after_ms: 4000}]
     ASSERT_EQ(sessions.size(), 2U);
     EXPECT_EQ(sessions[0].close_code, 1000) << "the old connection is closed by us, in order";
     EXPECT_THAT(replayed(sessions[1]), testing::ElementsAre("assistant: Hello."));
-    EXPECT_THAT(heard_sentences(stage, call->sid()), testing::ElementsAre("Hello.", "Tuesday it is. Goodbye."));
+    EXPECT_THAT(heard_sentences(stage, call->sid()),
+                testing::ElementsAre("Hello.", "Tuesday it is. Goodbye."));
 }
 
 TEST(ASessionThatExpiresInMidSentence, IsReplacedWithoutTheCallerNoticing) {
-    const std::string sentence = "Hello, this is the practice of doctor Miller and doctor Smith, and we are very glad that you call today.";
+    const std::string sentence =
+        "Hello, this is the practice of doctor Miller and doctor Smith, and we are very glad that you call today.";
     Stage stage(fast + "greeting: \"" + sentence + R"("
 turns:
   - {heard: "On Tuesday.", says: "Tuesday it is. Goodbye.", calls: [end_call]}
 faults: [{kind: expire, session: 1, after_ms: 2000}]
 )");
-    const auto call = stage.dial("steps: [{wait_for_agent: {silent_for_ms: 600}}, {say: On Tuesday.}, wait_for_hang_up]");
+    const auto call = stage.dial(
+        "steps: [{wait_for_agent: {silent_for_ms: 600}}, {say: On Tuesday.}, wait_for_hang_up]");
     const auto report = call->report();
     EXPECT_EQ(report.failure, "");
     EXPECT_GT(share_heard(report.heard, sentence), 0.8);
@@ -152,7 +159,8 @@ faults: [{kind: expire, session: 1, after_ms: 2000}]
     ASSERT_EQ(lost.size(), 1U);
     EXPECT_THAT(text(lost[0], "reason"), HasSubstr("session_expired"));
     EXPECT_EQ(stage.entries(call->sid(), "provider_restored").size(), 1U);
-    EXPECT_THAT(heard_sentences(stage, call->sid()), testing::ElementsAre(sentence, "Tuesday it is. Goodbye."));
+    EXPECT_THAT(heard_sentences(stage, call->sid()),
+                testing::ElementsAre(sentence, "Tuesday it is. Goodbye."));
 }
 
 TEST(AProviderThatCannotBeReached, LeavesTheCallerWithAnApologyAndNotInSilence) {
@@ -187,7 +195,8 @@ TEST(AWrongKey, IsTriedOnceAndTheCallerHearsAnApology) {
     EXPECT_THAT(report.said, IsEmpty()) << "one apology is enough";
     EXPECT_EQ(stage.ended(call->sid()).outcome, "error");
     EXPECT_EQ(stage.model().connections(), 1) << "the next attempt would be refused just the same";
-    for (const auto& session : stage.model().sessions()) EXPECT_EQ(session.refused, "invalid_api_key");
+    for (const auto& session : stage.model().sessions())
+        EXPECT_EQ(session.refused, "invalid_api_key");
     EXPECT_FALSE(stage.service().has_logged(openai_key));
 }
 
@@ -211,10 +220,12 @@ turns:
   - {heard: "On Tuesday.", says: "Tuesday it is. Goodbye.", calls: [end_call]}
 faults: [{kind: rate_limit, turn: 1}]
 )");
-    const auto call = stage.dial("steps: [{wait_for_agent: {silent_for_ms: 300}}, {say: On Tuesday.}, wait_for_hang_up]");
+    const auto call = stage.dial(
+        "steps: [{wait_for_agent: {silent_for_ms: 300}}, {say: On Tuesday.}, wait_for_hang_up]");
     EXPECT_EQ(call->report().failure, "");
     EXPECT_EQ(stage.ended(call->sid()).reason, "agent_hung_up");
-    EXPECT_THAT(heard_sentences(stage, call->sid()), testing::ElementsAre("Hello.", "Tuesday it is. Goodbye."));
+    EXPECT_THAT(heard_sentences(stage, call->sid()),
+                testing::ElementsAre("Hello.", "Tuesday it is. Goodbye."));
     const auto problems = stage.entries(call->sid(), "problem");
     ASSERT_EQ(problems.size(), 1U);
     EXPECT_EQ(text(problems[0], "what"), "response_failed");
@@ -224,9 +235,11 @@ faults: [{kind: rate_limit, turn: 1}]
 }
 
 TEST(LateDeltas, AreNotPlayedAfterAnInterruption) {
-    const std::string sentence = "We have appointments at nine, at ten, at eleven, at one, at two, at three, and also at four, on every day of the week.";
+    const std::string sentence =
+        "We have appointments at nine, at ten, at eleven, at one, at two, at three, and also at four, on every day of the week.";
     // Slower than the caller listens: the response is still being made when it is cut off.
-    Stage stage("speed: 1.2\nthink_ms: 20\ntranscription_delay_ms: 20\ngreeting: \"" + sentence + R"("
+    Stage stage("speed: 1.2\nthink_ms: 20\ntranscription_delay_ms: 20\ngreeting: \"" + sentence +
+                R"("
 turns:
   - {heard: "Ten.", says: "Fine. Goodbye.", calls: [end_call]}
 faults: [{kind: late_deltas, turn: 0}]
@@ -237,14 +250,16 @@ faults: [{kind: late_deltas, turn: 0}]
     ASSERT_EQ(report.clears.size(), 1U);
     for (const auto& segment : report.agent) {
         // From the clear on the line is silent until the caller has spoken and the answer begins.
-        EXPECT_TRUE(segment.begin < report.clears[0] || segment.begin > report.caller[0].end) << segment.begin.count();
+        EXPECT_TRUE(segment.begin < report.clears[0] || segment.begin > report.caller[0].end)
+            << segment.begin.count();
         if (segment.begin < report.clears[0]) {
             EXPECT_LE(segment.end, report.clears[0] + milliseconds(60));
         }
     }
     EXPECT_LT(share_heard(report.heard, sentence), 0.7);
     EXPECT_EQ(stage.ended(call->sid()).reason, "agent_hung_up");
-    for (const auto& session : stage.model().sessions()) EXPECT_THAT(violations(session), IsEmpty());
+    for (const auto& session : stage.model().sessions())
+        EXPECT_THAT(violations(session), IsEmpty());
 }
 
 TEST(OddEventsFromTheProvider, AreIgnoredAndTheCallGoesOn) {
@@ -261,16 +276,19 @@ faults:
   - {kind: unknown_event, turn: 1}
   - {kind: transcription_failed, turn: 1}
 )");
-    const auto call = stage.dial("steps: [{wait_for_agent: {silent_for_ms: 300}}, {say: On Tuesday.}, wait_for_hang_up]");
+    const auto call = stage.dial(
+        "steps: [{wait_for_agent: {silent_for_ms: 300}}, {say: On Tuesday.}, wait_for_hang_up]");
     const auto report = call->report();
     EXPECT_EQ(report.failure, "");
     EXPECT_GT(share_heard(report.heard, "Tuesday it is. Goodbye."), 0.8);
     EXPECT_EQ(stage.ended(call->sid()).reason, "agent_hung_up");
-    EXPECT_THAT(heard_sentences(stage, call->sid()), testing::ElementsAre("Hello.", "Tuesday it is. Goodbye."));
+    EXPECT_THAT(heard_sentences(stage, call->sid()),
+                testing::ElementsAre("Hello.", "Tuesday it is. Goodbye."));
     EXPECT_EQ(stage.model().connections(), 1);
     EXPECT_THAT(violations(stage.model().sessions()[0]), IsEmpty());
     std::vector<std::string> problems;
-    for (const auto& each : stage.entries(call->sid(), "problem")) problems.push_back(text(each, "what"));
+    for (const auto& each : stage.entries(call->sid(), "problem"))
+        problems.push_back(text(each, "what"));
     EXPECT_THAT(problems, testing::UnorderedElementsAre("bad_message", "transcription_failed"));
 }
 

@@ -24,7 +24,8 @@ RawSocket::RawSocket(std::uint16_t port, const std::string& target, const net::H
     setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     std::string request = fmt::format(
         "GET {} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", target, port);
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+        target, port);
     for (const auto& [name, value] : headers.all()) request += name + ": " + value + "\r\n";
     bytes(request + "\r\n");
     const auto deadline = Clock::now() + generous;
@@ -61,7 +62,8 @@ void RawSocket::frame(Opcode opcode, std::string_view payload) {
     std::string out;
     out += static_cast<char>(0x80 | static_cast<std::uint8_t>(opcode));
     const auto append_size = [&](int count) {
-        for (int i = count - 1; i >= 0; --i) out += static_cast<char>((payload.size() >> (8 * i)) & 0xFF);
+        for (int i = count - 1; i >= 0; --i)
+            out += static_cast<char>((payload.size() >> (8 * i)) & 0xFF);
     };
     if (payload.size() < 126) {
         out += static_cast<char>(0x80 | payload.size());
@@ -74,7 +76,8 @@ void RawSocket::frame(Opcode opcode, std::string_view payload) {
     }
     constexpr std::array<char, 4> mask{0x12, 0x34, 0x56, 0x78};
     out.append(mask.data(), mask.size());
-    for (std::size_t i = 0; i < payload.size(); ++i) out += static_cast<char>(payload[i] ^ mask[i % 4]);
+    for (std::size_t i = 0; i < payload.size(); ++i)
+        out += static_cast<char>(payload[i] ^ mask[i % 4]);
     bytes(out);
 }
 
@@ -97,7 +100,9 @@ bool RawSocket::fill(std::size_t wanted, TimePoint deadline) {
 }
 
 std::optional<RawSocket::Frame> RawSocket::next_frame(TimePoint deadline) {
-    const auto byte = [&](std::size_t at) { return static_cast<std::size_t>(static_cast<unsigned char>(received_[at])); };
+    const auto byte = [&](std::size_t at) {
+        return static_cast<std::size_t>(static_cast<unsigned char>(received_[at]));
+    };
     if (!fill(2, deadline)) return std::nullopt;
     std::size_t header = 2;
     std::size_t size = byte(1) & 0x7F;
@@ -113,7 +118,8 @@ std::optional<RawSocket::Frame> RawSocket::next_frame(TimePoint deadline) {
     received_.erase(0, header + size);
     if (found.opcode == Opcode::close) {
         close_code_ = found.payload.size() < 2 ? 1005
-                                               : static_cast<unsigned char>(found.payload[0]) << 8 | static_cast<unsigned char>(found.payload[1]);
+                                               : static_cast<unsigned char>(found.payload[0]) << 8 |
+                                                     static_cast<unsigned char>(found.payload[1]);
         frame(Opcode::close, found.payload.substr(0, 2));
     } else if (found.opcode == Opcode::ping) {
         frame(Opcode::pong, found.payload);

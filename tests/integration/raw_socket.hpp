@@ -1,7 +1,7 @@
 // raw_socket.hpp: a WebSocket client that can do everything a client must not do.
 //
-// Blocking, on the test's own thread. Frames are written as told, right or wrong; what the server sends is read
-// frame by frame. Every wait has a deadline.
+// Blocking, on the test's own thread. Frames are written as told, right or wrong; what the server
+// sends is read frame by frame. Every wait has a deadline.
 #pragma once
 
 #include "waiting.hpp"
@@ -17,7 +17,14 @@ namespace parley::integration {
 
 class RawSocket {
  public:
-    enum class Opcode : std::uint8_t { continuation = 0, text = 1, binary = 2, close = 8, ping = 9, pong = 10 };
+    enum class Opcode : std::uint8_t {
+        continuation = 0,
+        text = 1,
+        binary = 2,
+        close = 8,
+        ping = 9,
+        pong = 10
+    };
 
     RawSocket(std::uint16_t port, const std::string& target, const net::Headers& headers);
     ~RawSocket();
@@ -36,7 +43,8 @@ class RawSocket {
 
     // The next text message; nothing at the deadline, or when the connection has ended.
     std::optional<std::string> next_text(milliseconds limit = generous);
-    // Reads on until the server's close frame: its code. 1006 when the connection broke without one, 0 at the deadline.
+    // Reads on until the server's close frame: its code. 1006 when the connection broke without
+    // one, 0 at the deadline.
     int close_code(milliseconds limit = generous);
 
  private:

@@ -17,7 +17,8 @@ struct Ran {
 
 // Runs parley with these arguments.
 Ran parley(const std::string& arguments, const std::string& output_file) {
-    const std::string command = std::string(PARLEY_BIN) + " " + arguments + " > " + output_file + " 2>&1";
+    const std::string command =
+        std::string(PARLEY_BIN) + " " + arguments + " > " + output_file + " 2>&1";
     const int status = std::system(command.c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, text_of_file(output_file)};
 }
@@ -61,13 +62,16 @@ steps:
 
     // A prompt that was changed since.
     const auto scripts = std::filesystem::path(stage.database()).parent_path() / "changed";
-    std::filesystem::copy(std::string(PARLEY_SOURCE_DIR) + "/scripts", scripts, std::filesystem::copy_options::recursive);
+    std::filesystem::copy(std::string(PARLEY_SOURCE_DIR) + "/scripts", scripts,
+                          std::filesystem::copy_options::recursive);
     std::string sarah = text_of_file((scripts / "agents/sarah.lua").string());
     const std::string warm = "- Warm, calm and brief:";
     ASSERT_NE(sarah.find(warm), std::string::npos);
-    std::ofstream(scripts / "agents/sarah.lua") << sarah.replace(sarah.find(warm), warm.size(), "- Cool and brief:");
+    std::ofstream(scripts / "agents/sarah.lua")
+        << sarah.replace(sarah.find(warm), warm.size(), "- Cool and brief:");
     std::ofstream(scripts / "overlay.yaml") << "scripts: {dir: " << scripts.string() << "}\n";
-    const auto changed = parley("replay " + which + " --overlay " + (scripts / "overlay.yaml").string(), output);
+    const auto changed =
+        parley("replay " + which + " --overlay " + (scripts / "overlay.yaml").string(), output);
     EXPECT_EQ(changed.status, 1) << changed.output;
     EXPECT_THAT(changed.output, HasSubstr("the prompt differs"));
     EXPECT_THAT(changed.output, HasSubstr("- Cool and brief:"));

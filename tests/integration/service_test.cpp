@@ -1,4 +1,5 @@
-// Around the calls: health, webhooks, the carrier's REST API, a database that cannot be written, the resampled way.
+// Around the calls: health, webhooks, the carrier's REST API, a database that cannot be written,
+// the resampled way.
 #include "stage.hpp"
 
 #include <parley/audio/g711.hpp>
@@ -44,9 +45,16 @@ TEST(AWebhook, IsRefusedWhenItIsNotWhatItMustBe) {
     EXPECT_EQ(stage.service().get("/media-stream").status, 426);
 
     EXPECT_EQ(stage.post("/voice", stage.form("CA1"), "").status, 403);
-    EXPECT_EQ(stage.post("/voice", stage.form("CA1"), sim::twilio_signature("another token", public_url + "/voice", stage.form("CA1"))).status, 403);
-    const auto signature = sim::twilio_signature(auth_token, public_url + "/voice", stage.form("CA1"));
-    EXPECT_EQ(stage.post("/voice", stage.form("CA2"), signature).status, 403) << "the signature is another form's";
+    EXPECT_EQ(
+        stage
+            .post("/voice", stage.form("CA1"),
+                  sim::twilio_signature("another token", public_url + "/voice", stage.form("CA1")))
+            .status,
+        403);
+    const auto signature =
+        sim::twilio_signature(auth_token, public_url + "/voice", stage.form("CA1"));
+    EXPECT_EQ(stage.post("/voice", stage.form("CA2"), signature).status, 403)
+        << "the signature is another form's";
 
     sim::Form nameless = stage.form("CA1");
     std::erase_if(nameless, [](const auto& field) { return field.first == "CallSid"; });
@@ -77,7 +85,8 @@ TEST(ARetriedWebhook, GetsANewTicketForTheSameCall) {
     stream.text(start_message(again));
     ASSERT_TRUE(stream.next_text());
     EXPECT_EQ(stage.model().connections(), 1) << "one call, one model session";
-    stream.text(R"({"event":"stop","sequenceNumber":"2","streamSid":"MZ1","stop":{"callSid":"CA1"}})");
+    stream.text(
+        R"({"event":"stop","sequenceNumber":"2","streamSid":"MZ1","stop":{"callSid":"CA1"}})");
     EXPECT_EQ(stage.ended("CA1").outcome, "caller_hung_up");
     EXPECT_EQ(stage.entries("CA1", "call_started").size(), 1U);
 
@@ -89,8 +98,10 @@ TEST(ARetriedWebhook, GetsANewTicketForTheSameCall) {
 }
 
 TEST(HangingUp, EndsTheCallThroughTheRestApiWhenThereIsAnAccount) {
-    // parley must know the REST API's address when it starts, so this carrier comes first and is not the stage's.
-    const auto carrier = sim::TwilioServer::start({.account_sid = account_sid, .auth_token = auth_token}).value();
+    // parley must know the REST API's address when it starts, so this carrier comes first and is
+    // not the stage's.
+    const auto carrier =
+        sim::TwilioServer::start({.account_sid = account_sid, .auth_token = auth_token}).value();
     StageOptions options;
     options.environment["TWILIO_ACCOUNT_SID"] = account_sid;
     options.environment["TWILIO_BASE_URL"] = carrier->base_url();
@@ -98,11 +109,16 @@ TEST(HangingUp, EndsTheCallThroughTheRestApiWhenThereIsAnAccount) {
 greeting: "Hello."
 turns:
   - {heard: "Bye.", says: "Goodbye.", calls: [end_call]}
-)", std::move(options));
+)",
+                std::move(options));
     sim::CallOptions call_options;
     call_options.webhook = public_url + "/voice";
     call_options.connect_to = stage.service().address();
-    call_options.script = sim::CallerScript::parse("steps: [{wait_for_agent: {silent_for_ms: 300}}, {say: Bye}, wait_for_hang_up]", "caller").value();
+    call_options.script =
+        sim::CallerScript::parse(
+            "steps: [{wait_for_agent: {silent_for_ms: 300}}, {say: Bye}, wait_for_hang_up]",
+            "caller")
+            .value();
     const auto call = carrier->dial(std::move(call_options));
     const auto report = call->report();
     EXPECT_EQ(report.failure, "");
@@ -112,7 +128,8 @@ turns:
     const auto requests = carrier->rest_requests();
     ASSERT_EQ(requests.size(), 1U);
     EXPECT_EQ(requests[0].method, "POST");
-    EXPECT_EQ(requests[0].path, "/2010-04-01/Accounts/" + account_sid + "/Calls/" + call->sid() + ".json");
+    EXPECT_EQ(requests[0].path,
+              "/2010-04-01/Accounts/" + account_sid + "/Calls/" + call->sid() + ".json");
     EXPECT_EQ(requests[0].body, "Status=completed");
     EXPECT_EQ(requests[0].status, 200);
     EXPECT_EQ(stage.ended(call->sid()).reason, "agent_hung_up");
@@ -151,7 +168,8 @@ steps:
         if (text(entry, "type") == "caller_said") turns.push_back(text(entry, "text"));
         if (text(entry, "type") == "agent_said") turns.push_back(text(entry, "heard"));
     }
-    EXPECT_THAT(turns, testing::ElementsAre("Hello.", "Good morning.", "How can I help?", "Bye.", "Goodbye."));
+    EXPECT_THAT(turns, testing::ElementsAre("Hello.", "Good morning.", "How can I help?", "Bye.",
+                                            "Goodbye."));
 }
 
 TEST(ResampledAudio, WorksBothWays) {
@@ -161,15 +179,18 @@ TEST(ResampledAudio, WorksBothWays) {
 greeting: "Good morning, how can I help?"
 turns:
   - {heard: "A doctor, please.", says: "Goodbye.", calls: [end_call]}
-)", std::move(options));
-    const auto call = stage.dial(R"(steps: [{wait_for_agent: {silent_for_ms: 500}}, {say: "A doctor, please."}, wait_for_hang_up])");
+)",
+                std::move(options));
+    const auto call = stage.dial(
+        R"(steps: [{wait_for_agent: {silent_for_ms: 500}}, {say: "A doctor, please."}, wait_for_hang_up])");
     const auto report = call->report();
     EXPECT_EQ(report.failure, "");
     EXPECT_THAT(report.violations, IsEmpty());
     ASSERT_GE(report.agent.size(), 2U);
     const auto& first = report.agent[0];
     EXPECT_GT(first.end - first.begin, milliseconds(1'000));
-    std::vector<std::int16_t> samples(static_cast<std::size_t>((first.end - first.begin).count()) * 8);
+    std::vector<std::int16_t> samples(static_cast<std::size_t>((first.end - first.begin).count()) *
+                                      8);
     const auto begin = static_cast<std::size_t>(first.begin.count()) * 8;
     audio::decode_mulaw(std::span(report.heard).subspan(begin, samples.size()), samples);
     EXPECT_GT(audio::level_dbfs(samples), -30);
@@ -178,10 +199,12 @@ turns:
     const auto session = stage.model().sessions().at(0);
     EXPECT_THAT(violations(session), IsEmpty());
     EXPECT_EQ(session.utterances, 1) << "the model hears the caller";
-    EXPECT_NEAR(static_cast<double>(session.appended_ms), static_cast<double>(report.duration.count()), 1'000);
+    EXPECT_NEAR(static_cast<double>(session.appended_ms),
+                static_cast<double>(report.duration.count()), 1'000);
     const auto updates = session.of_type("session.update");
     ASSERT_FALSE(updates.empty());
-    EXPECT_THAT(json::serialize(updates[0]->event), HasSubstr(R"("format":{"type":"audio/pcm","rate":24000})"));
+    EXPECT_THAT(json::serialize(updates[0]->event),
+                HasSubstr(R"("format":{"type":"audio/pcm","rate":24000})"));
     EXPECT_EQ(stage.ended(call->sid()).reason, "agent_hung_up");
 }
 

@@ -30,7 +30,9 @@ double share(const std::vector<std::uint8_t>& heard, const std::vector<std::uint
         const auto begin = spoken.begin() + static_cast<std::ptrdiff_t>(at);
         const auto end = begin + static_cast<std::ptrdiff_t>(piece);
         // A pause looks the same everywhere.
-        if (std::all_of(begin, end, [](std::uint8_t sample) { return sample == 0xFF || sample == 0x7F; })) continue;
+        if (std::all_of(begin, end,
+                        [](std::uint8_t sample) { return sample == 0xFF || sample == 0x7F; }))
+            continue;
         ++pieces;
         const auto place = std::search(from, heard.end(), std::default_searcher(begin, end));
         if (place == heard.end()) continue;
@@ -58,7 +60,7 @@ Stage::Stage(std::string_view model_yaml, StageOptions options) : options_(std::
     carrier.auth_token = auth_token;
     carrier.watch = remember;
     carrier_ = sim::TwilioServer::start(std::move(carrier)).value();
-    if (!options_.overlay.empty()) std::ofstream(folder_ / "overlay.yaml") << options_.overlay;
+    if (!options_.overlay.empty()) std::ofstream(overlay()) << options_.overlay;
     start_service();
 }
 
@@ -70,8 +72,11 @@ Stage::~Stage() {
         const std::lock_guard lock(mutex_);
         for (const auto& line : lines_) told += line + "\n";
     }
-    const auto tail = [](const std::string& from) { return from.substr(from.size() - std::min(from.size(), log_shown_max)); };
-    fmt::print(stderr, "---- what model and carrier saw\n{}---- parley's log\n{}----\n", tail(told), tail(log));
+    const auto tail = [](const std::string& from) {
+        return from.substr(from.size() - std::min(from.size(), log_shown_max));
+    };
+    fmt::print(stderr, "---- what model and carrier saw\n{}---- parley's log\n{}----\n", tail(told),
+               tail(log));
 }
 
 void Stage::start_service() {
@@ -84,9 +89,16 @@ void Stage::start_service() {
                           {"DATABASE_PATH", database()},
                           {"LOG_LEVEL", "debug"}};
     for (const auto& [name, value] : options_.environment) environment[name] = value;
-    std::vector<std::string> flags;
-    if (!options_.overlay.empty()) flags = {"--overlay", folder_ / "overlay.yaml"};
-    service_ = std::make_unique<Service>(folder_ / fmt::format("parley{}.log", ++starts_), std::move(environment), std::move(flags));
+    std::vector<std::string> flags = options_.flags;
+    if (!options_.overlay.empty())
+        flags.insert(flags.end(), {"--overlay", folder_ / "overlay.yaml"});
+    service_ = std::make_unique<Service>(folder_ / fmt::format("parley{}.log", ++starts_),
+                                         std::move(environment), std::move(flags));
+}
+
+std::string Stage::admin_token() const {
+    const auto text = text_of_file(folder_ / "admin.token");
+    return text.substr(0, text.find('\n'));
 }
 
 void Stage::wait_for_phrases() {
@@ -111,11 +123,12 @@ std::shared_ptr<sim::TwilioCall> Stage::dial(std::string_view caller_yaml, const
 }
 
 sim::Form Stage::form(const std::string& call_sid) const {
-    return {{"AccountSid", account_sid}, {"CallSid", call_sid},     {"CallStatus", "ringing"},
+    return {{"AccountSid", account_sid}, {"CallSid", call_sid},    {"CallStatus", "ringing"},
             {"Direction", "inbound"},    {"From", "+15550100001"}, {"To", "+15550100002"}};
 }
 
-net::Response Stage::post(const std::string& path, const sim::Form& form, const std::string& signature) {
+net::Response Stage::post(const std::string& path, const sim::Form& form,
+                          const std::string& signature) {
     net::Request request;
     request.method = "POST";
     request.target = path;
@@ -131,7 +144,11 @@ net::Response Stage::post(const std::string& path, const sim::Form& form) {
 
 Ticket Stage::announce(const std::string& call_sid) {
     const auto response = post("/voice", form(call_sid));
-    Ticket ticket{.status = response.status, .body = response.body, .call_sid = call_sid, .stream_url = {}, .token = {}};
+    Ticket ticket{.status = response.status,
+                  .body = response.body,
+                  .call_sid = call_sid,
+                  .stream_url = {},
+                  .token = {}};
     const auto twiml = sim::parse_twiml(response.body, sim::StreamScheme::wss_only);
     if (!twiml) return ticket;
     for (const auto& verb : twiml->verbs) {
@@ -151,7 +168,9 @@ RawSocket Stage::open_stream(const std::string& stream_url) {
 
 bool Stage::has_happened(std::string_view words) {
     const std::lock_guard lock(mutex_);
-    return std::any_of(lines_.begin(), lines_.end(), [&](const std::string& line) { return line.find(words) != std::string::npos; });
+    return std::any_of(lines_.begin(), lines_.end(), [&](const std::string& line) {
+        return line.find(words) != std::string::npos;
+    });
 }
 
 std::vector<json::object> Stage::entries(const std::string& call_sid, std::string_view type) {
@@ -160,7 +179,8 @@ std::vector<json::object> Stage::entries(const std::string& call_sid, std::strin
     if (!reader) return found;
     for (auto& entry : (*reader)->conversation(call_sid)) {
         auto* fields = entry.if_object();
-        if (fields != nullptr && (type.empty() || json_read::text(*fields, "type") == type)) found.push_back(std::move(*fields));
+        if (fields != nullptr && (type.empty() || json_read::text(*fields, "type") == type))
+            found.push_back(std::move(*fields));
     }
     return found;
 }
@@ -185,7 +205,8 @@ std::string Stage::value(const std::string& sql) {
     sqlite3_busy_timeout(handle, 10'000);
     if (sqlite3_prepare_v2(handle, sql.c_str(), -1, &statement, nullptr) == SQLITE_OK) {
         found.clear();
-        if (sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_type(statement, 0) != SQLITE_NULL) {
+        if (sqlite3_step(statement) == SQLITE_ROW &&
+            sqlite3_column_type(statement, 0) != SQLITE_NULL) {
             found = reinterpret_cast<const char*>(sqlite3_column_text(statement, 0));
         }
     }
@@ -197,7 +218,8 @@ std::string Stage::value(const std::string& sql) {
 DatabaseLock::DatabaseLock(const std::string& path) {
     sqlite3_open_v2(path.c_str(), &handle_, SQLITE_OPEN_READWRITE, nullptr);
     sqlite3_busy_timeout(handle_, 10'000);
-    EXPECT_EQ(sqlite3_exec(handle_, "BEGIN EXCLUSIVE", nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(handle_);
+    EXPECT_EQ(sqlite3_exec(handle_, "BEGIN EXCLUSIVE", nullptr, nullptr, nullptr), SQLITE_OK)
+        << sqlite3_errmsg(handle_);
 }
 
 void DatabaseLock::release() {
@@ -212,23 +234,32 @@ std::string start_message(const Ticket& ticket, const std::string& stream_sid) {
     json::object format{{"encoding", "audio/x-mulaw"}, {"sampleRate", 8000}, {"channels", 1}};
     json::array tracks;
     tracks.push_back("inbound");
-    json::object start{{"accountSid", account_sid},   {"streamSid", stream_sid},           {"callSid", ticket.call_sid},
-                       {"tracks", std::move(tracks)}, {"mediaFormat", std::move(format)}, {"customParameters", std::move(parameters)}};
-    return json::serialize(json::object{{"event", "start"}, {"sequenceNumber", "1"}, {"streamSid", stream_sid}, {"start", std::move(start)}});
+    json::object start{
+        {"accountSid", account_sid},        {"streamSid", stream_sid},
+        {"callSid", ticket.call_sid},       {"tracks", std::move(tracks)},
+        {"mediaFormat", std::move(format)}, {"customParameters", std::move(parameters)}};
+    return json::serialize(json::object{{"event", "start"},
+                                        {"sequenceNumber", "1"},
+                                        {"streamSid", stream_sid},
+                                        {"start", std::move(start)}});
 }
 
 std::string media_message(int number, std::string_view payload, const std::string& stream_sid) {
-    return fmt::format(R"({{"event":"media","sequenceNumber":"{}","media":{{"track":"inbound","chunk":"{}","timestamp":"{}","payload":"{}"}},)"
-                       R"("streamSid":"{}"}})", number + 1, number, number * 20, payload, stream_sid);
+    return fmt::format(
+        R"({{"event":"media","sequenceNumber":"{}","media":{{"track":"inbound","chunk":"{}","timestamp":"{}","payload":"{}"}},)"
+        R"("streamSid":"{}"}})",
+        number + 1, number, number * 20, payload, stream_sid);
 }
 
 std::string silent_media(int number, const std::string& stream_sid) {
-    return media_message(number, base64::encode(std::vector<std::uint8_t>(160, audio::mulaw_silence)), stream_sid);
+    return media_message(
+        number, base64::encode(std::vector<std::uint8_t>(160, audio::mulaw_silence)), stream_sid);
 }
 
 double share_heard(const std::vector<std::uint8_t>& heard, const std::string& sentence) {
     const sim::ModelScript voice;
-    const auto spoken = sim::SpeechCache::of_process().get({sentence, voice.voice, voice.words_per_minute, audio::telephone_hz});
+    const auto spoken = sim::SpeechCache::of_process().get(
+        {sentence, voice.voice, voice.words_per_minute, audio::telephone_hz});
     if (!spoken) throw std::runtime_error(spoken.error().text());
     return share(heard, as_mulaw(**spoken));
 }
@@ -239,9 +270,13 @@ double share_of_phrase(const std::vector<std::uint8_t>& heard, const std::string
     return share(heard, as_mulaw(*spoken));
 }
 
-std::string text(const json::object& from, std::string_view key) { return json_read::text(from, key); }
+std::string text(const json::object& from, std::string_view key) {
+    return json_read::text(from, key);
+}
 
-std::int64_t number(const json::object& from, std::string_view key) { return json_read::integer(from, key).value_or(-1); }
+std::int64_t number(const json::object& from, std::string_view key) {
+    return json_read::integer(from, key).value_or(-1);
+}
 
 std::vector<std::string> violations(const sim::SessionRecord& session) {
     std::vector<std::string> out;
@@ -255,7 +290,8 @@ std::vector<std::string> tool_outputs(const std::vector<sim::SessionRecord>& ses
     for (const auto& session : sessions) {
         for (const auto* event : session.of_type("conversation.item.create")) {
             const auto* item = json_read::object(event->event, "item");
-            if (item != nullptr && text(*item, "type") == "function_call_output") out.push_back(text(*item, "output"));
+            if (item != nullptr && text(*item, "type") == "function_call_output")
+                out.push_back(text(*item, "output"));
         }
     }
     return out;

@@ -1,7 +1,9 @@
-// stage.hpp: a whole call's surroundings: a simulated model, a simulated carrier, and parley between them.
+// stage.hpp: a whole call's surroundings: a simulated model, a simulated carrier, and parley
+// between them.
 //
-// parley runs as in production behind a proxy: PUBLIC_URL is an https address that Twilio signs, requests really go
-// to a port of this machine. It has the shipped config/ and nothing else but the environment variables below.
+// parley runs as in production behind a proxy: PUBLIC_URL is an https address that Twilio signs,
+// requests really go to a port of this machine. It has the shipped config/ and nothing else but the
+// environment variables below.
 //
 // When a test fails, the service's log follows the failure.
 #pragma once
@@ -34,13 +36,16 @@ inline const std::string account_sid = "AC00000000000000000000000000000001";
 inline const std::string auth_token = "12345678901234567890123456789012";
 inline const std::string openai_key = "sk-integration";
 
-// Model scripts begin with this: nothing takes longer than it must, but the caller still hears in real time.
+// Model scripts begin with this: nothing takes longer than it must, but the caller still hears in
+// real time.
 inline const std::string fast = "speed: 0\nthink_ms: 20\ntranscription_delay_ms: 20\n";
 
 struct StageOptions {
     sim::OpenAiServer::Options model = {};
-    Variables environment = {};      // added to, or in place of, the usual ones; empty values are left out
-    std::string overlay = {};        // YAML for --overlay; empty: none
+    // added to, or in place of, the usual ones; empty values are left out
+    Variables environment = {};
+    std::string overlay = {};             // YAML for --overlay; empty: none
+    std::vector<std::string> flags = {};  // of serve
 };
 
 // What a webhook's TwiML says about the stream to open.
@@ -48,7 +53,7 @@ struct Ticket {
     int status = 0;
     std::string body;
     std::string call_sid;
-    std::string stream_url;          // empty: no stream
+    std::string stream_url;  // empty: no stream
     std::string token;
 };
 
@@ -61,6 +66,8 @@ class Stage {
     sim::TwilioServer& carrier() { return *carrier_; }
     Service& service() { return *service_; }
     std::string database() const { return folder_ / "parley.db"; }
+    std::string overlay() const { return folder_ / "overlay.yaml"; }
+    std::string admin_token() const;  // as the service wrote it beside the database
 
     // A caller of the simulated carrier.
     using Change = std::function<void(sim::CallOptions&)>;
@@ -68,12 +75,14 @@ class Stage {
 
     // The carrier's parts by hand.
     sim::Form form(const std::string& call_sid) const;
-    net::Response post(const std::string& path, const sim::Form& form, const std::string& signature);
+    net::Response post(const std::string& path, const sim::Form& form,
+                       const std::string& signature);
     net::Response post(const std::string& path, const sim::Form& form);  // rightly signed
     Ticket announce(const std::string& call_sid);
     RawSocket open_stream(const std::string& stream_url);
 
-    // parley's own sentences are rendered in the first moments of the process; calls from then on have them.
+    // parley's own sentences are rendered in the first moments of the process; calls from then on
+    // have them.
     void wait_for_phrases();
 
     // Starts the service again on the same database: after a crash.
@@ -117,10 +126,12 @@ class DatabaseLock {
 
 // Messages of a media stream, as Twilio writes them.
 std::string start_message(const Ticket& ticket, const std::string& stream_sid = "MZ1");
-std::string media_message(int number, std::string_view payload, const std::string& stream_sid = "MZ1");
+std::string media_message(int number, std::string_view payload,
+                          const std::string& stream_sid = "MZ1");
 std::string silent_media(int number, const std::string& stream_sid = "MZ1");  // 20 ms
 
-// How much of a sentence of the model can be heard in `heard`: 0 to 1, counted in pieces of 60 ms, in their order.
+// How much of a sentence of the model can be heard in `heard`: 0 to 1, counted in pieces of 60 ms,
+// in their order.
 double share_heard(const std::vector<std::uint8_t>& heard, const std::string& sentence);
 // The same for a phrase of parley's own.
 double share_of_phrase(const std::vector<std::uint8_t>& heard, const std::string& phrase);

@@ -25,7 +25,8 @@ TEST(AStreamWithoutATicket, IsClosedAndCostsNothingUpstream) {
         return stream.close_code();
     };
     EXPECT_EQ(close_code_of({.call_sid = "CAunknown", .token = ""}), policy_violation);
-    EXPECT_EQ(close_code_of({.call_sid = "CAunknown", .token = "00112233445566778899aabbccddeeff"}), policy_violation);
+    EXPECT_EQ(close_code_of({.call_sid = "CAunknown", .token = "00112233445566778899aabbccddeeff"}),
+              policy_violation);
 
     net::Headers forged;
     forged.set("x-twilio-signature", sim::twilio_signature("another token", bare_stream, {}));
@@ -57,7 +58,8 @@ TEST(ATicket, IsForOneCallAndOneStream) {
     // The first one has noticed nothing.
     EXPECT_TRUE(first.next_text());
     EXPECT_EQ(stage.model().connections(), 1);
-    first.text(R"({"event":"stop","sequenceNumber":"2","streamSid":"MZ1","stop":{"callSid":"CA1"}})");
+    first.text(
+        R"({"event":"stop","sequenceNumber":"2","streamSid":"MZ1","stop":{"callSid":"CA1"}})");
     EXPECT_EQ(first.close_code(), normal);
     EXPECT_EQ(stage.ended("CA1").outcome, "caller_hung_up");
     EXPECT_EQ(stage.value("SELECT count(*) FROM calls"), "1");
@@ -70,7 +72,8 @@ TEST(AnotherAccountsStream, IsRefused) {
     const auto ticket = stage.announce("CA1");
     ASSERT_NE(ticket.token, "");
     auto message = start_message(ticket);
-    message.replace(message.find(account_sid), account_sid.size(), "AC00000000000000000000000000000002");
+    message.replace(message.find(account_sid), account_sid.size(),
+                    "AC00000000000000000000000000000002");
     auto stream = stage.open_stream(ticket.stream_url);
     stream.text(message);
     EXPECT_EQ(stream.close_code(), policy_violation);
@@ -93,12 +96,19 @@ TEST(BadInputOnOneStream, EndsThatStreamWhereItMustAndLeavesOtherCallsAlone) {
     };
     EXPECT_EQ(ends_with([](RawSocket& stream) { stream.text("{\"event\":"); }), policy_violation);
     EXPECT_EQ(ends_with([](RawSocket& stream) { stream.text("[1,2,3]"); }), policy_violation);
-    EXPECT_EQ(ends_with([](RawSocket& stream) { stream.text(R"({"event":"start","start":17,"streamSid":"MZ1"})"); }), policy_violation);
+    EXPECT_EQ(ends_with([](RawSocket& stream) {
+                  stream.text(R"({"event":"start","start":17,"streamSid":"MZ1"})");
+              }),
+              policy_violation);
     EXPECT_EQ(ends_with([](RawSocket& stream) { stream.text(silent_media(1)); }), policy_violation);
-    EXPECT_EQ(ends_with([](RawSocket& stream) { stream.frame(RawSocket::Opcode::binary, "\x01\x02"); }), unsupported_data);
+    EXPECT_EQ(
+        ends_with([](RawSocket& stream) { stream.frame(RawSocket::Opcode::binary, "\x01\x02"); }),
+        unsupported_data);
     EXPECT_EQ(ends_with([](RawSocket& stream) { stream.text("\xC3\x28"); }), invalid_text);
-    EXPECT_EQ(ends_with([](RawSocket& stream) { stream.text(std::string(200'000, 'x')); }), too_big);
-    EXPECT_EQ(ends_with([](RawSocket& stream) { stream.text(std::string(200, '[')); }), policy_violation);
+    EXPECT_EQ(ends_with([](RawSocket& stream) { stream.text(std::string(200'000, 'x')); }),
+              too_big);
+    EXPECT_EQ(ends_with([](RawSocket& stream) { stream.text(std::string(200, '[')); }),
+              policy_violation);
 
     // In a call: every closing one gets its own, whose name the log must tell.
     int calls = 0;
@@ -111,31 +121,47 @@ TEST(BadInputOnOneStream, EndsThatStreamWhereItMustAndLeavesOtherCallsAlone) {
         misbehave(stream, ticket);
         return stream.close_code();
     };
-    EXPECT_EQ(call_ends_with([](RawSocket& stream, const Ticket& ticket) { stream.text(start_message(ticket)); }), policy_violation);
-    EXPECT_EQ(call_ends_with([](RawSocket& stream, const Ticket&) { stream.frame(RawSocket::Opcode::binary, "?"); }), unsupported_data);
-    EXPECT_EQ(call_ends_with([](RawSocket& stream, const Ticket&) { stream.text("\xFF\xFE"); }), invalid_text);
-    EXPECT_EQ(call_ends_with([](RawSocket& stream, const Ticket&) { stream.text(std::string(100'000, '"')); }), too_big);
+    EXPECT_EQ(call_ends_with([](RawSocket& stream, const Ticket& ticket) {
+                  stream.text(start_message(ticket));
+              }),
+              policy_violation);
+    EXPECT_EQ(call_ends_with([](RawSocket& stream, const Ticket&) {
+                  stream.frame(RawSocket::Opcode::binary, "?");
+              }),
+              unsupported_data);
+    EXPECT_EQ(call_ends_with([](RawSocket& stream, const Ticket&) { stream.text("\xFF\xFE"); }),
+              invalid_text);
+    EXPECT_EQ(call_ends_with(
+                  [](RawSocket& stream, const Ticket&) { stream.text(std::string(100'000, '"')); }),
+              too_big);
     EXPECT_EQ(call_ends_with([](RawSocket& stream, const Ticket&) {
                   for (int i = 0; i < 50; ++i) stream.text(media_message(i, "no base64!"));
               }),
               policy_violation);
-    EXPECT_EQ(call_ends_with([](RawSocket& stream, const Ticket&) { stream.bytes(std::string("\x81\xFE\xFF", 3)), stream.drop(); }), 0);
+    EXPECT_EQ(call_ends_with([](RawSocket& stream, const Ticket&) {
+                  stream.bytes(std::string("\x81\xFE\xFF", 3)), stream.drop();
+              }),
+              0);
     for (int i = 1; i <= calls; ++i) {
         const auto row = stage.ended(fmt::format("CAbad{}", i));
         EXPECT_EQ(row.outcome, "caller_hung_up") << row.call_sid;
         EXPECT_EQ(row.reason, "channel_lost") << row.call_sid;
     }
-    EXPECT_TRUE(stage.service().has_logged("twilio.bad_message call=CAbad1 what=\"a second start\""));
+    EXPECT_TRUE(
+        stage.service().has_logged("twilio.bad_message call=CAbad1 what=\"a second start\""));
     EXPECT_TRUE(stage.service().has_logged("twilio.bad_message call=CAbad2"));
     EXPECT_TRUE(stage.service().has_logged("twilio.bad_message call=CAbad5"));
 
     const auto report = steady->report();
     EXPECT_EQ(report.failure, "");
     EXPECT_THAT(report.violations, IsEmpty());
-    EXPECT_GT(share_heard(report.heard, sentence), 0.8) << "somebody else's bad input could be heard";
+    EXPECT_GT(share_heard(report.heard, sentence), 0.8)
+        << "somebody else's bad input could be heard";
     EXPECT_EQ(stage.ended(steady->sid()).reason, "caller_hung_up");
-    EXPECT_NEAR(static_cast<double>(stage.model().sessions().at(0).appended_ms), static_cast<double>(report.duration.count()), 500);
-    for (const auto& session : stage.model().sessions()) EXPECT_THAT(violations(session), IsEmpty());
+    EXPECT_NEAR(static_cast<double>(stage.model().sessions().at(0).appended_ms),
+                static_cast<double>(report.duration.count()), 500);
+    for (const auto& session : stage.model().sessions())
+        EXPECT_THAT(violations(session), IsEmpty());
     EXPECT_EQ(stage.service().get("/health").status, 200);
 }
 
@@ -155,9 +181,12 @@ TEST(OddMessagesInACall, AreToleratedWhereTheCallCanGoOn) {
     stream.text(media_message(++frames, "***"));
     silence();
     stream.text(R"({"event":"gossip","sequenceNumber":"9","streamSid":"MZ1"})");
-    stream.text(R"({"event":"mark","sequenceNumber":"9","streamSid":"MZ1","mark":{"name":"never sent"}})");
-    stream.text(R"({"event":"mark","sequenceNumber":"9","streamSid":"MZ1","mark":{"name":"99999999999999999999"}})");
-    stream.text(R"({"event":"dtmf","sequenceNumber":"9","streamSid":"MZ1","dtmf":{"digit":"xyz"}})");
+    stream.text(
+        R"({"event":"mark","sequenceNumber":"9","streamSid":"MZ1","mark":{"name":"never sent"}})");
+    stream.text(
+        R"({"event":"mark","sequenceNumber":"9","streamSid":"MZ1","mark":{"name":"99999999999999999999"}})");
+    stream.text(
+        R"({"event":"dtmf","sequenceNumber":"9","streamSid":"MZ1","dtmf":{"digit":"xyz"}})");
     stream.text(silent_media(4, "MZother"));
     for (const int repeated : {3, 3, 2, 1, 900'000, 4}) stream.text(silent_media(repeated));
     stream.frame(RawSocket::Opcode::ping, "still there?");
@@ -169,13 +198,15 @@ TEST(OddMessagesInACall, AreToleratedWhereTheCallCanGoOn) {
         appended = stage.model().sessions().at(0).appended_ms;
         return appended > 1'000;
     })) << appended;
-    stream.text(R"({"event":"stop","sequenceNumber":"99","streamSid":"MZ1","stop":{"callSid":"CAodd"}})");
+    stream.text(
+        R"({"event":"stop","sequenceNumber":"99","streamSid":"MZ1","stop":{"callSid":"CAodd"}})");
     EXPECT_EQ(stream.close_code(), normal);
     const auto row = stage.ended("CAodd");
     EXPECT_EQ(row.outcome, "caller_hung_up");
     EXPECT_EQ(row.reason, "caller_hung_up");
     EXPECT_TRUE(stage.service().has_logged("twilio.bad_message call=CAodd"));
-    for (const auto& session : stage.model().sessions()) EXPECT_THAT(violations(session), IsEmpty());
+    for (const auto& session : stage.model().sessions())
+        EXPECT_THAT(violations(session), IsEmpty());
 }
 
 }  // namespace

@@ -36,7 +36,8 @@ bool eventually(Condition holds, milliseconds limit = generous) {
 class Folder {
  public:
     Folder() {
-        std::string name = (std::filesystem::temp_directory_path() / "parley-integration-XXXXXX").string();
+        std::string name =
+            (std::filesystem::temp_directory_path() / "parley-integration-XXXXXX").string();
         path_ = mkdtemp(name.data());
     }
     ~Folder() {

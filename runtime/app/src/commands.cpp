@@ -16,7 +16,8 @@
 namespace parley::app {
 namespace {
 
-constexpr std::chrono::milliseconds poll_every{100};  // a person's eye; the journal is flushed every 200 ms
+// a person's eye; the journal is flushed every 200 ms
+constexpr std::chrono::milliseconds poll_every{100};
 constexpr std::size_t entries_per_poll = 500;
 constexpr std::size_t calls_remembered = 1'000;
 
@@ -32,15 +33,24 @@ store::PrintOptions print_options() {
     if (isatty(STDOUT_FILENO) == 0) return {.colour = store::Colour::plain, .width = 0};
     winsize size{};
     const bool is_known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40;
-    return {.colour = store::Colour::ansi, .width = is_known ? std::min<std::size_t>(size.ws_col, 120) : 100};
+    return {.colour = store::Colour::ansi,
+            .width = is_known ? std::min<std::size_t>(size.ws_col, 120) : 100};
 }
 
 json::array as_json(const std::vector<store::CallRow>& calls) {
     json::array all;
     for (const auto& call : calls) {
-        all.push_back({{"call_sid", call.call_sid}, {"from", call.from}, {"to", call.to}, {"agent", call.agent}, {"channel", call.channel},
-                       {"started_at_ms", call.started_at_ms}, {"ended_at_ms", call.ended_at_ms}, {"outcome", call.outcome},
-                       {"reason", call.reason}, {"turns", call.turns}, {"cost_usd", call.cost_usd}});
+        all.push_back({{"call_sid", call.call_sid},
+                       {"from", call.from},
+                       {"to", call.to},
+                       {"agent", call.agent},
+                       {"channel", call.channel},
+                       {"started_at_ms", call.started_at_ms},
+                       {"ended_at_ms", call.ended_at_ms},
+                       {"outcome", call.outcome},
+                       {"reason", call.reason},
+                       {"turns", call.turns},
+                       {"cost_usd", call.cost_usd}});
     }
     return all;
 }
@@ -51,7 +61,8 @@ int print_calls(const std::string& database, std::size_t limit, Format format) {
     const auto reader = open(database);
     if (!reader) return 1;
     const auto calls = reader->calls(limit);
-    fmt::print("{}", format == Format::json ? json::serialize(as_json(calls)) + "\n" : store::calls_table(calls, print_options()));
+    fmt::print("{}", format == Format::json ? json::serialize(as_json(calls)) + "\n"
+                                            : store::calls_table(calls, print_options()));
     return 0;
 }
 
@@ -62,20 +73,25 @@ int print_transcript(const std::string& database, const std::string& call_sid, F
     const auto sids = reader->sids_beginning(call_sid, 2);
     const auto call = sids.size() == 1 ? reader->call(sids.front()) : reader->call(call_sid);
     if (!call) {
-        fmt::print(stderr, "parley: {} {}; `parley calls` lists the latest\n", sids.empty() ? "there is no call" : "several calls begin with", call_sid);
+        fmt::print(stderr, "parley: {} {}; `parley calls` lists the latest\n",
+                   sids.empty() ? "there is no call" : "several calls begin with", call_sid);
         return 1;
     }
     const auto entries = reader->conversation(call->call_sid);
-    fmt::print("{}", format == Format::json ? json::serialize(entries) + "\n" : store::transcript(*call, entries, print_options()));
+    fmt::print("{}", format == Format::json ? json::serialize(entries) + "\n"
+                                            : store::transcript(*call, entries, print_options()));
     return 0;
 }
 
 int watch(const std::string& database, const WatchOptions& options) {
     std::unique_ptr<store::Reader> reader = open(database);
     if (!reader) return 1;
-    store::LiveView view(options.call_sid.empty() ? store::LiveView::Calls::many : store::LiveView::Calls::one, print_options());
+    store::LiveView view(
+        options.call_sid.empty() ? store::LiveView::Calls::many : store::LiveView::Calls::one,
+        print_options());
     for (const auto& call : reader->calls(calls_remembered)) view.remember(call);
-    std::int64_t seen = options.call_sid.empty() ? reader->newest_id() : 0;  // from now on, or one call from its start
+    // from now on, or one call from its start
+    std::int64_t seen = options.call_sid.empty() ? reader->newest_id() : 0;
     while (true) {
         const auto entries = reader->journal(options.call_sid, seen, entries_per_poll);
         for (const auto& entry : entries) {

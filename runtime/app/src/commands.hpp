@@ -12,8 +12,8 @@ int print_calls(const std::string& database, std::size_t limit, Format format);
 int print_transcript(const std::string& database, const std::string& call_sid, Format format);
 
 struct WatchOptions {
-    std::string call_sid;           // empty: all calls
-    bool until_ended = false;       // stop after the first call that ends
+    std::string call_sid;      // empty: all calls
+    bool until_ended = false;  // stop after the first call that ends
 };
 // Follows the journal of a running service, line by line.
 int watch(const std::string& database, const WatchOptions& options);

@@ -10,7 +10,9 @@ net::Response Health::answer() const {
     json::object body;
     body["status"] = store.is_well ? "ok" : "degraded";
     body["timestamp"] = iso8601(std::chrono::system_clock::now());
-    body["uptime"] = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_).count();
+    body["uptime"] = std::chrono::duration_cast<std::chrono::seconds>(
+                         std::chrono::steady_clock::now() - started_)
+                         .count();
     body["calls"] = switchboard_.live_count();
     body["store"] = store.is_well ? "ok" : store.problem;
     net::Response response;

@@ -12,9 +12,10 @@ class Health {
     Health(const call::Switchboard& switchboard, const store::Store& store)
         : switchboard_(switchboard), store_(store), started_(std::chrono::steady_clock::now()) {}
 
-    // 200 {"status":"ok"|"degraded","timestamp":ISO 8601,"uptime":seconds,"calls":n,"store":"ok"|what is wrong}.
-    // Degraded means calls go on but something needs a person; the status stays 200, for a balancer must not
-    // take a node out of service because its disk is full.
+    // 200 {"status":"ok"|"degraded","timestamp":ISO
+    // 8601,"uptime":seconds,"calls":n,"store":"ok"|what is wrong}. Degraded means calls go on but
+    // something needs a person; the status stays 200, for a balancer must not take a node out of
+    // service because its disk is full.
     net::Response answer() const;
 
  private:

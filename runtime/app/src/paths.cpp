@@ -13,8 +13,10 @@ namespace fs = std::filesystem;
 fs::path shipped_folder() {
     std::error_code ignored;
     const fs::path binary = fs::read_symlink("/proc/self/exe", ignored);
-    for (const fs::path& candidate : {fs::path("."), binary.parent_path() / ".." / "..", fs::path("/usr/share/parley")}) {
-        if (fs::exists(candidate / "schemas" / "parley.schema.json", ignored)) return candidate.lexically_normal();
+    for (const fs::path& candidate :
+         {fs::path("."), binary.parent_path() / ".." / "..", fs::path("/usr/share/parley")}) {
+        if (fs::exists(candidate / "schemas" / "parley.schema.json", ignored))
+            return candidate.lexically_normal();
     }
     return ".";
 }
@@ -23,7 +25,8 @@ fs::path shipped_folder() {
 
 std::string schema_dir() { return (shipped_folder() / "schemas").lexically_normal().string(); }
 
-boost::system::result<config::Settings, std::vector<Fault>> load_settings_beside(const std::string& file) {
+boost::system::result<config::Settings, std::vector<Fault>> load_settings_beside(
+    const std::string& file) {
     config::LoadOptions options;
     options.file = file;
     options.schema_dir = schema_dir();
@@ -31,30 +34,39 @@ boost::system::result<config::Settings, std::vector<Fault>> load_settings_beside
     auto settings = config::load(options);
     if (!settings) return settings;
     const fs::path dir(settings->scripts.dir);
-    if (dir.is_relative()) settings->scripts.dir = (fs::path(file).parent_path() / dir).lexically_normal().string();
+    if (dir.is_relative())
+        settings->scripts.dir = (fs::path(file).parent_path() / dir).lexically_normal().string();
     return settings;
 }
 
-std::optional<config::Settings> load_settings(const SettingsChoice& choice) {
+reload::Recipe recipe_of(const SettingsChoice& choice) {
     const fs::path shipped = shipped_folder();
-    config::LoadOptions options;
-    options.file = choice.file.empty() ? (shipped / "config" / "parley.yaml").lexically_normal().string() : choice.file;
-    options.overlays = choice.overlays;
-    options.schema_dir = schema_dir();
-    options.environment = config::process_environment();
-    options.flags = choice.flags;
-    auto settings = config::load(options);
+    reload::Recipe recipe;
+    recipe.shipped = shipped.string();
+    recipe.options.file = choice.file.empty()
+                              ? (shipped / "config" / "parley.yaml").lexically_normal().string()
+                              : choice.file;
+    recipe.options.overlays = choice.overlays;
+    recipe.options.schema_dir = schema_dir();
+    recipe.options.environment = config::process_environment();
+    recipe.options.flags = choice.flags;
+    return recipe;
+}
+
+std::optional<config::Settings> load_settings(const SettingsChoice& choice) {
+    const auto recipe = recipe_of(choice);
+    auto settings = config::load(recipe.options);
     if (!settings) {
         for (const auto& fault : settings.error()) fmt::print(stderr, "parley: {}\n", fault.text());
         fmt::print(stderr, "parley: nothing was started; {} to mend\n",
-                   settings.error().size() == 1 ? "there is one fault" : fmt::format("there are {} faults", settings.error().size()));
+                   settings.error().size() == 1
+                       ? "there is one fault"
+                       : fmt::format("there are {} faults", settings.error().size()));
         return std::nullopt;
     }
-    for (const auto& warning : settings->warnings) fmt::print(stderr, "parley: warning: {}\n", warning);
-    std::error_code ignored;
-    if (!fs::exists(settings->scripts.dir, ignored) && fs::path(settings->scripts.dir).is_relative()) {
-        settings->scripts.dir = (shipped / settings->scripts.dir).lexically_normal().string();
-    }
+    for (const auto& warning : settings->warnings)
+        fmt::print(stderr, "parley: warning: {}\n", warning);
+    settings->scripts.dir = reload::scripts_dir_of(recipe, settings->scripts.dir);
     return std::move(*settings);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <parley/config/settings.hpp>
+#include <parley/reload/snapshot.hpp>
 
 #include <string>
 
@@ -14,14 +15,18 @@ struct SettingsChoice {
     std::map<std::string, std::string> flags;  // "server.port" -> "4000"
 };
 
-// Reads the settings. The shipped config/, schemas/ and scripts/ are looked for in the working folder, then
-// beside the folder of a build (build/bin/parley -> the tree it was built from), then in /usr/share/parley.
-// Faults and warnings go to stderr; nothing when there was a fault.
+// Where settings and scripts are to be found. The shipped config/, schemas/ and scripts/ are looked
+// for in the working folder, then beside the folder of a build (build/bin/parley -> the tree it was
+// built from), then in /usr/share/parley.
+reload::Recipe recipe_of(const SettingsChoice& choice);
+
+// Reads the settings. Faults and warnings go to stderr; nothing when there was a fault.
 std::optional<config::Settings> load_settings(const SettingsChoice& choice);
 
-// Settings of another place, such as those beside a scenario: without .env, environment and flags, and with scripts.dir
-// beside the file.
-boost::system::result<config::Settings, std::vector<Fault>> load_settings_beside(const std::string& file);
+// Settings of another place, such as those beside a scenario: without .env, environment and flags,
+// and with scripts.dir beside the file.
+boost::system::result<config::Settings, std::vector<Fault>> load_settings_beside(
+    const std::string& file);
 // The folder with the *.schema.json files, found the same way.
 std::string schema_dir();
 

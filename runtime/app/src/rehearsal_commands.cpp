@@ -22,7 +22,9 @@
 namespace parley::app {
 namespace {
 
-rehearsal::Ink ink() { return isatty(STDOUT_FILENO) != 0 ? rehearsal::Ink::ansi : rehearsal::Ink::plain; }
+rehearsal::Ink ink() {
+    return isatty(STDOUT_FILENO) != 0 ? rehearsal::Ink::ansi : rehearsal::Ink::plain;
+}
 
 int refuse(const std::vector<Fault>& faults) {
     for (const auto& fault : faults) fmt::print(stderr, "parley: {}\n", fault.text());
@@ -31,8 +33,10 @@ int refuse(const std::vector<Fault>& faults) {
 
 json::object as_json(const rehearsal::TestResult& result) {
     json::array broken;
-    for (const auto& each : result.broken) broken.push_back({{"where", each.where}, {"what", each.what}, {"found", each.found}});
-    json::object object{{"file", result.file}, {"name", result.name}, {"passed", result.has_passed()}};
+    for (const auto& each : result.broken)
+        broken.push_back({{"where", each.where}, {"what", each.what}, {"found", each.found}});
+    json::object object{
+        {"file", result.file}, {"name", result.name}, {"passed", result.has_passed()}};
     if (result.runs > 1) object["passed_runs"] = result.runs_passed, object["runs"] = result.runs;
     if (result.is_left_out) object["left_out"] = true;
     if (!broken.empty()) object["broken"] = std::move(broken);
@@ -51,7 +55,8 @@ boost::system::result<rehearsal::Stage, std::vector<Fault>> stage_of(config::Set
 }
 
 // By the call's id, or the beginning of it; or a file.
-Checked<rehearsal::Recording> find_recording(const config::Settings& settings, const std::string& call_sid) {
+Checked<rehearsal::Recording> find_recording(const config::Settings& settings,
+                                             const std::string& call_sid) {
     namespace fs = std::filesystem;
     std::error_code error;
     if (fs::is_regular_file(call_sid, error)) return rehearsal::Recording::load(call_sid);
@@ -62,8 +67,11 @@ Checked<rehearsal::Recording> find_recording(const config::Settings& settings, c
         if (name.starts_with(call_sid) && name.ends_with(".events")) found.push_back(it->path());
     }
     if (found.size() == 1) return rehearsal::Recording::load(found.front().string());
-    if (found.empty()) return Fault{dir, fmt::format("there is no recording of {}", call_sid), "calls are recorded while calls.record is events"};
-    return Fault{dir, fmt::format("several recordings begin with {}", call_sid), "give more of the call's id"};
+    if (found.empty())
+        return Fault{dir, fmt::format("there is no recording of {}", call_sid),
+                     "calls are recorded while calls.record is events"};
+    return Fault{dir, fmt::format("several recordings begin with {}", call_sid),
+                 "give more of the call's id"};
 }
 
 }  // namespace
@@ -78,12 +86,14 @@ int test(config::Settings settings, const TestCommand& command) {
     rehearsal::SuiteOptions options{.paths = command.paths, .filter = command.filter, .ink = ink()};
     if (command.model == TestCommand::Model::real) {
         if (stage.settings.openai.api_key.empty()) {
-            return refuse({{"openai.api_key", "is not set, so there is no model to play with", "set OPENAI_API_KEY, or leave out --live"}});
+            return refuse({{"openai.api_key", "is not set, so there is no model to play with",
+                            "set OPENAI_API_KEY, or leave out --live"}});
         }
         options.live = engine_options(stage.settings.openai);
         options.times = command.times;
     }
-    options.load_stage = [](const std::string& file) -> boost::system::result<rehearsal::Stage, std::vector<Fault>> {
+    options.load_stage =
+        [](const std::string& file) -> boost::system::result<rehearsal::Stage, std::vector<Fault>> {
         auto beside = load_settings_beside(file);
         if (!beside) return beside.error();
         return stage_of(std::move(*beside));
@@ -99,18 +109,25 @@ int test(config::Settings settings, const TestCommand& command) {
             std::fflush(stdout);
         }
     });
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
     const double rate = seconds > 0 ? static_cast<double>(suite.turns()) / seconds : 0;
     if (command.format == Format::json) {
-        const json::object all{{"passed", suite.passed()}, {"failed", suite.failed()}, {"turns", suite.turns()},
-                               {"seconds", seconds}, {"tests", std::move(results)}};
+        const json::object all{{"passed", suite.passed()},
+                               {"failed", suite.failed()},
+                               {"turns", suite.turns()},
+                               {"seconds", seconds},
+                               {"tests", std::move(results)}};
         fmt::print("{}\n", json::serialize(all));
     } else {
-        fmt::print("\n{} passed, {} failed; {} turns in {:.2f} s, {:.0f} a second\n", suite.passed(), suite.failed(), suite.turns(), seconds, rate);
+        fmt::print("\n{} passed, {} failed; {} turns in {:.2f} s, {:.0f} a second\n",
+                   suite.passed(), suite.failed(), suite.turns(), seconds, rate);
     }
     if (suite.passed() + suite.failed() == 0) {
-        fmt::print(stderr, "parley: there is no test{}; scenarios are tests/scenarios/*.yaml, tests of scripts tests/scripts/*_test.lua\n",
-                   command.filter.empty() ? "" : " like that");
+        fmt::print(
+            stderr,
+            "parley: there is no test{}; scenarios are tests/scenarios/*.yaml, tests of scripts tests/scripts/*_test.lua\n",
+            command.filter.empty() ? "" : " like that");
         return 2;
     }
     return suite.failed() == 0 ? 0 : 1;
@@ -142,10 +159,11 @@ int talk(config::Settings settings, const TalkCommand& command) {
         if (!is_terminal) fmt::print("> {}\n", line);
         return line;
     };
-    const auto done = rehearsal::talk(*stage, std::move(options), next_line, [](const std::string& text) {
-        fmt::print("{}", text);
-        std::fflush(stdout);
-    });
+    const auto done =
+        rehearsal::talk(*stage, std::move(options), next_line, [](const std::string& text) {
+            fmt::print("{}", text);
+            std::fflush(stdout);
+        });
     if (!done) return refuse({done.error()});
     return 0;
 }
@@ -161,8 +179,10 @@ int replay(config::Settings settings, const std::string& call_sid) {
         fmt::print("{}: {}", recording->file, rehearsal::shown(*replayed->difference));
         return 1;
     }
-    fmt::print("{}: {} events, {} commands, all alike{}\n", recording->file, replayed->events, replayed->commands,
-               replayed->is_cut ? "; the recording had grown too large and ends before the call" : "");
+    fmt::print(
+        "{}: {} events, {} commands, all alike{}\n", recording->file, replayed->events,
+        replayed->commands,
+        replayed->is_cut ? "; the recording had grown too large and ends before the call" : "");
     return 0;
 }
 

@@ -1,7 +1,11 @@
 #include "service.hpp"
 
+#include "admin_token.hpp"
+#include "control.hpp"
 #include "health.hpp"
 #include "phrases.hpp"
+#include "reload_signal.hpp"
+#include "routing.hpp"
 #include "stop_signal.hpp"
 #include "wiring.hpp"
 
@@ -10,8 +14,8 @@
 #include <parley/engine/openai_realtime.hpp>
 #include <parley/net/server.hpp>
 #include <parley/rehearsal/recording.hpp>
+#include <parley/reload/reloader.hpp>
 #include <parley/script/agent.hpp>
-#include <parley/script/library.hpp>
 #include <parley/store/store.hpp>
 #include <parley/telephony/twilio.hpp>
 
@@ -20,6 +24,7 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <future>
 #include <random>
 #include <thread>
 
@@ -39,12 +44,15 @@ int refuse(const std::vector<Fault>& faults) {
     return 2;
 }
 
-Task<net::Response> route(const Health& health, telephony::TwilioService& twilio, net::Request request) {
+Task<net::Response> route(const Health& health, Control& control, telephony::TwilioService& twilio,
+                          net::Request request) {
     if (request.path() == "/health") co_return health.answer();
+    if (Control::is_ours(request.path())) co_return co_await control.answer(std::move(request));
     co_return co_await twilio.on_request(std::move(request));
 }
 
-rehearsal::RecordedCall recorded_call(const call::Session::Parts& parts, const script::AgentParts& script) {
+rehearsal::RecordedCall recorded_call(const call::Session::Parts& parts,
+                                      const script::AgentParts& script) {
     rehearsal::RecordedCall call;
     call.agent = script.settings;
     call.policy = parts.policy;
@@ -56,60 +64,106 @@ rehearsal::RecordedCall recorded_call(const call::Session::Parts& parts, const s
     return call;
 }
 
+// The first generation: with a fault in any file nothing starts.
+std::shared_ptr<reload::Generation> first_generation(const reload::Recipe& recipe) {
+    auto built = reload::build(recipe, nullptr, {});
+    for (const auto& finding : built.findings) {
+        fmt::print(stderr, "parley: {}{}\n",
+                   finding.severity == reload::Severity::warning ? "warning: " : "",
+                   finding.text());
+    }
+    if (built.generation) return std::move(built.generation);
+    fmt::print(stderr, "parley: nothing was started; {} to mend\n",
+               built.findings.size() == 1
+                   ? "there is one fault"
+                   : fmt::format("there are {} faults", built.findings.size()));
+    return nullptr;
+}
+
+reload::Watcher::Wanted watching(const config::Settings& settings) {
+    if (settings.scripts.watch == "off") return reload::Watcher::Wanted::off;
+    return settings.scripts.watch == "poll" ? reload::Watcher::Wanted::poll
+                                            : reload::Watcher::Wanted::inotify;
+}
+
+// A scripts folder need not have migrations.
+std::string migrations_dir(const reload::Generation& generation) {
+    const auto dir = std::filesystem::path(generation.files.scripts_dir) / "migrations";
+    std::error_code ignored;
+    return std::filesystem::is_directory(dir, ignored) ? dir.string() : std::string();
+}
+
 std::vector<boost::asio::any_io_executor> executors(net::IoThreads& threads) {
     std::vector<boost::asio::any_io_executor> all;
-    for (std::size_t i = 0; i < threads.count(); ++i) all.push_back(threads.context(i).get_executor());
+    for (std::size_t i = 0; i < threads.count(); ++i)
+        all.push_back(threads.context(i).get_executor());
     return all;
 }
 
 }  // namespace
 
-int serve(config::Settings settings) {
+int serve(reload::Recipe recipe, CallsInProgress calls) {
+    auto first = first_generation(recipe);
+    if (!first) return 2;
+    // what the process is built on; calls go by their generation's
+    const config::Settings settings = first->settings;
+    recipe.scripts_dir = first->files.scripts_dir;
+    const std::string migrations = migrations_dir(*first);
     const LogThread log_thread(settings.log.level);
     std::signal(SIGPIPE, SIG_IGN);
-    std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is a failed write like any other, not the end of every call
+    // until ReloadSignal listens: a reload asked for too early must not end us
+    std::signal(SIGHUP, SIG_IGN);
+    // a file that may not grow is a failed write like any other, not the end of every call
+    std::signal(SIGXFSZ, SIG_IGN);
     if (settings.openai.api_key.empty()) {
-        log::warn("openai.no_key", {{"effect", "callers will hear an apology"}, {"remedy", "set OPENAI_API_KEY"}});
+        log::warn("openai.no_key",
+                  {{"effect", "callers will hear an apology"}, {"remedy", "set OPENAI_API_KEY"}});
     }
     if (settings.twilio.validate_signatures && settings.twilio.auth_token.empty()) {
-        return refuse({{"twilio.auth_token", "is not set, so no webhook can be validated",
-                        "set TWILIO_AUTH_TOKEN (or, for a test on your own machine, ENABLE_WEBHOOK_VALIDATION=false)"}});
+        return refuse(
+            {{"twilio.auth_token", "is not set, so no webhook can be validated",
+              "set TWILIO_AUTH_TOKEN (or, for a test on your own machine, ENABLE_WEBHOOK_VALIDATION=false)"}});
     }
 
     // The parts, each built on those before it; destroyed in the opposite order.
-    auto store = store::Store::open({.path = settings.store.path,
-                                     .migrations_dir = (std::filesystem::path(settings.scripts.dir) / "migrations").string()});
+    auto store = store::Store::open({.path = settings.store.path, .migrations_dir = migrations});
     if (!store) return refuse({store.error()});
     const auto database = script::database_of(**store);
     const auto keys = script::keys_of(**store);
     const auto web = script::web_client();
-    metrics::Registry figures;
-    auto library = script::Library::load(settings.scripts.dir, settings.agents);
-    if (!library) return refuse(library.error());
     std::unique_ptr<rehearsal::Recordings> recorder;
     if (settings.calls.record == "events") {
-        auto opened = rehearsal::Recordings::open({.dir = rehearsal::recordings_dir(settings.store.path)});
+        auto opened =
+            rehearsal::Recordings::open({.dir = rehearsal::recordings_dir(settings.store.path)});
         if (!opened) return refuse({opened.error()});
         recorder = std::move(*opened);
     }
-    const PhraseBook phrases(settings.calls.phrases);
+    reload::Generations generations(std::move(first), std::chrono::system_clock::now());
+    PhraseBook phrases(settings.calls.phrases);
+    metrics::Registry registry;
 
-    const std::size_t thread_count = settings.server.io_threads != 0 ? settings.server.io_threads
-                                                                     : std::max(1u, std::thread::hardware_concurrency());
+    const std::size_t thread_count = settings.server.io_threads != 0
+                                         ? settings.server.io_threads
+                                         : std::max(1u, std::thread::hardware_concurrency());
     net::IoThreads threads(thread_count);
     const auto homes = executors(threads);
-    const auto model = engine_options(settings.openai);
 
-    const auto make_parts = [&](const call::CallInfo& info, std::size_t home) -> Checked<call::Session::Parts> {
-        const auto agent = settings.agents.find(info.agent);
-        if (agent == settings.agents.end()) return Fault{"agents", fmt::format("there is no agent \"{}\"", info.agent)};
+    const auto make_parts = [&](const call::CallInfo& info,
+                                std::size_t home) -> Checked<call::Session::Parts> {
+        const auto generation = generation_of(info);
+        const auto agent =
+            generation ? generation->settings.agents.find(info.agent) : settings.agents.end();
+        if (!generation || agent == generation->settings.agents.end())
+            return Fault{"agents", fmt::format("there is no agent \"{}\"", info.agent)};
+        log::debug("call.generation",
+                   {{"call", info.call_sid}, {"generation", generation->number}});
         call::Session::Parts parts;
         parts.time = std::make_unique<IoTimekeeper>(homes[home]);
-        parts.phrases = phrases.current();
-        parts.policy = call_policy(settings.calls);
-        script::AgentParts script{.bundle = (*library)->current(),
+        parts.phrases = phrases.of(generation->settings.calls.phrases);
+        parts.policy = call_policy(generation->settings.calls);
+        script::AgentParts script{.bundle = generation->bundle,
                                   .settings = agent->second,
-                                  .limits = settings.scripts,
+                                  .limits = generation->settings.scripts,
                                   .info = {},
                                   .events = nullptr,
                                   .home = homes[home],
@@ -117,52 +171,95 @@ int serve(config::Settings settings) {
                                   .services = {.database = database.get(),
                                                .keys = keys.get(),
                                                .http = web.get(),
-                                               .metrics = &figures}};
+                                               .metrics = &registry}};
         if (recorder) {
             script.random_seed = std::random_device()();
             auto recording = recorder->begin(recorded_call(parts, script));
             script.services = recording->record(script.services);
             parts.recorder = std::move(recording);
         }
-        parts.make_agent = [script](call::EventSink& sink, const call::CallInfo& call, Timekeeper& time) {
+        parts.make_agent = [&generations, calls, script](call::EventSink& sink,
+                                                         const call::CallInfo& call,
+                                                         Timekeeper& time) {
             auto own = script;
             own.info = call;
             own.events = &sink;
             own.time = &time;
+            if (calls == CallsInProgress::follow)
+                own.newer = [&generations, call] { return newer_for(generations, call); };
             return script::make_agent(std::move(own));
         };
-        parts.make_engine = [&, home](call::EventSink& sink, const call::CallInfo& call) {
-            return engine::make_openai_realtime(homes[home], model, sink, call.call_sid);
+        parts.make_engine = [&, home, generation](call::EventSink& sink,
+                                                  const call::CallInfo& call) {
+            return engine::make_openai_realtime(
+                homes[home], engine_options(generation->settings.openai), sink, call.call_sid);
         };
         parts.journal = {store->get()};
         return parts;
     };
     call::Switchboard switchboard(
-        {.calls_max = settings.server.calls_max, .claim_within = std::chrono::seconds(60), .drain_limit = settings.server.drain_limit},
+        {.calls_max = settings.server.calls_max,
+         .claim_within = std::chrono::seconds(60),
+         .drain_limit = settings.server.drain_limit},
         homes, make_parts, [&] { return threads.least_loaded(); },
-        [&](std::size_t home, int change) { change > 0 ? threads.add_load(home) : threads.drop_load(home); });
+        [&](std::size_t home, int change) {
+            change > 0 ? threads.add_load(home) : threads.drop_load(home);
+        });
 
     auto carrier = twilio_options(settings, thread_count);
     if (!carrier) return refuse({carrier.error()});
-    telephony::TwilioService twilio(std::move(*carrier), std::make_shared<telephony::SwitchboardCalls>(switchboard), [&](std::string_view to) -> std::optional<std::string> {
-        const auto* agent = settings.agent_for(to);
-        if (agent == nullptr) return std::nullopt;
-        return agent->name;
-    });
+    carrier->apology = [&] { return generations.current()->settings.calls.phrases.at("apology"); };
+    telephony::TwilioService twilio(std::move(*carrier),
+                                    std::make_shared<telephony::SwitchboardCalls>(switchboard),
+                                    [&](std::string_view to) { return route_of(generations, to); });
+
+    reload::Reloader::Hooks hooks;
+    hooks.applied_migrations = [&] { return (*store)->migrations(); };
+    hooks.migrate = [&](store::MigrationTexts texts) {
+        std::promise<Checked<void>> done;
+        (*store)->migrate(std::move(texts),
+                          [&done](Checked<void> result) { done.set_value(std::move(result)); });
+        return done.get_future().get();
+    };
+    hooks.before_publish = [&](const reload::Generation& next) {
+        phrases.render(next.settings.calls.phrases);
+        log::set_threshold(log::level_named(next.settings.log.level));
+    };
+    if (calls == CallsInProgress::follow) {
+        hooks.published = [&](const auto&) {
+            switchboard.for_each([](call::Session& session) { session.adopt_newest(); });
+        };
+    }
+    reload::Reloader reloader({.recipe = recipe, .watch = watching(settings)}, generations,
+                              std::move(hooks));
     const Health health(switchboard, **store);
 
     net::Server::Handlers handlers;
-    handlers.on_request = [&](net::Request request) { return route(health, twilio, std::move(request)); };
-    handlers.on_upgrade = [&](net::Request request) { return twilio.on_upgrade(std::move(request)); };
-    auto server = net::Server::listen(threads, {.host = settings.server.host, .port = settings.server.port}, std::move(handlers));
+    std::optional<Control> control;  // needs a token that names the port
+    handlers.on_request = [&](net::Request request) {
+        return route(health, *control, twilio, std::move(request));
+    };
+    handlers.on_upgrade = [&](net::Request request) {
+        return twilio.on_upgrade(std::move(request));
+    };
+    auto server = net::Server::listen(
+        threads, {.host = settings.server.host, .port = settings.server.port}, std::move(handlers));
     if (!server) return refuse({server.error()});
+    auto admin = AdminToken::make(settings, (*server)->port());
+    if (!admin) return refuse({admin.error()});
+    control.emplace(Control::Parts{switchboard, generations, reloader, registry, admin->token()});
 
+    const ReloadSignal hang_up(threads.context(0), reloader);
     StopSignal stop(threads.context(0), switchboard, settings.server.drain_limit);
     threads.start();
-    log::info("server.listening", {{"host", settings.server.host}, {"port", (*server)->port()}, {"threads", thread_count},
-                                   {"scripts", (*library)->current()->version()}});
+    log::info("server.listening", {{"host", settings.server.host},
+                                   {"port", (*server)->port()},
+                                   {"threads", thread_count},
+                                   {"scripts", generations.current()->version}});
+    reloader.start();
     stop.wait();
     (*server)->close();
+    reloader.stop();
     threads.stop();
     (*store)->close();
     log::info("server.stopped");

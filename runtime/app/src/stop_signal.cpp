@@ -8,13 +8,19 @@
 
 namespace parley::app {
 
-// When the drain limit is over calls say goodbye, which takes a sentence; then the process ends whatever still runs.
+// When the drain limit is over calls say goodbye, which takes a sentence; then the process ends
+// whatever still runs.
 constexpr std::chrono::seconds wrap_up_reserve{15};
-// When a stream has ended the carrier asks how to go on: without an answer its caller hears of an "application error".
+// When a stream has ended the carrier asks how to go on: without an answer its caller hears of an
+// "application error".
 constexpr std::chrono::milliseconds carrier_asks_within{1'500};
 
-StopSignal::StopSignal(boost::asio::io_context& home, call::Switchboard& switchboard, std::chrono::seconds drain_limit)
-    : signals_(home, SIGTERM, SIGINT), limit_(home), switchboard_(switchboard), drain_limit_(drain_limit) {
+StopSignal::StopSignal(boost::asio::io_context& home, call::Switchboard& switchboard,
+                       std::chrono::seconds drain_limit)
+    : signals_(home, SIGTERM, SIGINT),
+      limit_(home),
+      switchboard_(switchboard),
+      drain_limit_(drain_limit) {
     listen();
 }
 
@@ -32,7 +38,9 @@ void StopSignal::listen() {
 
 void StopSignal::drain(int signal) {
     is_draining_ = true;
-    log::info("server.draining", {{"signal", signal}, {"calls", switchboard_.live_count()}, {"limit_s", drain_limit_.count()}});
+    log::info("server.draining", {{"signal", signal},
+                                  {"calls", switchboard_.live_count()},
+                                  {"limit_s", drain_limit_.count()}});
     limit_.expires_after(drain_limit_ + wrap_up_reserve);
     limit_.async_wait([this](const boost::system::error_code& error) {
         if (error) return;

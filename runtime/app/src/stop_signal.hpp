@@ -1,4 +1,5 @@
-// stop_signal.hpp: SIGTERM and SIGINT: new calls are refused, the running ones may finish, then the service ends.
+// stop_signal.hpp: SIGTERM and SIGINT: new calls are refused, the running ones may finish, then the
+// service ends.
 #pragma once
 
 #include <parley/call/switchboard.hpp>
@@ -16,7 +17,8 @@ namespace parley::app {
 // End:    wait() returns when the last call is over, at the time limit, or at a second signal.
 class StopSignal {
  public:
-    StopSignal(boost::asio::io_context& home, call::Switchboard& switchboard, std::chrono::seconds drain_limit);
+    StopSignal(boost::asio::io_context& home, call::Switchboard& switchboard,
+               std::chrono::seconds drain_limit);
     void wait() { finished_.get_future().wait(); }
 
  private:

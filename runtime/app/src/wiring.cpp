@@ -8,16 +8,19 @@ engine::OpenAiOptions engine_options(const config::OpenAiSettings& settings) {
     options.base_url = settings.base_url;
     options.model = settings.model;
     options.voice = settings.voice;
-    options.audio = settings.audio == "pcm16_24k" ? engine::ModelAudio::pcm16_24k : engine::ModelAudio::pcmu;
+    options.audio =
+        settings.audio == "pcm16_24k" ? engine::ModelAudio::pcm16_24k : engine::ModelAudio::pcmu;
     options.transcription_model = settings.transcription_model;
-    options.turn_detection.type = settings.turn_detection.type == "semantic_vad" ? engine::TurnDetectionOptions::Type::semantic_vad
-                                                                                 : engine::TurnDetectionOptions::Type::server_vad;
+    options.turn_detection.type = settings.turn_detection.type == "semantic_vad"
+                                      ? engine::TurnDetectionOptions::Type::semantic_vad
+                                      : engine::TurnDetectionOptions::Type::server_vad;
     options.turn_detection.threshold = settings.turn_detection.threshold;
     options.turn_detection.prefix_padding_ms = settings.turn_detection.prefix_padding_ms;
     options.turn_detection.silence_duration_ms = settings.turn_detection.silence_duration_ms;
     options.turn_detection.eagerness = settings.turn_detection.eagerness;
     for (const auto& [model, price] : settings.prices) {
-        options.prices[model] = {price.text_in, price.text_cached, price.text_out, price.audio_in, price.audio_cached, price.audio_out};
+        options.prices[model] = {price.text_in,  price.text_cached,  price.text_out,
+                                 price.audio_in, price.audio_cached, price.audio_out};
     }
     options.transcription_prices = settings.transcription_prices;
     return options;
@@ -32,18 +35,18 @@ call::Policy call_policy(const config::CallSettings& settings) {
     return policy;
 }
 
-Checked<telephony::TwilioService::Options> twilio_options(const config::Settings& settings, std::size_t io_threads) {
+Checked<telephony::TwilioService::Options> twilio_options(const config::Settings& settings,
+                                                          std::size_t io_threads) {
     using telephony::TwilioService;
     TwilioService::Options options;
     options.public_url = settings.server.public_url;
-    options.signatures = settings.twilio.validate_signatures ? TwilioService::Signatures::required : TwilioService::Signatures::ignored;
-    if (!settings.twilio.auth_token.empty()) options.auth_tokens.push_back(settings.twilio.auth_token);
+    options.signatures = settings.twilio.validate_signatures ? TwilioService::Signatures::required
+                                                             : TwilioService::Signatures::ignored;
+    if (!settings.twilio.auth_token.empty())
+        options.auth_tokens.push_back(settings.twilio.auth_token);
     options.account_sid = settings.twilio.account_sid;
     options.listening_port = settings.server.port;
     options.io_threads = io_threads;
-    if (const auto apology = settings.calls.phrases.find("apology"); apology != settings.calls.phrases.end() && !apology->second.empty()) {
-        options.sentences.apology = apology->second;
-    }
     if (!settings.twilio.account_sid.empty() && !settings.twilio.auth_token.empty()) {
         auto rest = telephony::TwilioRest::make({.base_url = settings.twilio.base_url,
                                                  .account_sid = settings.twilio.account_sid,

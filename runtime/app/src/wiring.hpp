@@ -11,6 +11,7 @@ namespace parley::app {
 engine::OpenAiOptions engine_options(const config::OpenAiSettings& settings);
 call::Policy call_policy(const config::CallSettings& settings);
 // Fault when the account's REST address or SID cannot be used.
-Checked<telephony::TwilioService::Options> twilio_options(const config::Settings& settings, std::size_t io_threads);
+Checked<telephony::TwilioService::Options> twilio_options(const config::Settings& settings,
+                                                          std::size_t io_threads);
 
 }  // namespace parley::app

@@ -9,7 +9,8 @@
 namespace parley::audio {
 namespace {
 
-// G.711 µ-law is defined on 14-bit values; scaled to 16 bits its bias of 33 becomes 132 and its clip 32,635.
+// G.711 µ-law is defined on 14-bit values; scaled to 16 bits its bias of 33 becomes 132 and its
+// clip 32,635.
 constexpr int mulaw_bias = 132;
 constexpr int mulaw_clip = 32'635;
 
@@ -30,14 +31,16 @@ constexpr std::uint8_t compress_mulaw(std::int16_t sample) {
     return static_cast<std::uint8_t>(~((is_negative ? 0x80 : 0) | (segment << 4) | mantissa));
 }
 
-// A-law is defined on 13-bit values, so a step is 16 of ours at the least; every second bit is inverted on the line.
+// A-law is defined on 13-bit values, so a step is 16 of ours at the least; every second bit is
+// inverted on the line.
 constexpr std::uint8_t alaw_toggle = 0x55;
 
 constexpr std::int16_t expand_alaw(std::uint8_t code) {
     const int bits = code ^ alaw_toggle;
     const int segment = (bits >> 4) & 7;
     const int mantissa = bits & 0x0F;
-    const int magnitude = segment == 0 ? (mantissa << 4) + 8 : ((mantissa << 4) + 0x108) << (segment - 1);
+    const int magnitude =
+        segment == 0 ? (mantissa << 4) + 8 : ((mantissa << 4) + 0x108) << (segment - 1);
     return static_cast<std::int16_t>((bits & 0x80) != 0 ? magnitude : -magnitude);
 }
 
@@ -48,19 +51,22 @@ constexpr std::uint8_t compress_alaw(std::int16_t sample) {
     const int width = static_cast<int>(std::bit_width(magnitude));
     const int segment = width <= 8 ? 0 : width - 8;
     const int mantissa = static_cast<int>(magnitude >> (segment == 0 ? 4 : segment + 3)) & 0x0F;
-    return static_cast<std::uint8_t>(((is_negative ? 0 : 0x80) | (segment << 4) | mantissa) ^ alaw_toggle);
+    return static_cast<std::uint8_t>(((is_negative ? 0 : 0x80) | (segment << 4) | mantissa) ^
+                                     alaw_toggle);
 }
 
 template <class Expand>
 constexpr std::array<std::int16_t, 256> make_table(Expand expand) {
     std::array<std::int16_t, 256> table{};
-    for (std::size_t code = 0; code < table.size(); ++code) table[code] = expand(static_cast<std::uint8_t>(code));
+    for (std::size_t code = 0; code < table.size(); ++code)
+        table[code] = expand(static_cast<std::uint8_t>(code));
     return table;
 }
 constexpr auto mulaw_table = make_table(expand_mulaw);
 constexpr auto alaw_table = make_table(expand_alaw);
 
-// Encoding computes instead: a table of 64 KB would push a call's other data out of the first-level cache.
+// Encoding computes instead: a table of 64 KB would push a call's other data out of the first-level
+// cache.
 template <class In, class Out, class Convert>
 void convert_all(std::span<const In> in, std::span<Out> out, Convert convert) {
     ensure(in.size() == out.size(), "G.711: both spans must be equally long");

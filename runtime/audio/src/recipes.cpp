@@ -2,10 +2,10 @@
 
 #include <parley/audio/signal.hpp>
 
+#include <malloc.h>
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <malloc.h>
 #include <numbers>
 
 namespace parley::audio {
@@ -14,9 +14,11 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr int frames_per_second = 50;
-constexpr double amplitude = 0.63;           // -4 dBFS as a level, with room for the filter's overshoot
+// -4 dBFS as a level, with room for the filter's overshoot
+constexpr double amplitude = 0.63;
 constexpr milliseconds tone_length{1'500};
-constexpr std::size_t frames_to_settle = 10; // before that the first blocks are still being gathered
+// before that the first blocks are still being gathered
+constexpr std::size_t frames_to_settle = 10;
 
 struct Run {
     std::vector<std::int16_t> out;
@@ -35,7 +37,8 @@ Run run(const Recipe& recipe, int rate_in_hz, int rate_out_hz, double hz) {
     for (std::size_t at = 0; at + frame_size <= in.size(); at += frame_size, ++frames) {
         const auto before = std::chrono::steady_clock::now();
         resampler.process(std::span(in).subspan(at, frame_size), result.out);
-        us += std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - before).count();
+        us += std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - before)
+                  .count();
         if (frames < frames_to_settle) continue;
         const double fed_ms = 1'000.0 * static_cast<double>(at + frame_size) / rate_in_hz;
         const double got_ms = 1'000.0 * static_cast<double>(result.out.size()) / rate_out_hz;
@@ -88,7 +91,9 @@ Measurement measure(const Recipe& recipe, int rate_in_hz, int rate_out_hz) {
         const Run other = run(recipe, rate_in_hz, rate_out_hz, hz);
         const SineFit other_fit = fit_sine(settled(other, rate_out_hz), hz, rate_out_hz);
         result.snr_worst_db = std::min(result.snr_worst_db, other_fit.snr_db);
-        if (hz == 3'400.0) result.gain_3400hz_db = 20 * std::log10(std::max(other_fit.amplitude, 1e-6) / amplitude);
+        if (hz == 3'400.0)
+            result.gain_3400hz_db =
+                20 * std::log10(std::max(other_fit.amplitude, 1e-6) / amplitude);
     }
     if (rate_out_hz == 8'000 && rate_in_hz > 9'000) {
         const Run leak = run(recipe, rate_in_hz, rate_out_hz, 4'500);
@@ -102,7 +107,9 @@ Measurement measure(const Recipe& recipe, int rate_in_hz, int rate_out_hz) {
     const std::size_t before_bytes = mallinfo2().uordblks;
     const auto before = std::chrono::steady_clock::now();
     Resampler resampler(rate_in_hz, rate_out_hz, recipe);
-    result.us_to_make = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - before).count();
+    result.us_to_make =
+        std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - before)
+            .count();
     for (std::size_t i = 0; i < frames_per_second; ++i) {
         out.clear();
         resampler.process(frame, out);

@@ -21,16 +21,22 @@ unsigned long preset(Recipe::Quality quality) {
     return SOXR_HQ;
 }
 
-// Slack beyond the exact ratio: libsoxr hands out whole transform blocks. With the recipe for calls that is enough for
-// all it has; others are asked again. Much more would cost more to clear, frame by frame, than the resampling itself.
+// Slack beyond the exact ratio: libsoxr hands out whole transform blocks. With the recipe for calls
+// that is enough for all it has; others are asked again. Much more would cost more to clear, frame
+// by frame, than the resampling itself.
 constexpr std::size_t output_slack = 512;
 
 }  // namespace
 
 const Recipe& call_recipe() {
-    // 16 ms held back each way, 90 dB and more from 300 to 3,400 Hz, -0.2 dB at 3,400 Hz, nothing from 4.4 kHz.
-    static const Recipe recipe{.name = "call", .quality = Recipe::Quality::low, .passband_end = 0.78,
-                               .stopband_begin = 1.10, .phase = Recipe::Phase::linear, .log2_dft_size = 8};
+    // 16 ms held back each way, 90 dB and more from 300 to 3,400 Hz, -0.2 dB at 3,400 Hz, nothing
+    // from 4.4 kHz.
+    static const Recipe recipe{.name = "call",
+                               .quality = Recipe::Quality::low,
+                               .passband_end = 0.78,
+                               .stopband_begin = 1.10,
+                               .phase = Recipe::Phase::linear,
+                               .log2_dft_size = 8};
     return recipe;
 }
 
@@ -45,14 +51,16 @@ struct Resampler::Soxr {
     Recipe recipe;
     soxr_t handle = nullptr;
 
-    Soxr(int in_hz, int out_hz, const Recipe& wanted) : rate_in_hz(in_hz), rate_out_hz(out_hz), recipe(wanted) {
+    Soxr(int in_hz, int out_hz, const Recipe& wanted)
+        : rate_in_hz(in_hz), rate_out_hz(out_hz), recipe(wanted) {
         make();
     }
     ~Soxr() { soxr_delete(handle); }
     Soxr(const Soxr&) = delete;
     Soxr& operator=(const Soxr&) = delete;
 
-    // Made anew for a reset too: soxr_clear() of 0.1.3 forgets the rates, and this takes about 10 µs.
+    // Made anew for a reset too: soxr_clear() of 0.1.3 forgets the rates, and this takes about 10
+    // µs.
     void make() {
         soxr_delete(handle);
         handle = nullptr;
@@ -70,18 +78,22 @@ struct Resampler::Soxr {
         if (handle == nullptr || error != nullptr) {
             soxr_delete(handle);
             handle = nullptr;
-            throw Bug("libsoxr refuses recipe \"" + recipe.name + "\": " + (error ? error : "out of memory"));
+            throw Bug("libsoxr refuses recipe \"" + recipe.name +
+                      "\": " + (error ? error : "out of memory"));
         }
     }
 
     std::size_t room_for(std::size_t samples_in) const {
-        return samples_in * static_cast<std::size_t>(rate_out_hz) / static_cast<std::size_t>(rate_in_hz) + output_slack;
+        return samples_in * static_cast<std::size_t>(rate_out_hz) /
+                   static_cast<std::size_t>(rate_in_hz) +
+               output_slack;
     }
 };
 
 Resampler::Resampler(int rate_in_hz, int rate_out_hz, const Recipe& recipe) {
     const auto is_sane = [](int hz) { return hz >= 1'000 && hz <= 192'000; };
-    ensure(is_sane(rate_in_hz) && is_sane(rate_out_hz), "resampler: rates must be 1,000 to 192,000 Hz");
+    ensure(is_sane(rate_in_hz) && is_sane(rate_out_hz),
+           "resampler: rates must be 1,000 to 192,000 Hz");
     soxr_ = std::make_unique<Soxr>(rate_in_hz, rate_out_hz, recipe);
 }
 
@@ -96,8 +108,8 @@ void Resampler::process(std::span<const std::int16_t> in, std::vector<std::int16
         out.resize(start + soxr_->room_for(in.size()));
         std::size_t used = 0;
         std::size_t made = 0;
-        const soxr_error_t error = soxr_process(soxr_->handle, in.data(), in.size(), &used, out.data() + start,
-                                                out.size() - start, &made);
+        const soxr_error_t error = soxr_process(soxr_->handle, in.data(), in.size(), &used,
+                                                out.data() + start, out.size() - start, &made);
         out.resize(start + made);
         ensure(error == nullptr, "libsoxr failed to process");
         ensure(used > 0 || made > 0 || is_full, "libsoxr took no input and gave no output");
@@ -111,7 +123,8 @@ void Resampler::flush(std::vector<std::int16_t>& out) {
         const std::size_t start = out.size();
         out.resize(start + output_slack);
         std::size_t made = 0;
-        const soxr_error_t error = soxr_process(soxr_->handle, nullptr, 0, nullptr, out.data() + start, output_slack, &made);
+        const soxr_error_t error = soxr_process(soxr_->handle, nullptr, 0, nullptr,
+                                                out.data() + start, output_slack, &made);
         out.resize(start + made);
         ensure(error == nullptr, "libsoxr failed to flush");
         if (made < output_slack) break;
@@ -121,7 +134,8 @@ void Resampler::flush(std::vector<std::int16_t>& out) {
 
 void Resampler::reset() { soxr_->make(); }
 
-std::vector<std::int16_t> resampled(std::span<const std::int16_t> in, int rate_in_hz, int rate_out_hz) {
+std::vector<std::int16_t> resampled(std::span<const std::int16_t> in, int rate_in_hz,
+                                    int rate_out_hz) {
     std::vector<std::int16_t> out;
     if (rate_in_hz == rate_out_hz) {
         out.assign(in.begin(), in.end());

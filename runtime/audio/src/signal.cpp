@@ -16,7 +16,8 @@ double to_db(double power_ratio) {
 
 }  // namespace
 
-std::vector<std::int16_t> sine(double hz, int rate_hz, std::chrono::milliseconds length, double amplitude) {
+std::vector<std::int16_t> sine(double hz, int rate_hz, std::chrono::milliseconds length,
+                               double amplitude) {
     std::vector<std::int16_t> samples(static_cast<std::size_t>(rate_hz * length.count() / 1'000));
     const double step = 2 * std::numbers::pi * hz / rate_hz;
     for (std::size_t i = 0; i < samples.size(); ++i) {
@@ -53,7 +54,8 @@ SineFit fit_sine(std::span<const std::int16_t> samples, double hz, int rate_hz) 
     double wanted = 0;
     double rest = 0;
     for (std::size_t i = 0; i < samples.size(); ++i) {
-        const double fitted = a * std::sin(step * static_cast<double>(i)) + b * std::cos(step * static_cast<double>(i));
+        const double fitted = a * std::sin(step * static_cast<double>(i)) +
+                              b * std::cos(step * static_cast<double>(i));
         wanted += fitted * fitted;
         rest += (samples[i] - fitted) * (samples[i] - fitted);
     }

@@ -5,17 +5,17 @@
 #include <parley/core/clock.hpp>
 #include <parley/core/text.hpp>
 
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <csignal>
-#include <cstring>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
 #include <utility>
 
 extern char** environ;
@@ -60,8 +60,10 @@ bool open_pipe(Pipe& pipe) {
     return true;
 }
 
-// 0 or the error number. The child reads nothing, writes to the two pipes, and has default signals whatever ours are.
-int spawn(const std::vector<std::string>& arguments, const Pipe& out, const Pipe& complaints, pid_t& child) {
+// 0 or the error number. The child reads nothing, writes to the two pipes, and has default signals
+// whatever ours are.
+int spawn(const std::vector<std::string>& arguments, const Pipe& out, const Pipe& complaints,
+          pid_t& child) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     if (const int error = posix_spawn_file_actions_init(&actions); error != 0) return error;
@@ -81,7 +83,8 @@ int spawn(const std::vector<std::string>& arguments, const Pipe& out, const Pipe
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 
     std::vector<char*> argv;
-    for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+    for (const std::string& argument : arguments)
+        argv.push_back(const_cast<char*>(argument.c_str()));
     argv.push_back(nullptr);
     const int error = ::posix_spawnp(&child, argv[0], &actions, &attributes, argv.data(), environ);
     posix_spawnattr_destroy(&attributes);
@@ -92,13 +95,17 @@ int spawn(const std::vector<std::string>& arguments, const Pipe& out, const Pipe
 enum class Gathered { all, too_late, too_much };
 
 // Reads both pipes until the child has closed them.
-Gathered gather(Pipe& out, Pipe& complaints, std::vector<std::uint8_t>& bytes, std::string& words, TimePoint deadline) {
+Gathered gather(Pipe& out, Pipe& complaints, std::vector<std::uint8_t>& bytes, std::string& words,
+                TimePoint deadline) {
     std::array<std::uint8_t, 16 * 1024> piece;
     while (out.read.number() >= 0 || complaints.read.number() >= 0) {
         const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now());
         if (left.count() <= 0) return Gathered::too_late;
-        std::array<pollfd, 2> waits{{{out.read.number(), POLLIN, 0}, {complaints.read.number(), POLLIN, 0}}};
-        if (::poll(waits.data(), waits.size(), static_cast<int>(left.count())) < 0 && errno != EINTR) return Gathered::all;
+        std::array<pollfd, 2> waits{
+            {{out.read.number(), POLLIN, 0}, {complaints.read.number(), POLLIN, 0}}};
+        if (::poll(waits.data(), waits.size(), static_cast<int>(left.count())) < 0 &&
+            errno != EINTR)
+            return Gathered::all;
         for (const bool is_out : {true, false}) {
             Pipe& from = is_out ? out : complaints;
             const pollfd& wait = waits[is_out ? 0 : 1];
@@ -108,17 +115,20 @@ Gathered gather(Pipe& out, Pipe& complaints, std::vector<std::uint8_t>& bytes, s
             if (got <= 0) {
                 from.read.close();
             } else if (is_out) {
-                if (bytes.size() + static_cast<std::size_t>(got) > output_bytes_max) return Gathered::too_much;
+                if (bytes.size() + static_cast<std::size_t>(got) > output_bytes_max)
+                    return Gathered::too_much;
                 bytes.insert(bytes.end(), piece.begin(), piece.begin() + got);
             } else if (words.size() < complaint_bytes_max) {
-                words.append(reinterpret_cast<const char*>(piece.data()), static_cast<std::size_t>(got));
+                words.append(reinterpret_cast<const char*>(piece.data()),
+                             static_cast<std::size_t>(got));
             }
         }
     }
     return Gathered::all;
 }
 
-// -1 when the status is unknown: a program that ignores SIGCHLD has its children reaped by the system.
+// -1 when the status is unknown: a program that ignores SIGCHLD has its children reaped by the
+// system.
 int wait_for(pid_t child) {
     int status = 0;
     pid_t who = 0;
@@ -130,9 +140,11 @@ int wait_for(pid_t child) {
 }
 
 bool is_voice_name(std::string_view voice) {
-    return !voice.empty() && voice.front() != '-' && std::all_of(voice.begin(), voice.end(), [](unsigned char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '+';
-    });
+    return !voice.empty() && voice.front() != '-' &&
+           std::all_of(voice.begin(), voice.end(), [](unsigned char c) {
+               return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      c == '-' || c == '_' || c == '+';
+           });
 }
 
 }  // namespace
@@ -141,29 +153,41 @@ Checked<std::vector<std::int16_t>> speak(std::string_view text, const SpeechOpti
     const std::string where = "speech";
     if (trim(text).empty()) return std::vector<std::int16_t>();
     if (text.size() > options.text_bytes_max) {
-        return Fault{where, fmt::format("{} bytes of text, at most {} are spoken", text.size(), options.text_bytes_max)};
+        return Fault{where, fmt::format("{} bytes of text, at most {} are spoken", text.size(),
+                                        options.text_bytes_max)};
     }
     if (text.find('\0') != std::string_view::npos || !is_valid_utf8(text)) {
         return Fault{where, "the text is not valid UTF-8"};
     }
     if (!is_voice_name(options.voice)) {
-        return Fault{where, fmt::format("\"{}\" is not a voice name", to_valid_utf8(shortened(options.voice, 40))),
-                     "see the list: espeak-ng --voices"};
+        return Fault{
+            where,
+            fmt::format("\"{}\" is not a voice name", to_valid_utf8(shortened(options.voice, 40))),
+            "see the list: espeak-ng --voices"};
     }
 
     Pipe out;
     Pipe complaints;
-    if (!open_pipe(out) || !open_pipe(complaints)) return Fault{where, fmt::format("no pipe: {}", std::strerror(errno))};
+    if (!open_pipe(out) || !open_pipe(complaints))
+        return Fault{where, fmt::format("no pipe: {}", std::strerror(errno))};
     // After "--" a text that begins with '-' is still a text.
-    const std::vector<std::string> arguments{options.program, "--stdout", "-v", options.voice, "-s",
-                                             std::to_string(std::clamp(options.speed, 80, 450)), "--", std::string(text)};
+    const std::vector<std::string> arguments{options.program,
+                                             "--stdout",
+                                             "-v",
+                                             options.voice,
+                                             "-s",
+                                             std::to_string(std::clamp(options.speed, 80, 450)),
+                                             "--",
+                                             std::string(text)};
     const TimePoint deadline = Clock::now() + options.timeout;
     pid_t child = 0;
     if (const int error = spawn(arguments, out, complaints, child); error != 0) {
         if (error == ENOENT) {
-            return Fault{where, fmt::format("the program {} was not found", options.program), "install it: apt-get install espeak-ng"};
+            return Fault{where, fmt::format("the program {} was not found", options.program),
+                         "install it: apt-get install espeak-ng"};
         }
-        return Fault{where, fmt::format("{} cannot be started: {}", options.program, std::strerror(error))};
+        return Fault{
+            where, fmt::format("{} cannot be started: {}", options.program, std::strerror(error))};
     }
     out.write.close();
     complaints.write.close();
@@ -174,7 +198,8 @@ Checked<std::vector<std::int16_t>> speak(std::string_view text, const SpeechOpti
     if (gathered != Gathered::all) ::kill(child, SIGKILL);
     const int status = wait_for(child);
     if (gathered == Gathered::too_late) {
-        return Fault{where, fmt::format("{} took longer than {} ms", options.program, options.timeout.count())};
+        return Fault{where, fmt::format("{} took longer than {} ms", options.program,
+                                        options.timeout.count())};
     }
     if (gathered == Gathered::too_much) return Fault{where, "the speech is too long"};
     if (status > 0) {

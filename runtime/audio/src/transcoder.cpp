@@ -13,7 +13,8 @@ std::int16_t from_le(std::uint8_t low, std::uint8_t high) {
 
 MulawToPcm24k::MulawToPcm24k() : resampler_(telephone_hz, model_hz) {}
 
-void MulawToPcm24k::convert(std::span<const std::uint8_t> mulaw, std::vector<std::uint8_t>& pcm_le) {
+void MulawToPcm24k::convert(std::span<const std::uint8_t> mulaw,
+                            std::vector<std::uint8_t>& pcm_le) {
     samples_in_.resize(mulaw.size());
     decode_mulaw(mulaw, samples_in_);
     samples_out_.clear();
@@ -32,7 +33,8 @@ void MulawToPcm24k::reset() { resampler_.reset(); }
 
 Pcm24kToMulaw::Pcm24kToMulaw() : resampler_(model_hz, telephone_hz) {}
 
-void Pcm24kToMulaw::convert(std::span<const std::uint8_t> pcm_le, std::vector<std::uint8_t>& mulaw) {
+void Pcm24kToMulaw::convert(std::span<const std::uint8_t> pcm_le,
+                            std::vector<std::uint8_t>& mulaw) {
     if (pcm_le.empty()) return;
     samples_in_.clear();
     if (odd_byte_) {
@@ -44,7 +46,8 @@ void Pcm24kToMulaw::convert(std::span<const std::uint8_t> pcm_le, std::vector<st
     samples_in_.resize(start + pcm_le.size() / 2);
     // Into a place of known size, so that the loop becomes a plain copy.
     std::int16_t* to = samples_in_.data() + start;
-    for (std::size_t i = 0; i + 1 < pcm_le.size(); i += 2) *to++ = from_le(pcm_le[i], pcm_le[i + 1]);
+    for (std::size_t i = 0; i + 1 < pcm_le.size(); i += 2)
+        *to++ = from_le(pcm_le[i], pcm_le[i + 1]);
     if (pcm_le.size() % 2 == 1) odd_byte_ = pcm_le.back();
     samples_out_.clear();
     resampler_.process(samples_in_, samples_out_);

@@ -22,7 +22,8 @@ EnergyVad::EnergyVad(Options options) : options_(options) {
 void EnergyVad::hear(std::span<const std::int16_t> samples, std::vector<Change>& changes) {
     while (!samples.empty()) {
         const std::size_t take = std::min(samples.size(), frame_size_ - frame_.size());
-        frame_.insert(frame_.end(), samples.begin(), samples.begin() + static_cast<std::ptrdiff_t>(take));
+        frame_.insert(frame_.end(), samples.begin(),
+                      samples.begin() + static_cast<std::ptrdiff_t>(take));
         samples = samples.subspan(take);
         if (frame_.size() == frame_size_) hear_frame(changes);
     }

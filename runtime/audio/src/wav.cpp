@@ -2,15 +2,15 @@
 
 #include <parley/audio/g711.hpp>
 
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <fcntl.h>
-#include <fmt/format.h>
 #include <optional>
 #include <string_view>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <utility>
 
 namespace parley::audio {
@@ -28,8 +28,12 @@ enum Format : unsigned { pcm = 1, mulaw = 7 };
 class Fields {
  public:
     explicit Fields(std::span<const std::uint8_t> bytes) : bytes_(bytes) {}
-    unsigned u16(std::size_t at) const { return bytes_[at] | static_cast<unsigned>(bytes_[at + 1]) << 8; }
-    std::uint32_t u32(std::size_t at) const { return u16(at) | static_cast<std::uint32_t>(u16(at + 2)) << 16; }
+    unsigned u16(std::size_t at) const {
+        return bytes_[at] | static_cast<unsigned>(bytes_[at + 1]) << 8;
+    }
+    std::uint32_t u32(std::size_t at) const {
+        return u16(at) | static_cast<std::uint32_t>(u16(at + 2)) << 16;
+    }
     std::string_view tag(std::size_t at) const {
         return {reinterpret_cast<const char*>(bytes_.data()) + at, 4};
     }
@@ -53,19 +57,24 @@ std::optional<Fault> check(const Layout& layout, const std::string& name) {
     const bool is_known = (layout.format == Format::pcm && layout.bits == 16) ||
                           (layout.format == Format::mulaw && layout.bits == 8);
     if (!is_known) {
-        return Fault{name, fmt::format("format {} with {} bits is neither PCM16 nor µ-law", layout.format, layout.bits),
+        return Fault{name,
+                     fmt::format("format {} with {} bits is neither PCM16 nor µ-law", layout.format,
+                                 layout.bits),
                      convert_it};
     }
     if (layout.channels < 1 || layout.channels > 2) {
-        return Fault{name, fmt::format("{} channels, expected 1 or 2", layout.channels), convert_it};
+        return Fault{name, fmt::format("{} channels, expected 1 or 2", layout.channels),
+                     convert_it};
     }
     if (layout.rate_hz < rate_min_hz || layout.rate_hz > rate_max_hz) {
-        return Fault{name, fmt::format("a sample rate of {} Hz, expected {} to {}", layout.rate_hz, rate_min_hz, rate_max_hz),
+        return Fault{name,
+                     fmt::format("a sample rate of {} Hz, expected {} to {}", layout.rate_hz,
+                                 rate_min_hz, rate_max_hz),
                      convert_it};
     }
     if (layout.block != static_cast<unsigned>(layout.channels) * layout.bits / 8) {
-        return Fault{name, fmt::format("a block of {} bytes does not fit {} channels of {} bits", layout.block,
-                                       layout.channels, layout.bits)};
+        return Fault{name, fmt::format("a block of {} bytes does not fit {} channels of {} bits",
+                                       layout.block, layout.channels, layout.bits)};
     }
     return {};
 }
@@ -77,7 +86,8 @@ std::vector<std::int16_t> decoded(std::span<const std::uint8_t> data, const Layo
         return samples;
     }
     const Fields fields(data);
-    for (std::size_t i = 0; i < samples.size(); ++i) samples[i] = static_cast<std::int16_t>(fields.u16(i * 2));
+    for (std::size_t i = 0; i < samples.size(); ++i)
+        samples[i] = static_cast<std::int16_t>(fields.u16(i * 2));
     return samples;
 }
 
@@ -97,7 +107,8 @@ bool write_all(int file, std::span<const std::uint8_t> bytes, off_t at) {
 Checked<Wav> read_wav(std::span<const std::uint8_t> bytes, std::string name, WavLength length) {
     const Fields fields(bytes);
     if (bytes.size() < 12 || fields.tag(0) != "RIFF" || fields.tag(8) != "WAVE") {
-        return Fault{std::move(name), "not a WAV file: it does not begin with RIFF and WAVE", convert_it};
+        return Fault{std::move(name), "not a WAV file: it does not begin with RIFF and WAVE",
+                     convert_it};
     }
     std::optional<Layout> layout;
     std::size_t at = 12;
@@ -108,8 +119,10 @@ Checked<Wav> read_wav(std::span<const std::uint8_t> bytes, std::string name, Wav
         const std::uint64_t left = bytes.size() - at;
         if (size > left) {
             if (tag != "data" || length == WavLength::exact) {
-                return Fault{std::move(name), fmt::format("cut off: chunk \"{}\" claims {} bytes, {} are left",
-                                                          tag == "data" || tag == "fmt " ? tag : "other", size, left)};
+                return Fault{
+                    std::move(name),
+                    fmt::format("cut off: chunk \"{}\" claims {} bytes, {} are left",
+                                tag == "data" || tag == "fmt " ? tag : "other", size, left)};
             }
             size = left;
         }
@@ -118,7 +131,8 @@ Checked<Wav> read_wav(std::span<const std::uint8_t> bytes, std::string name, Wav
             if (layout) return Fault{std::move(name), "two format chunks"};
             if (chunk.size() < 16) return Fault{std::move(name), "the format chunk is too short"};
             const Fields format(chunk);
-            layout = Layout{format.u16(0), static_cast<int>(format.u16(2)), format.u32(4), format.u16(14), format.u16(12)};
+            layout = Layout{format.u16(0), static_cast<int>(format.u16(2)), format.u32(4),
+                            format.u16(14), format.u16(12)};
             if (auto fault = check(*layout, name)) return std::move(*fault);
         } else if (tag == "data") {
             if (!layout) return Fault{std::move(name), "the data comes before the format"};
@@ -126,7 +140,8 @@ Checked<Wav> read_wav(std::span<const std::uint8_t> bytes, std::string name, Wav
                 return Fault{std::move(name), "the data ends in the middle of a sample"};
             }
             const auto whole = chunk.first(chunk.size() - chunk.size() % layout->block);
-            return Wav{static_cast<int>(layout->rate_hz), layout->channels, decoded(whole, *layout)};
+            return Wav{static_cast<int>(layout->rate_hz), layout->channels,
+                       decoded(whole, *layout)};
         }
         // Chunks are padded to an even length.
         const std::uint64_t next = at + size + (size & 1);
@@ -145,8 +160,10 @@ Checked<Wav> read_wav_file(const std::filesystem::path& path) {
         ~Close() { ::close(file); }
     } closer{file};
     struct stat status {};
-    if (::fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) return Fault{name, "not a regular file"};
-    if (static_cast<std::uint64_t>(status.st_size) > file_bytes_max) return Fault{name, "larger than 1 GB"};
+    if (::fstat(file, &status) != 0 || !S_ISREG(status.st_mode))
+        return Fault{name, "not a regular file"};
+    if (static_cast<std::uint64_t>(status.st_size) > file_bytes_max)
+        return Fault{name, "larger than 1 GB"};
     std::vector<std::uint8_t> bytes(static_cast<std::size_t>(status.st_size));
     std::size_t have = 0;
     while (have < bytes.size()) {
@@ -166,18 +183,24 @@ Checked<WavWriter> WavWriter::create(const std::filesystem::path& path, int rate
     const std::string name = path.string();
     const int file = ::open(name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (file < 0) {
-        return Fault{name, fmt::format("cannot be written: {}", std::strerror(errno)), "check the folder and its permissions"};
+        return Fault{name, fmt::format("cannot be written: {}", std::strerror(errno)),
+                     "check the folder and its permissions"};
     }
     WavWriter writer(file, rate_hz, channels);
-    if (!writer.write_header()) return Fault{name, fmt::format("cannot be written: {}", std::strerror(errno))};
+    if (!writer.write_header())
+        return Fault{name, fmt::format("cannot be written: {}", std::strerror(errno))};
     return writer;
 }
 
 WavWriter::~WavWriter() { close(); }
 
 WavWriter::WavWriter(WavWriter&& other) noexcept
-    : file_(std::exchange(other.file_, -1)), rate_hz_(other.rate_hz_), channels_(other.channels_),
-      data_bytes_(other.data_bytes_), waiting_(std::move(other.waiting_)), is_failed_(other.is_failed_) {}
+    : file_(std::exchange(other.file_, -1)),
+      rate_hz_(other.rate_hz_),
+      channels_(other.channels_),
+      data_bytes_(other.data_bytes_),
+      waiting_(std::move(other.waiting_)),
+      is_failed_(other.is_failed_) {}
 
 WavWriter& WavWriter::operator=(WavWriter&& other) noexcept {
     if (this != &other) {
@@ -193,7 +216,8 @@ WavWriter& WavWriter::operator=(WavWriter&& other) noexcept {
 }
 
 bool WavWriter::write(std::span<const std::int16_t> samples) {
-    ensure(samples.size() % static_cast<std::size_t>(channels_) == 0, "WAV: whole frames of all channels");
+    ensure(samples.size() % static_cast<std::size_t>(channels_) == 0,
+           "WAV: whole frames of all channels");
     if (file_ < 0 || is_failed_) return false;
     if (data_bytes_ + waiting_.size() + samples.size_bytes() > data_bytes_max) {
         is_failed_ = true;
@@ -204,7 +228,8 @@ bool WavWriter::write(std::span<const std::int16_t> samples) {
         waiting_.push_back(static_cast<std::uint8_t>(bits & 0xFF));
         waiting_.push_back(static_cast<std::uint8_t>(bits >> 8));
     }
-    const auto second = static_cast<std::size_t>(rate_hz_) * static_cast<std::size_t>(channels_) * 2;
+    const auto second =
+        static_cast<std::size_t>(rate_hz_) * static_cast<std::size_t>(channels_) * 2;
     return waiting_.size() < second || flush();
 }
 
@@ -228,7 +253,8 @@ bool WavWriter::write_header() {
         for (const char c : text) header[at++] = static_cast<std::uint8_t>(c);
     };
     const auto number = [&](std::uint64_t value, int bytes) {
-        for (int i = 0; i < bytes; ++i) header[at++] = static_cast<std::uint8_t>(value >> (8 * i) & 0xFF);
+        for (int i = 0; i < bytes; ++i)
+            header[at++] = static_cast<std::uint8_t>(value >> (8 * i) & 0xFF);
     };
     const auto rate = static_cast<std::uint64_t>(rate_hz_);
     const auto block = static_cast<std::uint64_t>(channels_) * 2;

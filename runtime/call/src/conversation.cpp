@@ -7,9 +7,12 @@
 namespace parley::call {
 namespace {
 
-// What the model is asked to say when the runtime, not the caller, gives the cue. Plain words: any model understands them.
-constexpr std::string_view say_greeting = "Begin the call now. Say exactly this to the caller and then wait: \"{}\"";
-constexpr std::string_view say_goodbye = "Say goodbye to the caller in one short sentence: \"Goodbye.\"";
+// What the model is asked to say when the runtime, not the caller, gives the cue. Plain words: any
+// model understands them.
+constexpr std::string_view say_greeting =
+    "Begin the call now. Say exactly this to the caller and then wait: \"{}\"";
+constexpr std::string_view say_goodbye =
+    "Say goodbye to the caller in one short sentence: \"Goodbye.\"";
 constexpr std::string_view say_we_are_back =
     "The line was interrupted for a moment. Say so in a few words and go on where you were; if the caller may have spoken meanwhile, "
     "ask them to repeat it: \"Sorry, the line broke up for a moment. Could you repeat that?\"";
@@ -17,16 +20,23 @@ constexpr std::string_view say_we_are_back =
 constexpr milliseconds reconnect_delay_max{4'000};
 constexpr milliseconds retry_delay_default{500};
 constexpr milliseconds retry_delay_max{5'000};
-constexpr milliseconds gap_worth_asking{2'000};   // a loss this long may have swallowed a sentence of the caller
+// a loss this long may have swallowed a sentence of the caller
+constexpr milliseconds gap_worth_asking{2'000};
 constexpr milliseconds rotate_retry_after{30'000};
 constexpr std::size_t discarded_max = 32;
-constexpr std::size_t history_turns_max = 200;    // replayed to a new connection; older ones are left out
+// replayed to a new connection; older ones are left out
+constexpr std::size_t history_turns_max = 200;
 constexpr std::size_t keys_max = 64;
 
 }  // namespace
 
 Conversation::Conversation(Policy policy, std::shared_ptr<const Phrases> phrases, TimePoint now)
-    : policy_(policy), phrases_(std::move(phrases)), playout_(policy.playout), now_(now), created_(now), silence_before_prompt_(policy.silence_before_prompt) {}
+    : policy_(policy),
+      phrases_(std::move(phrases)),
+      playout_(policy.playout),
+      now_(now),
+      created_(now),
+      silence_before_prompt_(policy.silence_before_prompt) {}
 
 const std::vector<Command>& Conversation::handle(const Event& event, TimePoint now) {
     now_ = now;
@@ -46,7 +56,8 @@ const std::vector<Command>& Conversation::handle(const Event& event, TimePoint n
 
 void Conversation::on(const CallerAttached&) {
     attached_ = now_;
-    if (link_ == Link::dead) return give_up(is_agent_broken_ ? "agent_unavailable" : "provider_unavailable");
+    if (link_ == Link::dead)
+        return give_up(is_agent_broken_ ? "agent_unavailable" : "provider_unavailable");
     greet();
 }
 
@@ -65,7 +76,8 @@ void Conversation::on(const DtmfPressed& event) {
 }
 
 void Conversation::on(const KeyAnswered& event) {
-    const auto key = std::find_if(keys_.begin(), keys_.end(), [&](const Key& each) { return each.id == event.key_id; });
+    const auto key = std::find_if(keys_.begin(), keys_.end(),
+                                  [&](const Key& each) { return each.id == event.key_id; });
     if (key == keys_.end()) return;
     if (event.is_handled) {
         keys_.erase(key);
@@ -86,7 +98,8 @@ void Conversation::on(const CallerGone& event) {
     if (ending_) reason = ending_->reason;  // the line dropped while last words were spoken
     const std::string fallback = ending_ ? ending_->default_outcome : "caller_hung_up";
     if (desk_.is_idle()) return finish(reason, fallback);
-    // What a tool has begun, it may finish: a booking that went through must not end as "no booking".
+    // What a tool has begun, it may finish: a booking that went through must not end as "no
+    // booking".
     desk_.caller_gone(now_, policy_.tools_after_hang_up);
     ending_ = Ending{reason, fallback, TimePoint::max(), TimePoint::max()};
 }
@@ -94,11 +107,12 @@ void Conversation::on(const CallerGone& event) {
 // ---- the engine -----------------------------------------------------------------------------
 
 void Conversation::on(const AgentPrepared& event) {
-    prepared_greeting_ = event.greeting;
     desk_.set_options(event.tools);
     hooks_ = event.hooks;
     interruptions_ = event.interruptions;
     silence_before_prompt_ = event.silence_before_prompt.value_or(policy_.silence_before_prompt);
+    if (std::exchange(is_prepared_, true)) return;  // other rules for the same call
+    prepared_greeting_ = event.greeting;
     open_engine();
 }
 
@@ -121,10 +135,13 @@ void Conversation::on(const EngineReady& event) {
     if (event.expires_at) {
         // Rotating needs time before the limit; a very short session is rotated at half its life.
         const auto life = *event.expires_at - now_;
-        rotate_at_ = *event.expires_at - std::min<Clock::duration>(policy_.rotate_before_expiry, life / 2);
+        rotate_at_ =
+            *event.expires_at - std::min<Clock::duration>(policy_.rotate_before_expiry, life / 2);
     }
     const bool is_first = link_ == Link::opening && lost_at_ == TimePoint::max();
-    const auto gap = lost_at_ == TimePoint::max() ? milliseconds{0} : std::chrono::duration_cast<milliseconds>(now_ - lost_at_);
+    const auto gap = lost_at_ == TimePoint::max()
+                         ? milliseconds{0}
+                         : std::chrono::duration_cast<milliseconds>(now_ - lost_at_);
     const bool was_rotated = std::exchange(is_rotating_, false);
     // The new connection knows nothing of what the earlier one was doing.
     if ((active_response_ || respond_requested_) && !is_saying()) is_answer_owed_ = true;
@@ -148,7 +165,8 @@ void Conversation::on(const EngineReady& event) {
 void Conversation::greet() {
     if (is_greeted_ || !attached_ || link_ != Link::live) return;
     is_greeted_ = true;
-    if (prepared_greeting_ && !prepared_greeting_->empty()) respond(fmt::format(fmt::runtime(say_greeting), *prepared_greeting_));
+    if (prepared_greeting_ && !prepared_greeting_->empty())
+        respond(fmt::format(fmt::runtime(say_greeting), *prepared_greeting_));
 }
 
 void Conversation::on(const CallerSpeechStarted& event) {
@@ -161,7 +179,8 @@ void Conversation::on(const CallerSpeechStarted& event) {
         if (!ending_->may_be_interrupted) return;  // last words are heard to the end
         ending_.reset();
     }
-    if (interruptions_ == AgentPrepared::Interruptions::ignored) return;  // heard, and answered afterwards
+    // heard, and answered afterwards
+    if (interruptions_ == AgentPrepared::Interruptions::ignored) return;
     interrupt();
     says_.caller_cut_in();
 }
@@ -176,7 +195,8 @@ void Conversation::interrupt() {
         discarded_.insert(*active_response_);
         if (discarded_.size() > discarded_max) discarded_.erase(discarded_.begin());
     }
-    if (respond_requested_ || (active_response_ && !policy_.engine_interrupts_itself)) commands_.push_back(CancelResponse{});
+    if (respond_requested_ || (active_response_ && !policy_.engine_interrupts_itself))
+        commands_.push_back(CancelResponse{});
     respond_requested_ = false;
     retry_respond_at_ = TimePoint::max();
     bool is_first = true;
@@ -230,7 +250,8 @@ void Conversation::on(const AgentAudio& event) {
     failed_in_row_ = 0;
     has_response_spoken_ = true;
     filler_played_.reset();
-    reconnects_ = 0;  // not before: a server that takes every connection and drops it must not be tried for ever
+    // not before: a server that takes every connection and drops it must not be tried for ever
+    reconnects_ = 0;
     if (!is_latency_noted_ && model_latency_.count() == 0) {
         model_latency_ = std::chrono::ceil<milliseconds>(now_ - caller_stopped_);
     }
@@ -270,13 +291,17 @@ void Conversation::on(const ResponseDone& event) {
     if (event.status == ResponseDone::Status::failed) {
         note(journal::Problem{"response_failed", event.detail});
         respond_requested_ = false;
-        if (!event.may_retry || ++failed_in_row_ > policy_.response_retries_max) return give_up("provider_failed");
-        const TimePoint again_at = now_ + std::min(event.retry_after.value_or(retry_delay_default), retry_delay_max);
-        (says_.response_done(event.response_id, event.status) ? say_not_before_ : retry_respond_at_) = again_at;
+        if (!event.may_retry || ++failed_in_row_ > policy_.response_retries_max)
+            return give_up("provider_failed");
+        const TimePoint again_at =
+            now_ + std::min(event.retry_after.value_or(retry_delay_default), retry_delay_max);
+        (says_.response_done(event.response_id, event.status) ? say_not_before_
+                                                              : retry_respond_at_) = again_at;
         return;
     }
     says_.response_done(event.response_id, event.status);
-    if (event.status == ResponseDone::Status::incomplete) note(journal::Problem{"response_incomplete", event.detail});
+    if (event.status == ResponseDone::Status::incomplete)
+        note(journal::Problem{"response_incomplete", event.detail});
     answer_tools();
 }
 
@@ -305,9 +330,11 @@ void Conversation::lose_engine(const std::string& reason, bool may_retry) {
     // What was received is still played; what was being made is gone.
     playout_.finish_item();
     if (active_response_) discarded_.insert(*active_response_);
-    is_answer_owed_ = is_answer_owed_ || (is_answer_due() && !is_saying()) || is_caller_speaking_ || retry_respond_at_ != TimePoint::max();
+    is_answer_owed_ = is_answer_owed_ || (is_answer_due() && !is_saying()) || is_caller_speaking_ ||
+                      retry_respond_at_ != TimePoint::max();
     // A call that is ending does not wait for another connection to say goodbye.
-    if (ending_ && (respond_requested_ || (active_response_ && !has_response_spoken_))) play_phrase("goodbye", phrases_->goodbye);
+    if (ending_ && (respond_requested_ || (active_response_ && !has_response_spoken_)))
+        play_phrase("goodbye", phrases_->goodbye);
     says_.engine_lost();
     if (ending_) says_.end(SayDone::How::no_model);
     active_response_.reset();
@@ -319,7 +346,8 @@ void Conversation::lose_engine(const std::string& reason, bool may_retry) {
         return;
     }
     link_ = Link::waiting;
-    const auto delay = std::min(policy_.reconnect_first_delay * (1 << std::min(reconnects_, 8)), reconnect_delay_max);
+    const auto delay = std::min(policy_.reconnect_first_delay * (1 << std::min(reconnects_, 8)),
+                                reconnect_delay_max);
     ++reconnects_;
     retry_open_at_ = now_ + delay;
 }
@@ -337,13 +365,16 @@ void Conversation::on(const ToolFinished& event) {
     says_.tool_finished(event.tool_call_id);
     for (const auto& result : finished.results) {
         const auto took = std::chrono::duration_cast<milliseconds>(now_ - result.started);
-        note(journal::ToolReturned{result.tool_call_id, result.name, result.ok, result.output, took.count()});
+        note(journal::ToolReturned{result.tool_call_id, result.name, result.ok, result.output,
+                                   took.count()});
         if (is_caller_gone_) continue;
         if (result.connection == connection_ && link_ == Link::live) {
             commands_.push_back(SendToolOutput{result.tool_call_id, result.output});
         } else {
-            // The connection that asked is gone, and with it the call's id: the new one gets the result as text.
-            tell({Turn::Speaker::system, fmt::format("The tool {} has returned: {}", result.name, result.output)});
+            // The connection that asked is gone, and with it the call's id: the new one gets the
+            // result as text.
+            tell({Turn::Speaker::system,
+                  fmt::format("The tool {} has returned: {}", result.name, result.output)});
             if (link_ != Link::live) is_answer_owed_ = true;
         }
     }
@@ -354,11 +385,13 @@ void Conversation::on(const ToolFinished& event) {
 
 void Conversation::on(const ToolsOffered& event) { commands_.push_back(OfferTools{event.tools}); }
 
-// One answer for all results of a response, once that response is over. A caller who is speaking gets it
-// with the answer to what they are saying.
+// One answer for all results of a response, once that response is over. A caller who is speaking
+// gets it with the answer to what they are saying.
 void Conversation::answer_tools() {
     if (says_.is_asked()) return;  // two wishes at once would become one
-    if (!are_results_unanswered_ || !desk_.is_idle() || active_response_ || is_caller_speaking_ || link_ != Link::live) return;
+    if (!are_results_unanswered_ || !desk_.is_idle() || active_response_ || is_caller_speaking_ ||
+        link_ != Link::live)
+        return;
     are_results_unanswered_ = false;
     if (ending_ && (has_response_spoken_ || respond_requested_)) return;  // goodbye has been said
     respond(ending_ ? say_goodbye : std::string_view{});
@@ -383,14 +416,17 @@ void Conversation::on(const TextInjected& event) {
 
 void Conversation::on(const SayAsked& event) {
     if (is_caller_gone_) return tell_agent(SayDone{event.say_id, SayDone::How::hung_up, ""});
-    // Before the call has been prepared there is no model that could speak, and on_start would wait for ever.
-    if (!prepared_greeting_ || link_ == Link::dead) return tell_agent(SayDone{event.say_id, SayDone::How::no_model, ""});
+    // Before the call has been prepared there is no model that could speak, and on_start would wait
+    // for ever.
+    if (!prepared_greeting_ || link_ == Link::dead)
+        return tell_agent(SayDone{event.say_id, SayDone::How::no_model, ""});
     says_.add({SayQueue::Wish::Kind::exactly, event.text, event.say_id});
 }
 
 void Conversation::on(const ModelAsked& event) {
     if (is_caller_gone_ || link_ == Link::dead) return;
-    if (!says_.add({SayQueue::Wish::Kind::instructed, event.instructions})) note(journal::Problem{"ask_model_dropped", "too much waits to be said"});
+    if (!says_.add({SayQueue::Wish::Kind::instructed, event.instructions}))
+        note(journal::Problem{"ask_model_dropped", "too much waits to be said"});
 }
 
 void Conversation::on(const NoteTaken& event) { note(journal::Note{event.text, event.fields}); }
@@ -428,10 +464,12 @@ void Conversation::close_item(const Playout::Heard& heard, Cut cut) {
     utterance.turn.text = text;
     ++totals_.turns;
     says_.item_closed(heard, text);
-    if (is_cut && cut == Cut::by_caller && hooks_.interrupted) tell_agent(AgentWasCutOff{text, rest});
+    if (is_cut && cut == Cut::by_caller && hooks_.interrupted)
+        tell_agent(AgentWasCutOff{text, rest});
     if (hooks_.agent_said) tell_agent(AgentWasHeard{text, rest});
-    notes_.push_back({utterance.began, journal::AgentSaid{heard.item_id, std::move(text), std::move(rest), heard.heard_ms,
-                                                          heard.received_ms, is_cut}});
+    notes_.push_back(
+        {utterance.began, journal::AgentSaid{heard.item_id, std::move(text), std::move(rest),
+                                             heard.heard_ms, heard.received_ms, is_cut}});
 }
 
 Conversation::Said& Conversation::said(std::string_view item_id, Turn::Speaker speaker) {
@@ -445,7 +483,8 @@ Conversation::Said& Conversation::said(std::string_view item_id, Turn::Speaker s
 
 std::vector<Turn> Conversation::history() const {
     std::vector<Turn> turns;
-    const std::size_t first = said_.size() > history_turns_max ? said_.size() - history_turns_max : 0;
+    const std::size_t first =
+        said_.size() > history_turns_max ? said_.size() - history_turns_max : 0;
     for (std::size_t i = first; i < said_.size(); ++i) {
         if (!said_[i].turn.text.empty()) turns.push_back(said_[i].turn);
     }

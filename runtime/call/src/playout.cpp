@@ -4,12 +4,16 @@
 
 namespace parley::call {
 
-void Playout::add(std::string_view response_id, std::string_view item_id, int content_index, Bytes audio) {
+void Playout::add(std::string_view response_id, std::string_view item_id, int content_index,
+                  Bytes audio) {
     if (audio.empty()) return;
-    const bool continues = !items_.empty() && !items_.back().is_finished && items_.back().item_id == item_id &&
+    const bool continues = !items_.empty() && !items_.back().is_finished &&
+                           items_.back().item_id == item_id &&
                            items_.back().content_index == content_index;
     if (!continues) {
-        begin_item({.response_id = std::string(response_id), .item_id = std::string(item_id), .content_index = content_index});
+        begin_item({.response_id = std::string(response_id),
+                    .item_id = std::string(item_id),
+                    .content_index = content_index});
     }
     append(audio);
 }
@@ -28,7 +32,8 @@ void Playout::begin_item(Item item) {
 }
 
 void Playout::append(Bytes audio) {
-    // What has been sent is given back before the buffer grows: it stays as large as the longest lead, not the call.
+    // What has been sent is given back before the buffer grows: it stays as large as the longest
+    // lead, not the call.
     if (queue_head_ == queue_.size()) {
         queue_.clear();
         queue_head_ = 0;
@@ -36,7 +41,8 @@ void Playout::append(Bytes audio) {
         queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(queue_head_));
         queue_head_ = 0;
     }
-    const std::size_t room = to_bytes(options_.queued_max) - std::min(to_bytes(options_.queued_max), waiting());
+    const std::size_t room =
+        to_bytes(options_.queued_max) - std::min(to_bytes(options_.queued_max), waiting());
     const std::size_t taken = std::min(room, audio.size());
     dropped_ += audio.size() - taken;
     queue_.insert(queue_.end(), audio.begin(), audio.begin() + static_cast<std::ptrdiff_t>(taken));
@@ -63,7 +69,8 @@ void Playout::send_due(TimePoint now, std::vector<Command>& out) {
         const auto ahead = paced_until_ - now;
         if (ahead > options_.lead - options_.refill) break;
         const auto wanted = std::chrono::duration_cast<milliseconds>(options_.lead - ahead);
-        const std::size_t frames = std::max<std::size_t>(1, to_bytes(std::min(wanted, options_.message_max)) / frame_bytes());
+        const std::size_t frames = std::max<std::size_t>(
+            1, to_bytes(std::min(wanted, options_.message_max)) / frame_bytes());
         const std::size_t size = std::min(whole_frames(), frames * frame_bytes());
         out.push_back(Play{Bytes(queue_.data() + queue_head_, size)});
         queue_head_ += size;
@@ -96,7 +103,8 @@ TimePoint Playout::next_due() const {
 }
 
 void Playout::mark_played(std::uint32_t mark, TimePoint now) {
-    const auto found = std::find_if(marks_.begin(), marks_.end(), [&](const Mark& sent) { return sent.id == mark; });
+    const auto found = std::find_if(marks_.begin(), marks_.end(),
+                                    [&](const Mark& sent) { return sent.id == mark; });
     if (found == marks_.end()) return;  // cancelled by an interruption, or made up by the peer
     confirmed_ = found->position;
     marks_.erase(marks_.begin(), found + 1);
@@ -105,18 +113,21 @@ void Playout::mark_played(std::uint32_t mark, TimePoint now) {
 
 std::uint64_t Playout::heard_position(TimePoint now) const {
     if (now >= heard_until_) return sent_;
-    const auto left = std::chrono::duration_cast<std::chrono::microseconds>(heard_until_ - now).count();
+    const auto left =
+        std::chrono::duration_cast<std::chrono::microseconds>(heard_until_ - now).count();
     const auto unheard = static_cast<std::uint64_t>(left) * options_.bytes_per_ms / 1000;
     return std::max(confirmed_, sent_ - std::min(sent_, unheard));
 }
 
 bool Playout::is_confirmed(std::uint64_t position, TimePoint now) const {
-    return confirmed_ >= position || (sent_ >= position && now >= heard_until_ + options_.mark_grace);
+    return confirmed_ >= position ||
+           (sent_ >= position && now >= heard_until_ + options_.mark_grace);
 }
 
 Playout::Heard Playout::heard_of(const Item& item, std::uint64_t heard) const {
     const std::uint64_t within = heard <= item.start ? 0 : std::min(heard - item.start, item.size);
-    return {item.item_id, item.response_id, item.content_index, to_ms(within), to_ms(item.size), item.is_local};
+    return {item.item_id,  item.response_id, item.content_index,
+            to_ms(within), to_ms(item.size), item.is_local};
 }
 
 std::vector<Playout::Heard> Playout::take_heard(TimePoint now) {
@@ -126,7 +137,8 @@ std::vector<Playout::Heard> Playout::take_heard(TimePoint now) {
         items_.pop_front();
     }
     if (items_.empty() && waiting() == 0 && queue_.capacity() > to_bytes(std::chrono::seconds(4))) {
-        std::vector<std::uint8_t>().swap(queue_);  // a long answer must not hold its memory for the rest of the call
+        // a long answer must not hold its memory for the rest of the call
+        std::vector<std::uint8_t>().swap(queue_);
         queue_head_ = 0;
     }
     return done;
@@ -148,9 +160,13 @@ std::vector<Playout::Heard> Playout::interrupt(TimePoint now) {
     return cut;
 }
 
-bool Playout::is_idle(TimePoint now) const { return whole_frames() == 0 && is_confirmed(sent_, now); }
+bool Playout::is_idle(TimePoint now) const {
+    return whole_frames() == 0 && is_confirmed(sent_, now);
+}
 
-bool Playout::is_audible(TimePoint now) const { return whole_frames() > 0 || heard_position(now) < sent_; }
+bool Playout::is_audible(TimePoint now) const {
+    return whole_frames() > 0 || heard_position(now) < sent_;
+}
 
 std::int64_t Playout::dropped_ms() const { return to_ms(dropped_); }
 

@@ -7,7 +7,8 @@
 namespace parley::call {
 namespace {
 
-constexpr std::string_view say_exactly = "Say exactly this to the caller, without adding a word, and then wait: \"{}\"";
+constexpr std::string_view say_exactly =
+    "Say exactly this to the caller, without adding a word, and then wait: \"{}\"";
 
 // The words stand in quotation marks; their own must not end them early.
 std::string without_quotes(std::string text) {
@@ -31,13 +32,16 @@ std::optional<std::string> SayQueue::begin() {
     Wish wish = std::move(waiting_.front());
     waiting_.pop_front();
     std::string instructions =
-        wish.kind == Wish::Kind::exactly ? fmt::format(fmt::runtime(say_exactly), without_quotes(wish.text)) : wish.text;
+        wish.kind == Wish::Kind::exactly
+            ? fmt::format(fmt::runtime(say_exactly), without_quotes(wish.text))
+            : wish.text;
     current_ = Current{Current::State::asked, std::move(wish)};
     return instructions;
 }
 
 bool SayQueue::is_current(std::string_view response_id) const {
-    return current_ && current_->state == Current::State::speaking && current_->response_id == response_id;
+    return current_ && current_->state == Current::State::speaking &&
+           current_->response_id == response_id;
 }
 
 void SayQueue::response_started(std::string_view response_id) {
@@ -56,7 +60,8 @@ void SayQueue::item_closed(const Playout::Heard& item, std::string_view heard) {
     if (!is_current(item.response_id)) return;
     const auto found = current_->open_items.find(item.item_id);
     if (found != current_->open_items.end()) current_->open_items.erase(found);
-    if (!heard.empty()) current_->heard += (current_->heard.empty() ? "" : " ") + std::string(heard);
+    if (!heard.empty())
+        current_->heard += (current_->heard.empty() ? "" : " ") + std::string(heard);
     if (item.heard_ms < item.received_ms) current_->is_cut = true;
     settle();
 }
@@ -80,7 +85,8 @@ bool SayQueue::response_done(std::string_view response_id, ResponseDone::Status 
 void SayQueue::settle() {
     if (!current_ || !current_->is_response_done || !current_->open_items.empty()) return;
     if (current_->is_cut) return finish(SayDone::How::interrupted);
-    finish(current_->has_spoken && !current_->is_broken_off ? SayDone::How::heard : SayDone::How::no_model);
+    finish(current_->has_spoken && !current_->is_broken_off ? SayDone::How::heard
+                                                            : SayDone::How::no_model);
 }
 
 void SayQueue::caller_cut_in() {
@@ -113,7 +119,8 @@ void SayQueue::end(SayDone::How how) {
 }
 
 void SayQueue::finish(SayDone::How how) {
-    if (current_->wish.say_id != 0) done_.push_back({current_->wish.say_id, how, std::move(current_->heard)});
+    if (current_->wish.say_id != 0)
+        done_.push_back({current_->wish.say_id, how, std::move(current_->heard)});
     current_.reset();
 }
 

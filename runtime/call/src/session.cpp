@@ -18,10 +18,11 @@ std::string_view state_name(Conversation::State state) {
     return "";
 }
 
-// An event kept for a moment must own what it shows: only audio and text deltas are views, and those never wait.
+// An event kept for a moment must own what it shows: only audio and text deltas are views, and
+// those never wait.
 bool is_view(const Event& event) {
-    return std::holds_alternative<CallerAudio>(event) || std::holds_alternative<AgentAudio>(event) ||
-           std::holds_alternative<AgentText>(event);
+    return std::holds_alternative<CallerAudio>(event) ||
+           std::holds_alternative<AgentAudio>(event) || std::holds_alternative<AgentText>(event);
 }
 
 template <class... Cases>
@@ -31,11 +32,14 @@ struct Match : Cases... {
 
 }  // namespace
 
-std::shared_ptr<Session> Session::create(CallInfo info, Parts parts, std::function<void()> finished, std::function<void()> closed) {
-    return std::shared_ptr<Session>(new Session(std::move(info), std::move(parts), std::move(finished), std::move(closed)));
+std::shared_ptr<Session> Session::create(CallInfo info, Parts parts, std::function<void()> finished,
+                                         std::function<void()> closed) {
+    return std::shared_ptr<Session>(
+        new Session(std::move(info), std::move(parts), std::move(finished), std::move(closed)));
 }
 
-Session::Session(CallInfo info, Parts parts, std::function<void()> finished, std::function<void()> closed)
+Session::Session(CallInfo info, Parts parts, std::function<void()> finished,
+                 std::function<void()> closed)
     : info_(std::move(info)),
       parts_(std::move(parts)),
       finished_(std::move(finished)),
@@ -75,10 +79,27 @@ bool Session::attach(std::unique_ptr<Channel> channel) {
     return true;
 }
 
+void Session::adopt_newest() {
+    if (is_finished_ || !agent_ || !profile_) return;
+    agent_->adopt([self = weak_from_this()](Checked<AgentProfile> revised) {
+        const auto session = self.lock();
+        if (!session || session->is_finished_) return;
+        if (!revised) {
+            log::error("script.adopt_failed",
+                       {{"call", session->info_.call_sid}, {"what", revised.error().text()}});
+            return;
+        }
+        session->profile_ = std::move(*revised);
+        session->engine_->revise(*session->profile_);
+        session->on(session->profile_->rules);
+    });
+}
+
 void Session::on(const Event& event) {
     if (is_finished_) {
         const auto* last = is_closed_ ? nullptr : std::get_if<NoteTaken>(&event);
-        if (last != nullptr) write(journal::Note{last->text, last->fields}, parts_.time->wall_now());
+        if (last != nullptr)
+            write(journal::Note{last->text, last->fields}, parts_.time->wall_now());
         return;
     }
     if (is_handling_) {
@@ -95,12 +116,14 @@ void Session::on(const Event& event) {
         end_by_bug(bug.what());
     }
     is_handling_ = false;
-    if (std::holds_alternative<CallerAudio>(event) && !is_finished_) return;  // nothing noteworthy, no new deadline
+    // nothing noteworthy, no new deadline
+    if (std::holds_alternative<CallerAudio>(event) && !is_finished_) return;
 
     const auto now = parts_.time->now();
     const auto wall_now = parts_.time->wall_now();
     for (auto& entry : conversation_.take_notes()) {
-        write(std::move(entry.event), wall_now - std::chrono::duration_cast<WallTime::duration>(now - entry.at));
+        write(std::move(entry.event),
+              wall_now - std::chrono::duration_cast<WallTime::duration>(now - entry.at));
     }
     if (is_finished_) return finish();
     const auto next_alarm = conversation_.next_alarm();
@@ -147,12 +170,14 @@ void Session::handle(const Event& event) {
     }
 }
 
-// A mistake of ours ends this call and no other; the carrier's document apologises, for who knows what still works here.
+// A mistake of ours ends this call and no other; the carrier's document apologises, for who knows
+// what still works here.
 void Session::end_by_bug(const char* what) {
     log::error("call.bug", {{"call", info_.call_sid}, {"what", what}});
     const auto now = parts_.time->wall_now();
     write(journal::Problem{"bug", what}, now);
-    write(journal::CallEnded{"error", "bug_unspoken", unix_ms(now) - unix_ms(info_.started_at)}, now);
+    write(journal::CallEnded{"error", "bug_unspoken", unix_ms(now) - unix_ms(info_.started_at)},
+          now);
     ending_ = Finish{"error", "bug_unspoken"};
     is_finished_ = true;
     if (channel_) channel_->hang_up();
@@ -160,16 +185,28 @@ void Session::end_by_bug(const char* what) {
 
 void Session::carry_out(const Command& command) {
     std::visit(Match{
-                   [this](const Play& each) { if (channel_) channel_->play(each.audio); },
-                   [this](const SendMark& each) { if (channel_) channel_->mark(each.mark); },
-                   [this](const ClearPlayback&) { if (channel_) channel_->clear(); },
-                   [this](const HangUp&) { if (channel_) channel_->hang_up(); },
+                   [this](const Play& each) {
+                       if (channel_) channel_->play(each.audio);
+                   },
+                   [this](const SendMark& each) {
+                       if (channel_) channel_->mark(each.mark);
+                   },
+                   [this](const ClearPlayback&) {
+                       if (channel_) channel_->clear();
+                   },
+                   [this](const HangUp&) {
+                       if (channel_) channel_->hang_up();
+                   },
                    [this](const OpenEngine& each) { engine_->open(*profile_, each.history); },
                    [this](const AppendAudio& each) { engine_->append(each.audio); },
                    [this](const Respond& each) { engine_->respond(each.instructions); },
                    [this](const CancelResponse&) { engine_->cancel(); },
-                   [this](const Truncate& each) { engine_->truncate(each.item_id, each.content_index, each.audio_end_ms); },
-                   [this](const SendToolOutput& each) { engine_->tool_output(each.tool_call_id, each.output); },
+                   [this](const Truncate& each) {
+                       engine_->truncate(each.item_id, each.content_index, each.audio_end_ms);
+                   },
+                   [this](const SendToolOutput& each) {
+                       engine_->tool_output(each.tool_call_id, each.output);
+                   },
                    [this](const InjectText& each) { engine_->inject(each.turn); },
                    [this](const RunTool& each) {
                        agent_->run_tool(each, [self = weak_from_this()](ToolFinished result) {
@@ -197,36 +234,53 @@ void Session::write(journal::Event event, WallTime at) {
 
 // The journal in the log: what an operator looks for at night. What was said stays out of it.
 void Session::log_entry(const journal::Event& event) const {
-    std::visit(Match{
-                   [&](const journal::CallStarted& each) {
-                       log::info("call.started", {{"call", info_.call_sid}, {"from", masked_number(each.from)}, {"to", each.to}, {"agent", each.agent}});
-                   },
-                   [&](const journal::ToolReturned& each) {
-                       log::info("tool.returned", {{"call", info_.call_sid}, {"tool", each.name}, {"ok", each.ok}, {"ms", each.duration_ms}});
-                   },
-                   [&](const journal::Interrupted& each) {
-                       log::debug("call.interrupted", {{"call", info_.call_sid}, {"heard_ms", each.heard_ms}, {"received_ms", each.received_ms}});
-                   },
-                   [&](const journal::ProviderLost& each) {
-                       log::warn("provider.lost", {{"call", info_.call_sid}, {"reason", each.reason}});
-                   },
-                   [&](const journal::ProviderRestored& each) {
-                       log::info("provider.restored", {{"call", info_.call_sid}, {"gap_ms", each.gap_ms}, {"planned", each.planned}});
-                   },
-                   [&](const journal::Note& each) {
-                       log::debug("call.note", {{"call", info_.call_sid}, {"text", each.text}});
-                   },
-                   [&](const journal::Problem& each) {
-                       log::warn("call.problem", {{"call", info_.call_sid}, {"what", each.what}, {"detail", each.detail}});
-                   },
-                   [&](const journal::CallEnded& each) {
-                       log::info("call.ended", {{"call", info_.call_sid}, {"outcome", each.outcome}, {"reason", each.reason}, {"ms", each.duration_ms}});
-                   },
-                   [](const auto&) {},
-               },
-               event);
+    std::visit(
+        Match{
+            [&](const journal::CallStarted& each) {
+                log::info("call.started", {{"call", info_.call_sid},
+                                           {"from", masked_number(each.from)},
+                                           {"to", each.to},
+                                           {"agent", each.agent}});
+            },
+            [&](const journal::ToolReturned& each) {
+                log::info("tool.returned", {{"call", info_.call_sid},
+                                            {"tool", each.name},
+                                            {"ok", each.ok},
+                                            {"ms", each.duration_ms}});
+            },
+            [&](const journal::Interrupted& each) {
+                log::debug("call.interrupted", {{"call", info_.call_sid},
+                                                {"heard_ms", each.heard_ms},
+                                                {"received_ms", each.received_ms}});
+            },
+            [&](const journal::ProviderLost& each) {
+                log::warn("provider.lost", {{"call", info_.call_sid}, {"reason", each.reason}});
+            },
+            [&](const journal::ProviderRestored& each) {
+                log::info(
+                    "provider.restored",
+                    {{"call", info_.call_sid}, {"gap_ms", each.gap_ms}, {"planned", each.planned}});
+            },
+            [&](const journal::Note& each) {
+                log::debug("call.note", {{"call", info_.call_sid}, {"text", each.text}});
+            },
+            [&](const journal::Problem& each) {
+                log::warn("call.problem",
+                          {{"call", info_.call_sid}, {"what", each.what}, {"detail", each.detail}});
+            },
+            [&](const journal::CallEnded& each) {
+                log::info("call.ended", {{"call", info_.call_sid},
+                                         {"outcome", each.outcome},
+                                         {"reason", each.reason},
+                                         {"ms", each.duration_ms}});
+            },
+            [](const auto&) {},
+        },
+        event);
 }
 
-Session::Snapshot Session::snapshot() const { return {info_, std::string(state_name(conversation_.state()))}; }
+Session::Snapshot Session::snapshot() const {
+    return {info_, std::string(state_name(conversation_.state()))};
+}
 
 }  // namespace parley::call

@@ -22,13 +22,14 @@ struct Switchboard::Impl : std::enable_shared_from_this<Impl> {
     struct Line {
         CallInfo info;
         std::size_t home = 0;
-        std::string token;                  // empty once claimed
-        std::shared_ptr<Session> session;   // touched on its home thread only
+        std::string token;                 // empty once claimed
+        std::shared_ptr<Session> session;  // touched on its home thread only
         bool is_claimed = false;
-        std::uint64_t number = 0;           // of the session
+        std::uint64_t number = 0;  // of the session
     };
 
-    Impl(Options wanted, std::vector<asio::any_io_executor> threads) : options(wanted), homes(std::move(threads)), housekeeping(homes.front()) {}
+    Impl(Options wanted, std::vector<asio::any_io_executor> threads)
+        : options(wanted), homes(std::move(threads)), housekeeping(homes.front()) {}
 
     // On the line's home thread.
     void start_session(const std::string& call_sid) {
@@ -73,7 +74,8 @@ struct Switchboard::Impl : std::enable_shared_from_this<Impl> {
             const auto found = lines.find(call_sid);
             if (found == lines.end()) return;
             session = found->second.session;
-            if (session) closing[found->second.number] = session;  // its agent still has its last word
+            // its agent still has its last word
+            if (session) closing[found->second.number] = session;
         }
         forget(call_sid, session ? session->ending() : Finish{});
     }
@@ -125,18 +127,23 @@ struct Switchboard::Impl : std::enable_shared_from_this<Impl> {
     // Calls announced whose stream never came.
     void expire_later(const std::string& call_sid, const std::string& token) {
         auto timer = std::make_shared<asio::steady_timer>(housekeeping, options.claim_within);
-        timer->async_wait([self = weak_from_this(), timer, call_sid, token](const boost::system::error_code& error) {
+        timer->async_wait([self = weak_from_this(), timer, call_sid,
+                           token](const boost::system::error_code& error) {
             const auto impl = self.lock();
             if (error || !impl) return;
             std::size_t home = 0;
             {
                 const std::lock_guard lock(impl->mutex);
                 const auto found = impl->lines.find(call_sid);
-                if (found == impl->lines.end() || found->second.is_claimed || found->second.token != token) return;
+                if (found == impl->lines.end() || found->second.is_claimed ||
+                    found->second.token != token)
+                    return;
                 home = found->second.home;
             }
             log::warn("call.never_connected", {{"call", call_sid}});
-            impl->tell(call_sid, home, CallerGone{CallerGone::How::lost, "the carrier never opened the media stream"});
+            impl->tell(
+                call_sid, home,
+                CallerGone{CallerGone::How::lost, "the carrier never opened the media stream"});
         });
     }
 
@@ -172,10 +179,11 @@ struct Switchboard::Impl : std::enable_shared_from_this<Impl> {
     std::function<void(std::size_t, int)> load_changed;
 
     mutable std::mutex mutex;
-    std::unordered_map<std::string, Line> lines;            // by call_sid
-    std::unordered_map<std::uint64_t, std::shared_ptr<Session>> closing;  // over, but for the agent's last word
+    std::unordered_map<std::string, Line> lines;  // by call_sid
+    // over, but for the agent's last word
+    std::unordered_map<std::uint64_t, std::shared_ptr<Session>> closing;
     std::atomic<std::uint64_t> sessions_made = 0;
-    std::unordered_map<std::string, std::string> tokens;    // token -> call_sid
+    std::unordered_map<std::string, std::string> tokens;  // token -> call_sid
     std::unordered_map<std::string, Finish> endings;
     std::deque<std::string> endings_order;
     bool is_draining = false;
@@ -184,8 +192,9 @@ struct Switchboard::Impl : std::enable_shared_from_this<Impl> {
     std::shared_ptr<asio::steady_timer> drain_timer;
 };
 
-Switchboard::Switchboard(Options options, std::vector<asio::any_io_executor> homes, MakeParts make_parts,
-                         std::function<std::size_t()> choose_home, std::function<void(std::size_t, int)> load_changed)
+Switchboard::Switchboard(Options options, std::vector<asio::any_io_executor> homes,
+                         MakeParts make_parts, std::function<std::size_t()> choose_home,
+                         std::function<void(std::size_t, int)> load_changed)
     : impl_(std::make_shared<Impl>(options, std::move(homes))) {
     impl_->make_parts = std::move(make_parts);
     impl_->choose_home = std::move(choose_home);
@@ -194,7 +203,8 @@ Switchboard::Switchboard(Options options, std::vector<asio::any_io_executor> hom
 
 Switchboard::~Switchboard() = default;
 
-boost::system::result<Switchboard::Announced, Switchboard::Refusal> Switchboard::announce(CallInfo info) {
+boost::system::result<Switchboard::Announced, Switchboard::Refusal> Switchboard::announce(
+    CallInfo info) {
     const std::string call_sid = info.call_sid;
     std::string token = crypto::random_hex(16);
     std::size_t home = 0;
@@ -204,7 +214,8 @@ boost::system::result<Switchboard::Announced, Switchboard::Refusal> Switchboard:
         if (impl_->is_draining) return Refusal::draining;
         const auto found = impl_->lines.find(call_sid);
         if (found != impl_->lines.end()) {
-            // A webhook delivered again: the same call, a fresh key. One that is already talking is no retry.
+            // A webhook delivered again: the same call, a fresh key. One that is already talking is
+            // no retry.
             if (found->second.is_claimed) return Refusal::duplicate;
             impl_->tokens.erase(found->second.token);
             found->second.token = token;
@@ -213,7 +224,8 @@ boost::system::result<Switchboard::Announced, Switchboard::Refusal> Switchboard:
         } else {
             if (impl_->lines.size() >= impl_->options.calls_max) return Refusal::busy;
             home = impl_->choose_home();
-            impl_->lines.emplace(call_sid, Impl::Line{std::move(info), home, token, nullptr, false});
+            impl_->lines.emplace(call_sid,
+                                 Impl::Line{std::move(info), home, token, nullptr, false});
         }
         impl_->tokens.emplace(token, call_sid);
     }
@@ -225,13 +237,15 @@ boost::system::result<Switchboard::Announced, Switchboard::Refusal> Switchboard:
     return Announced{std::move(token), home};
 }
 
-std::shared_ptr<Session> Switchboard::claim(std::string_view token, std::string_view call_sid, std::size_t home) {
+std::shared_ptr<Session> Switchboard::claim(std::string_view token, std::string_view call_sid,
+                                            std::size_t home) {
     std::string sid(call_sid);
     std::shared_ptr<Session> stranded;
     std::optional<std::size_t> moved_from;
     {
         const std::lock_guard lock(impl_->mutex);
-        // A hash lookup: finding nothing tells a guesser nothing about the 128 bits of another call's token.
+        // A hash lookup: finding nothing tells a guesser nothing about the 128 bits of another
+        // call's token.
         const auto known = impl_->tokens.find(std::string(token));
         if (known == impl_->tokens.end() || known->second != sid) return nullptr;
         impl_->tokens.erase(known);
@@ -244,11 +258,13 @@ std::shared_ptr<Session> Switchboard::claim(std::string_view token, std::string_
         }
     }
     if (moved_from) {
-        // The stream came to another thread than the call was prepared on: prepare it again where the audio is.
+        // The stream came to another thread than the call was prepared on: prepare it again where
+        // the audio is.
         impl_->load_changed(*moved_from, -1);
         impl_->load_changed(home, +1);
         if (stranded) {
-            asio::post(impl_->homes[*moved_from], [session = std::move(stranded)]() mutable { session.reset(); });
+            asio::post(impl_->homes[*moved_from],
+                       [session = std::move(stranded)]() mutable { session.reset(); });
         }
     }
     impl_->start_session(sid);
@@ -295,18 +311,36 @@ void Switchboard::snapshots(std::function<void(std::vector<Session::Snapshot>)> 
     (*visit)(0);
 }
 
+void Switchboard::for_each(std::function<void(Session&)> visit) const {
+    for (std::size_t home = 0; home < impl_->homes.size(); ++home) {
+        asio::post(impl_->homes[home], [impl = impl_, visit, home] {
+            std::vector<std::shared_ptr<Session>> sessions;
+            {
+                const std::lock_guard lock(impl->mutex);
+                for (const auto& [call_sid, line] : impl->lines) {
+                    if (line.home == home && line.session) sessions.push_back(line.session);
+                }
+            }
+            for (const auto& session : sessions) visit(*session);
+        });
+    }
+}
+
 void Switchboard::drain(std::function<void()> done) {
     {
         const std::lock_guard lock(impl_->mutex);
         impl_->is_draining = true;
-        if (!impl_->lines.empty() || !impl_->closing.empty()) impl_->on_drained = std::exchange(done, nullptr);
+        if (!impl_->lines.empty() || !impl_->closing.empty())
+            impl_->on_drained = std::exchange(done, nullptr);
     }
     if (done) return done();
-    impl_->drain_timer = std::make_shared<asio::steady_timer>(impl_->housekeeping, impl_->options.drain_limit);
-    impl_->drain_timer->async_wait([self = impl_->weak_from_this()](const boost::system::error_code& error) {
-        const auto impl = self.lock();
-        if (!error && impl) impl->wrap_up_all();
-    });
+    impl_->drain_timer =
+        std::make_shared<asio::steady_timer>(impl_->housekeeping, impl_->options.drain_limit);
+    impl_->drain_timer->async_wait(
+        [self = impl_->weak_from_this()](const boost::system::error_code& error) {
+            const auto impl = self.lock();
+            if (!error && impl) impl->wrap_up_all();
+        });
 }
 
 void throw_exception_from_error(Switchboard::Refusal, const boost::source_location&) {

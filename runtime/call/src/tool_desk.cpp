@@ -19,11 +19,14 @@ json::value parsed(std::string_view arguments) {
 // Two calls are the same when their arguments are, in whatever order.
 bool is_same(const json::value& a, const json::value& b) { return !a.is_null() && a == b; }
 
-std::string ask_first(const RunTool& run, const std::string& question, const json::value& arguments) {
+std::string ask_first(const RunTool& run, const std::string& question,
+                      const json::value& arguments) {
     return json::serialize(json::object{
-        {"confirm", fmt::format("Nothing has been done yet. Ask the caller: \"{}\" If they agree, call {} again with exactly the same "
-                                "arguments. If they do not, do not call it.",
-                                filled_question(question, arguments), run.name)}});
+        {"confirm",
+         fmt::format(
+             "Nothing has been done yet. Ask the caller: \"{}\" If they agree, call {} again with exactly the same "
+             "arguments. If they do not, do not call it.",
+             filled_question(question, arguments), run.name)}});
 }
 
 }  // namespace
@@ -61,8 +64,10 @@ std::optional<RunTool> ToolDesk::called(const ToolCalled& call, int connection, 
     json::value arguments = parsed(call.arguments);
     if (!wanted.is_idempotent) {
         for (auto& [id, running] : running_) {
-            const bool is_repeated = running.connection != connection && running.run.name == call.name &&
-                                     running.run.purpose == RunTool::Purpose::run && is_same(running.arguments, arguments);
+            const bool is_repeated = running.connection != connection &&
+                                     running.run.name == call.name &&
+                                     running.run.purpose == RunTool::Purpose::run &&
+                                     is_same(running.arguments, arguments);
             if (!is_repeated) continue;
             running.joined.push_back({call.tool_call_id, call.name, {}, true, now, connection});
             return std::nullopt;
@@ -71,7 +76,8 @@ std::optional<RunTool> ToolDesk::called(const ToolCalled& call, int connection, 
     RunTool run{call.tool_call_id, call.name, call.arguments};
     if (!wanted.confirm.empty()) {
         const auto question = questions_.find(call.name);
-        const bool is_confirmed = question != questions_.end() && caller_turns_ > question->second.caller_turns &&
+        const bool is_confirmed = question != questions_.end() &&
+                                  caller_turns_ > question->second.caller_turns &&
                                   is_same(question->second.arguments, arguments);
         if (is_confirmed) {
             questions_.erase(question);  // one word, one run
@@ -80,7 +86,13 @@ std::optional<RunTool> ToolDesk::called(const ToolCalled& call, int connection, 
         }
     }
     const bool is_run = run.purpose == RunTool::Purpose::run;
-    running_[call.tool_call_id] = Running{run, std::move(arguments), now, connection, is_run && !wanted.slow_phrase.empty(), TimePoint::max(), {}};
+    running_[call.tool_call_id] = Running{run,
+                                          std::move(arguments),
+                                          now,
+                                          connection,
+                                          is_run && !wanted.slow_phrase.empty(),
+                                          TimePoint::max(),
+                                          {}};
     return run;
 }
 
@@ -90,12 +102,14 @@ ToolDesk::Finished ToolDesk::finished(const ToolFinished& event) {
     if (found == running_.end()) return out;  // delivered already: once is enough
     Running& running = found->second;
     const ToolOptions& wanted = options(running.run.name);
-    if (event.failure == ToolFinished::Failure::broken && wanted.is_idempotent && running.run.attempt == 1) {
+    if (event.failure == ToolFinished::Failure::broken && wanted.is_idempotent &&
+        running.run.attempt == 1) {
         running.run.attempt = 2;
         out.again = running.run;
         return out;
     }
-    Result result{event.tool_call_id, running.run.name, event.output, event.ok, running.started, running.connection};
+    Result result{event.tool_call_id, running.run.name, event.output,
+                  event.ok,           running.started,  running.connection};
     if (running.run.purpose == RunTool::Purpose::check && event.ok) {
         result.output = ask_first(running.run, wanted.confirm, running.arguments);
         questions_[running.run.name] = Question{std::move(running.arguments), caller_turns_};
@@ -107,14 +121,16 @@ ToolDesk::Finished ToolDesk::finished(const ToolFinished& event) {
         each.ok = result.ok;
     }
     out.results.push_back(std::move(result));
-    out.results.insert(out.results.end(), std::make_move_iterator(joined.begin()), std::make_move_iterator(joined.end()));
+    out.results.insert(out.results.end(), std::make_move_iterator(joined.begin()),
+                       std::make_move_iterator(joined.end()));
     return out;
 }
 
 TimePoint ToolDesk::next_slow() const {
     TimePoint next = TimePoint::max();
     for (const auto& [id, running] : running_) {
-        if (running.is_phrase_due) next = std::min(next, running.started + options(running.run.name).slow_after);
+        if (running.is_phrase_due)
+            next = std::min(next, running.started + options(running.run.name).slow_after);
     }
     return next;
 }
@@ -133,7 +149,8 @@ void ToolDesk::caller_gone(TimePoint now, milliseconds grace) {
     for (auto& [id, running] : running_) {
         const ToolOptions& wanted = options(running.run.name);
         const TimePoint own_end = running.started + wanted.timeout + answer_after_deadline;
-        running.give_up_at = wanted.runs_after_hang_up ? std::max(own_end, now + grace) : now + grace;
+        running.give_up_at =
+            wanted.runs_after_hang_up ? std::max(own_end, now + grace) : now + grace;
         running.is_phrase_due = false;
     }
 }

@@ -114,13 +114,16 @@ std::string Document::where(std::string_view pointer) const {
     return path.empty() ? origin.source : origin.source + ": " + path;
 }
 
-std::string Document::source(std::string_view pointer) const { return origin_around(pointer).source; }
+std::string Document::source(std::string_view pointer) const {
+    return origin_around(pointer).source;
+}
 
 const json::value* Document::find(std::string_view pointer) const {
     const auto steps = pointer_steps(pointer);
     if (steps.empty()) return nullptr;
     const json::value* value = root.if_contains(steps.front());
-    for (std::size_t i = 1; value != nullptr && i < steps.size(); ++i) value = step_into(*value, steps[i]);
+    for (std::size_t i = 1; value != nullptr && i < steps.size(); ++i)
+        value = step_into(*value, steps[i]);
     return value;
 }
 
@@ -138,13 +141,15 @@ bool Document::set(std::string_view pointer, json::value value, Origin origin) {
 }
 
 void Document::merge(Document upper) {
-    if (const auto whole = upper.origins.find(""); whole != upper.origins.end() && !origins.contains("")) {
+    if (const auto whole = upper.origins.find("");
+        whole != upper.origins.end() && !origins.contains("")) {
         origins.emplace("", whole->second);
     }
     merge_object(root, upper.root, "", upper);
 }
 
-void Document::merge_object(json::object& base, json::object& upper, const std::string& pointer, Document& from) {
+void Document::merge_object(json::object& base, json::object& upper, const std::string& pointer,
+                            Document& from) {
     for (auto& member : upper) {
         const std::string at = pointer_to(pointer, member.key());
         json::value* below = base.if_contains(member.key());
@@ -155,11 +160,12 @@ void Document::merge_object(json::object& base, json::object& upper, const std::
         base.insert_or_assign(member.key(), std::move(member.value()));
         // The origins of what was replaced go with it; its successor brings its own.
         const auto is_within = [&at](const std::string& candidate) {
-            return candidate.starts_with(at) && (candidate.size() == at.size() || candidate[at.size()] == '/');
+            return candidate.starts_with(at) &&
+                   (candidate.size() == at.size() || candidate[at.size()] == '/');
         };
         std::erase_if(origins, [&](const auto& entry) { return is_within(entry.first); });
-        for (auto entry = from.origins.lower_bound(at); entry != from.origins.end() && entry->first.starts_with(at);
-             ++entry) {
+        for (auto entry = from.origins.lower_bound(at);
+             entry != from.origins.end() && entry->first.starts_with(at); ++entry) {
             if (is_within(entry->first)) origins.insert_or_assign(entry->first, entry->second);
         }
     }

@@ -15,13 +15,18 @@ constexpr std::size_t secret_bytes_hinted_min = 12;  // the last four of fewer g
 constexpr std::size_t env_faults_max = 50;
 
 bool is_name(std::string_view name) {
-    const auto is_letter = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; };
+    const auto is_letter = [](char c) {
+        return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
+    };
     return !name.empty() && is_letter(name.front()) &&
-           std::all_of(name.begin(), name.end(), [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); });
+           std::all_of(name.begin(), name.end(),
+                       [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); });
 }
 
 // A Fault could be made of a string too, so that result<> does not choose by itself.
-Checked<std::string> good(std::string text) { return {boost::system::in_place_value, std::move(text)}; }
+Checked<std::string> good(std::string text) {
+    return {boost::system::in_place_value, std::move(text)};
+}
 
 // The value after `KEY=`, or what is wrong with it. Never quotes the value: it may be a secret.
 Checked<std::string> env_value(std::string_view text) {
@@ -55,10 +60,12 @@ Checked<std::string> env_value(std::string_view text) {
             value += text[at];
         }
     }
-    if (at == text.size()) return Fault{"", "the quote is not closed", "end the value with the quote it begins with"};
+    if (at == text.size())
+        return Fault{"", "the quote is not closed", "end the value with the quote it begins with"};
     const auto rest = trim(text.substr(at + 1));
     if (!rest.empty() && rest.front() != '#') {
-        return Fault{"", "something follows the closing quote", "quote the whole value, or put a # before a comment"};
+        return Fault{"", "something follows the closing quote",
+                     "quote the whole value, or put a # before a comment"};
     }
     return good(std::move(value));
 }
@@ -81,7 +88,8 @@ std::string Secrets::redacted(std::string text) const {
 
 bool names_secret(std::string_view name) {
     const std::string word = lower(name);
-    for (const std::string_view hint : {"token", "secret", "password", "passwd", "credential", "apikey", "api_key"}) {
+    for (const std::string_view hint :
+         {"token", "secret", "password", "passwd", "credential", "apikey", "api_key"}) {
         if (word.find(hint) != std::string::npos) return true;
     }
     return word == "key" || word.ends_with("_key");
@@ -110,7 +118,8 @@ std::vector<Fault> Environment::read_env_file(std::string_view text, const std::
             refuse({"", "not valid UTF-8 text", "save the file as UTF-8"});
             continue;
         }
-        if (line.starts_with("export ") || line.starts_with("export\t")) line = trim(line.substr(7));
+        if (line.starts_with("export ") || line.starts_with("export\t"))
+            line = trim(line.substr(7));
         const auto equals = line.find('=');
         if (equals == std::string_view::npos) {
             refuse({"", "expected NAME=value", "put a # before a comment"});
@@ -138,7 +147,8 @@ std::optional<Environment::Variable> Environment::find(std::string_view name) co
     if (const auto own = own_.find(key); own != own_.end() && !trim(own->second).empty()) {
         return Variable{std::string(trim(own->second)), "environment " + key, "environment " + key};
     }
-    if (const auto line = from_file_.find(name); line != from_file_.end() && !trim(line->second.value).empty()) {
+    if (const auto line = from_file_.find(name);
+        line != from_file_.end() && !trim(line->second.value).empty()) {
         return Variable{std::string(trim(line->second.value)), file_ + " " + key,
                         file_ + ":" + std::to_string(line->second.number) + ": " + key};
     }
@@ -170,12 +180,14 @@ Checked<std::string> Environment::substitute(std::string_view text, Secrets& sec
         const auto colon = inside.find(":-");
         const auto name = inside.substr(0, colon);
         if (!is_name(name)) {
-            return Fault{"", "expected ${NAME} or ${NAME:-default}, found " + shown(json::string(inside)),
-                         "write $$ for a dollar"};
+            return Fault{
+                "", "expected ${NAME} or ${NAME:-default}, found " + shown(json::string(inside)),
+                "write $$ for a dollar"};
         }
         if (const auto variable = find(name)) {
             if (!is_valid_utf8(variable->value)) {
-                return Fault{"", "the environment variable " + std::string(name) + " is not valid UTF-8"};
+                return Fault{
+                    "", "the environment variable " + std::string(name) + " is not valid UTF-8"};
             }
             if (names_secret(name)) secrets.add(variable->value);
             out += variable->value;

@@ -1,6 +1,7 @@
 // environment.hpp: environment variables above those of a .env file.
 //
-// An empty variable counts as unset, so that `PORT=` in a unit file or a compose file means "the default".
+// An empty variable counts as unset, so that `PORT=` in a unit file or a compose file means "the
+// default".
 #pragma once
 
 #include <parley/core/result.hpp>
@@ -40,7 +41,8 @@ class Environment {
 
     explicit Environment(std::map<std::string, std::string> own) : own_(std::move(own)) {}
 
-    // KEY=value lines, without expansion. Every bad line is a Fault; the good ones count all the same.
+    // KEY=value lines, without expansion. Every bad line is a Fault; the good ones count all the
+    // same.
     std::vector<Fault> read_env_file(std::string_view text, const std::string& name);
 
     std::optional<Variable> find(std::string_view name) const;

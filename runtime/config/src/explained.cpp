@@ -32,12 +32,14 @@ std::string value_text(const json::value& value) {
 
 class Explainer {
  public:
-    Explainer(const Document& document, const Secrets& secrets) : document_(document), secrets_(secrets) {}
+    Explainer(const Document& document, const Secrets& secrets)
+        : document_(document), secrets_(secrets) {}
 
     void group(const json::object& schema, const json::object* values, const std::string& pointer) {
         if (const auto* properties = json_read::object(schema, "properties")) {
             for (const auto& property : *properties) {
-                const auto* value = values == nullptr ? nullptr : values->if_contains(property.key());
+                const auto* value =
+                    values == nullptr ? nullptr : values->if_contains(property.key());
                 setting(property.value().get_object(), value, pointer_to(pointer, property.key()));
             }
         }
@@ -79,7 +81,8 @@ class Explainer {
         for (const auto& member : values) {
             const auto at = pointer_to(pointer, member.key());
             const auto member_how = names_secret(member.key()) ? Shown::masked : how;
-            if (const auto* inner = member.value().if_object(); inner != nullptr && !inner->empty()) {
+            if (const auto* inner = member.value().if_object();
+                inner != nullptr && !inner->empty()) {
                 free_form(*inner, at, member_how);
             } else {
                 line(member.value(), at, member_how, document_.source(at));
@@ -104,7 +107,8 @@ class Explainer {
 
 }  // namespace
 
-std::vector<Explained> explain_all(const Document& document, const json::object& schema, const Secrets& secrets) {
+std::vector<Explained> explain_all(const Document& document, const json::object& schema,
+                                   const Secrets& secrets) {
     Explainer explainer(document, secrets);
     explainer.group(schema, &document.root, "");
     return std::move(explainer.lines);

@@ -9,6 +9,7 @@
 namespace parley::config {
 
 // In the schema's order; names of agents, numbers and models alphabetically. Secrets are masked.
-std::vector<Explained> explain_all(const Document& document, const json::object& schema, const Secrets& secrets);
+std::vector<Explained> explain_all(const Document& document, const json::object& schema,
+                                   const Secrets& secrets);
 
 }  // namespace parley::config

@@ -27,10 +27,12 @@ class Group {
         if (!text.empty()) target = Secret(std::move(text));
     }
     void to(std::string_view key, bool& target) const {
-        if (const auto* value = find(key); value != nullptr && value->is_bool()) target = value->get_bool();
+        if (const auto* value = find(key); value != nullptr && value->is_bool())
+            target = value->get_bool();
     }
     void to(std::string_view key, double& target) const {
-        if (const auto* value = find(key); value != nullptr && value->is_number()) target = value->to_number<double>();
+        if (const auto* value = find(key); value != nullptr && value->is_number())
+            target = value->to_number<double>();
     }
     // The schema's bounds keep every whole number within its target's range.
     template <std::integral Whole>
@@ -110,7 +112,8 @@ void change_text(Document& document, const std::string& pointer, Change change) 
     std::string text = change(std::string(value->get_string()));
     if (text == std::string_view(value->get_string())) return;
     const auto origin = document.origins.find(pointer);
-    document.set(pointer, json::value(text), origin == document.origins.end() ? Origin{"default"} : origin->second);
+    document.set(pointer, json::value(text),
+                 origin == document.origins.end() ? Origin{"default"} : origin->second);
 }
 
 std::string without_trailing_slash(std::string url) {
@@ -162,12 +165,14 @@ std::vector<std::string> settle(Document& document) {
     if (const auto* agents = json_read::object(document.root, "agents")) {
         std::vector<std::string> names;
         for (const auto& agent : *agents) names.emplace_back(agent.key());
-        for (const auto& name : names) settle_model(pointer_to(pointer_to("/agents", name), "model"));
+        for (const auto& name : names)
+            settle_model(pointer_to(pointer_to("/agents", name), "model"));
     }
     const auto* validate = document.find("/twilio/validate_signatures");
     if (validate != nullptr && validate->is_bool() && !validate->get_bool()) {
-        warnings.push_back(document.where("/twilio/validate_signatures") +
-                           ": signatures are not checked; whoever reaches this server can start calls");
+        warnings.push_back(
+            document.where("/twilio/validate_signatures") +
+            ": signatures are not checked; whoever reaches this server can start calls");
     }
     return warnings;
 }
@@ -183,6 +188,7 @@ Settings fill(const Document& document) {
     server.to("io_threads", settings.server.io_threads);
     server.to("calls_max", settings.server.calls_max);
     server.to("drain_limit_seconds", settings.server.drain_limit);
+    server.to("admin_token", settings.server.admin_token);
 
     const auto twilio = root.in("twilio");
     twilio.to("account_sid", settings.twilio.account_sid);
@@ -253,6 +259,7 @@ Settings fill(const Document& document) {
             from.to("scripts", to.scripts);
         }
     }
+    scripts.to("watch", settings.scripts.watch);
 
     root.in("store").to("path", settings.store.path);
     root.in("log").to("level", settings.log.level);
@@ -261,12 +268,14 @@ Settings fill(const Document& document) {
     if (agents.values() != nullptr) {
         for (const auto& agent : *agents.values()) {
             const std::string name(agent.key());
-            settings.agents.emplace(name, to_agent(name, agents.in(name), document.source(pointer_to("/agents", name))));
+            settings.agents.emplace(name, to_agent(name, agents.in(name),
+                                                   document.source(pointer_to("/agents", name))));
         }
     }
     const auto numbers = root.in("numbers");
     if (numbers.values() != nullptr) {
-        for (const auto& number : *numbers.values()) numbers.to(number.key(), settings.numbers[number.key()]);
+        for (const auto& number : *numbers.values())
+            numbers.to(number.key(), settings.numbers[number.key()]);
     }
     return settings;
 }
@@ -278,8 +287,10 @@ void resolve_agents(Document& document, const Settings& settings) {
         if (script == nullptr || script->get_string().empty()) {
             document.set(at + "/script", json::value(agent.script), {"the agent's name"});
         }
-        if (agent.voice.empty()) document.set(at + "/voice", json::value(settings.openai.voice), {"openai.voice"});
-        if (agent.model.empty()) document.set(at + "/model", json::value(settings.openai.model), {"openai.model"});
+        if (agent.voice.empty())
+            document.set(at + "/voice", json::value(settings.openai.voice), {"openai.voice"});
+        if (agent.model.empty())
+            document.set(at + "/model", json::value(settings.openai.model), {"openai.model"});
     }
 }
 

@@ -10,8 +10,8 @@ namespace parley::config {
 // Numbers must lead to agents that exist.
 std::vector<Fault> check_routes(const Document& document);
 
-// Brings values into the form the runtime uses: addresses with a scheme and without a trailing slash, models
-// that are alive. Returns what an operator should know.
+// Brings values into the form the runtime uses: addresses with a scheme and without a trailing
+// slash, models that are alive. Returns what an operator should know.
 std::vector<std::string> settle(Document& document);
 
 // `document` has passed its schema. What it does not say keeps the default of the struct.

@@ -17,11 +17,14 @@ constexpr std::size_t pattern_characters_max = 4096;  // std::regex recurses per
 constexpr std::size_t known_listed_max = 12;
 
 std::size_t characters(std::string_view text) {
-    return static_cast<std::size_t>(
-        std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+        return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+    }));
 }
 
-std::string joined(const std::vector<std::string>& words) { return fmt::format("{}", fmt::join(words, ", ")); }
+std::string joined(const std::vector<std::string>& words) {
+    return fmt::format("{}", fmt::join(words, ", "));
+}
 
 bool has_type(const json::value& value, std::string_view type) {
     if (type == "object") return value.is_object();
@@ -51,7 +54,8 @@ std::vector<std::string> choices(const json::object& schema) {
     std::vector<std::string> words;
     if (const auto* allowed = json_read::array(schema, "enum")) {
         for (const auto& choice : *allowed) {
-            words.push_back(choice.is_string() ? std::string(choice.get_string()) : json::serialize(choice));
+            words.push_back(choice.is_string() ? std::string(choice.get_string())
+                                               : json::serialize(choice));
         }
     }
     return words;
@@ -71,7 +75,8 @@ std::string expectation(const json::object& schema) {
 
 class Inspector {
  public:
-    Inspector(const Document& document, const std::set<std::string, std::less<>>& broken, const Secrets& secrets)
+    Inspector(const Document& document, const std::set<std::string, std::less<>>& broken,
+              const Secrets& secrets)
         : document_(document), broken_(broken), secrets_(secrets) {}
 
     void check(const json::value& value, const json::object& schema, const std::string& pointer) {
@@ -79,7 +84,8 @@ class Inspector {
         if (const auto* alternatives = json_read::array(schema, "anyOf")) {
             for (const auto& each : *alternatives) {
                 const auto* one = each.if_object();
-                if (one != nullptr && has_type(value, schema_type(*one))) return check(value, *one, pointer);
+                if (one != nullptr && has_type(value, schema_type(*one)))
+                    return check(value, *one, pointer);
             }
             return wrong_type(value, schema, pointer);
         }
@@ -91,12 +97,14 @@ class Inspector {
         if (value.is_string()) check_text(value.get_string(), schema, pointer, value);
     }
 
-    void check_object(const json::object& object, const json::object& schema, const std::string& pointer) {
+    void check_object(const json::object& object, const json::object& schema,
+                      const std::string& pointer) {
         if (const auto* required = json_read::array(schema, "required")) {
             for (const auto& name : *required) {
                 if (object.contains(name.get_string())) continue;
                 const auto* missing = member_schema(&schema, name.get_string());
-                refuse(pointer_to(pointer, name.get_string()), "missing", missing == nullptr ? json::object() : *missing);
+                refuse(pointer_to(pointer, name.get_string()), "missing",
+                       missing == nullptr ? json::object() : *missing);
             }
         }
         if (const auto least = json_read::integer(schema, "minProperties");
@@ -123,27 +131,35 @@ class Inspector {
         refuse(pointer, std::move(what), json_read::text(schema, "x-remedy"));
     }
     void refuse(const std::string& pointer, std::string what, std::string remedy) {
-        if (faults.size() < faults_max) faults.push_back({document_.where(pointer), std::move(what), std::move(remedy)});
+        if (faults.size() < faults_max)
+            faults.push_back({document_.where(pointer), std::move(what), std::move(remedy)});
     }
 
     std::string found(const json::value& value, const json::object& schema) const {
-        if (json_read::boolean(schema, "writeOnly") == true && value.is_primitive() && !value.is_null()) return "";
+        if (json_read::boolean(schema, "writeOnly") == true && value.is_primitive() &&
+            !value.is_null())
+            return "";
         if (!value.is_string()) return ", found " + shown(value);
         return ", found " + shown(json::string(secrets_.redacted(std::string(value.get_string()))));
     }
 
-    void wrong_type(const json::value& value, const json::object& schema, const std::string& pointer) {
+    void wrong_type(const json::value& value, const json::object& schema,
+                    const std::string& pointer) {
         std::string remedy = json_read::text(schema, "x-remedy");
         // "3000" in quotes where 3000 is wanted: name the quotes, or nobody sees what is wrong.
         if (value.is_string() && has_type(plain_value(value.get_string()), schema_type(schema))) {
             remedy = "write it without quotes";
         }
-        refuse(pointer, "expected " + expectation(schema) + found(value, schema), std::move(remedy));
+        refuse(pointer, "expected " + expectation(schema) + found(value, schema),
+               std::move(remedy));
     }
 
-    void check_choice(const json::value& value, const json::object& schema, const std::string& pointer) {
+    void check_choice(const json::value& value, const json::object& schema,
+                      const std::string& pointer) {
         const auto* allowed = json_read::array(schema, "enum");
-        if (allowed == nullptr || std::find(allowed->begin(), allowed->end(), value) != allowed->end()) return;
+        if (allowed == nullptr ||
+            std::find(allowed->begin(), allowed->end(), value) != allowed->end())
+            return;
         const auto words = choices(schema);
         std::optional<std::string> meant;
         if (value.is_string()) meant = did_you_mean(value.get_string(), words);
@@ -151,7 +167,8 @@ class Inspector {
                meant ? "did you mean " + *meant + "?" : json_read::text(schema, "x-remedy"));
     }
 
-    void check_bounds(const json::value& value, const json::object& schema, const std::string& pointer) {
+    void check_bounds(const json::value& value, const json::object& schema,
+                      const std::string& pointer) {
         const double number = value.to_number<double>();
         const auto low = json_read::number(schema, "minimum");
         const auto high = json_read::number(schema, "maximum");
@@ -167,10 +184,14 @@ class Inspector {
             least && length < static_cast<std::size_t>(*least)) {
             return refuse(pointer, "expected text" + found(value, schema), schema);
         }
-        if (const auto most = json_read::integer(schema, "maxLength"); most && length > static_cast<std::size_t>(*most)) {
-            return refuse(pointer, fmt::format("expected at most {} characters, found {}", *most, length), schema);
+        if (const auto most = json_read::integer(schema, "maxLength");
+            most && length > static_cast<std::size_t>(*most)) {
+            return refuse(pointer,
+                          fmt::format("expected at most {} characters, found {}", *most, length),
+                          schema);
         }
-        if (!matches(text, schema)) refuse(pointer, pattern_words(schema) + found(value, schema), schema);
+        if (!matches(text, schema))
+            refuse(pointer, pattern_words(schema) + found(value, schema), schema);
     }
 
     bool check_name(std::string_view name, const json::object& schema, const std::string& pointer) {
@@ -183,7 +204,8 @@ class Inspector {
 
     static std::string pattern_words(const json::object& schema) {
         const auto words = json_read::text(schema, "patternErrorMessage");
-        return words.empty() ? "expected text that matches " + json_read::text(schema, "pattern") : words;
+        return words.empty() ? "expected text that matches " + json_read::text(schema, "pattern")
+                             : words;
     }
 
     bool matches(std::string_view text, const json::object& schema) {
@@ -192,17 +214,23 @@ class Inspector {
         if (text.size() > pattern_characters_max) return false;
         auto compiled = patterns_.find(*pattern);
         if (compiled == patterns_.end()) {
-            compiled = patterns_.emplace(std::string(*pattern), std::regex(std::string(*pattern))).first;
+            compiled =
+                patterns_.emplace(std::string(*pattern), std::regex(std::string(*pattern))).first;
         }
         return std::regex_search(text.begin(), text.end(), compiled->second);
     }
 
-    void check_array(const json::array& array, const json::object& schema, const std::string& pointer) {
-        if (const auto most = json_read::integer(schema, "maxItems"); most && array.size() > static_cast<std::size_t>(*most))
-            refuse(pointer, fmt::format("expected at most {} entries, found {}", *most, array.size()), schema);
+    void check_array(const json::array& array, const json::object& schema,
+                     const std::string& pointer) {
+        if (const auto most = json_read::integer(schema, "maxItems");
+            most && array.size() > static_cast<std::size_t>(*most))
+            refuse(pointer,
+                   fmt::format("expected at most {} entries, found {}", *most, array.size()),
+                   schema);
         const auto* items = json_read::object(schema, "items");
         if (items == nullptr) return;
-        for (std::size_t i = 0; i < array.size(); ++i) check(array[i], *items, pointer + "/" + std::to_string(i));
+        for (std::size_t i = 0; i < array.size(); ++i)
+            check(array[i], *items, pointer + "/" + std::to_string(i));
     }
 
     void unknown(std::string_view name, const json::object& schema, const std::string& pointer) {
@@ -229,15 +257,19 @@ class Inspector {
 }  // namespace
 
 std::vector<Fault> inspect(const Document& document, const json::object& schema,
-                           const std::set<std::string, std::less<>>& broken, const Secrets& secrets) {
+                           const std::set<std::string, std::less<>>& broken,
+                           const Secrets& secrets) {
     Inspector inspector(document, broken, secrets);
     inspector.check_object(document.root, schema, "");
     return std::move(inspector.faults);
 }
 
-std::vector<Fault> check_by_schema(const Document& document, const json::value& schema, const std::string& schema_file) {
+std::vector<Fault> check_by_schema(const Document& document, const json::value& schema,
+                                   const std::string& schema_file) {
     const auto compiled = Schema::compile(schema);
-    if (!compiled) return {Fault{schema_file, compiled.error().what, "restore the file that came with this version"}};
+    if (!compiled)
+        return {Fault{schema_file, compiled.error().what,
+                      "restore the file that came with this version"}};
     std::vector<Fault> faults;
     for (const auto& violation : compiled->check(document.root)) {
         faults.push_back({document.where(violation.path), violation.what, "see " + schema_file});

@@ -25,8 +25,10 @@ constexpr std::array leaving{
 }  // namespace
 
 std::optional<ModelAdvice> advise_on_model(std::string_view model) {
-    // Every preview of the gpt-4o family is gone: a socket opened with such an id is closed at once.
-    const bool is_preview = model.starts_with("gpt-4o") && model.find("realtime") != std::string_view::npos;
+    // Every preview of the gpt-4o family is gone: a socket opened with such an id is closed at
+    // once.
+    const bool is_preview =
+        model.starts_with("gpt-4o") && model.find("realtime") != std::string_view::npos;
     if (is_preview || model == "gpt-realtime-mini-2025-10-06") {
         const bool is_mini = model.find("mini") != std::string_view::npos;
         std::string use = is_mini ? "gpt-realtime-2.1-mini" : "gpt-realtime-2.1";

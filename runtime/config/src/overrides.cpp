@@ -29,8 +29,8 @@ void for_each_setting(const json::object& schema, const std::string& pointer, co
     }
 }
 
-// Text from outside YAML has no quotes to tell numbers from text: the schema says what is meant. Text that does
-// not fit stays text, and the inspection that follows says so.
+// Text from outside YAML has no quotes to tell numbers from text: the schema says what is meant.
+// Text that does not fit stays text, and the inspection that follows says so.
 json::value typed(std::string_view text, const json::object* schema) {
     if (schema == nullptr) return plain_value(text);
     const auto type = schema_type(*schema);
@@ -40,7 +40,8 @@ json::value typed(std::string_view text, const json::object* schema) {
     }
     if (type == "array") {  // "a, b" or "[a, b]"
         std::string_view inside = trim(text);
-        if (inside.starts_with('[') && inside.ends_with(']')) inside = inside.substr(1, inside.size() - 2);
+        if (inside.starts_with('[') && inside.ends_with(']'))
+            inside = inside.substr(1, inside.size() - 2);
         json::array list;
         for (const auto part : split(inside, ',')) {
             if (!trim(part).empty()) list.emplace_back(trim(part));
@@ -58,7 +59,8 @@ json::value typed(std::string_view text, const json::object* schema) {
         return json::value(text);
     }
     if (const auto* choices = json_read::array(*schema, "enum")) {
-        if (std::find(choices->begin(), choices->end(), json::value(word)) != choices->end()) return json::value(word);
+        if (std::find(choices->begin(), choices->end(), json::value(word)) != choices->end())
+            return json::value(word);
     }
     return json::value(text);
 }
@@ -76,7 +78,8 @@ std::string pointer_of(const std::string& path) {
 
 }  // namespace
 
-std::vector<Fault> apply_environment(Document& document, const json::object& schema, const Environment& environment) {
+std::vector<Fault> apply_environment(Document& document, const json::object& schema,
+                                     const Environment& environment) {
     std::vector<Fault> faults;
     for_each_setting(schema, "", [&](const std::string& pointer, const json::object& own) {
         const auto name = json_read::string(own, "x-env");
@@ -101,14 +104,18 @@ std::vector<Fault> apply_flags(Document& document, const json::object& schema,
         const json::object* own = &schema;
         for (const auto& step : pointer_steps(pointer)) {
             // Below a free-form group (an agent's vars) anything goes.
-            const bool is_free = own == nullptr || json_read::boolean(*own, "additionalProperties") == true;
+            const bool is_free =
+                own == nullptr || json_read::boolean(*own, "additionalProperties") == true;
             own = member_schema(own, step);
             if (own != nullptr || is_free) continue;
             std::vector<std::string> known;
-            for_each_setting(schema, "", [&](const std::string& at, const json::object&) { known.push_back(dotted(at)); });
+            for_each_setting(schema, "", [&](const std::string& at, const json::object&) {
+                known.push_back(dotted(at));
+            });
             const auto meant = did_you_mean(path, known);
-            faults.push_back({flag_name(path, nullptr), "unknown setting",
-                              meant ? "did you mean \"" + *meant + "\"?" : "`parley config` lists them all"});
+            faults.push_back(
+                {flag_name(path, nullptr), "unknown setting",
+                 meant ? "did you mean \"" + *meant + "\"?" : "`parley config` lists them all"});
             break;
         }
         if (!faults.empty() && faults.back().where == flag_name(path, nullptr)) continue;
@@ -118,7 +125,8 @@ std::vector<Fault> apply_flags(Document& document, const json::object& schema,
             continue;
         }
         if (!document.set(pointer, typed(text, own), {name, name})) {
-            faults.push_back({name, "what is above it in the files is not a group of settings", ""});
+            faults.push_back(
+                {name, "what is above it in the files is not a group of settings", ""});
         }
     }
     return faults;

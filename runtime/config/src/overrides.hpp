@@ -1,7 +1,7 @@
 // overrides.hpp: environment variables and flags, laid over what the files say.
 //
-// Which variable sets what stands in the schema ("x-env", "x-flag"); here are only the rules of turning
-// their text into values.
+// Which variable sets what stands in the schema ("x-env", "x-flag"); here are only the rules of
+// turning their text into values.
 #pragma once
 
 #include "document.hpp"
@@ -12,7 +12,8 @@
 
 namespace parley::config {
 
-std::vector<Fault> apply_environment(Document& document, const json::object& schema, const Environment& environment);
+std::vector<Fault> apply_environment(Document& document, const json::object& schema,
+                                     const Environment& environment);
 
 // "server.port" -> "4000". Beats the environment.
 std::vector<Fault> apply_flags(Document& document, const json::object& schema,

@@ -39,14 +39,16 @@ void append(std::vector<Fault>& to, std::vector<Fault> more) {
 // One load, from texts to Settings, in the order of the steps below.
 class Load {
  public:
-    explicit Load(const LoadOptions& options) : options_(options), environment_(options.environment) {}
+    explicit Load(const LoadOptions& options)
+        : options_(options), environment_(options.environment) {}
 
     Loaded run(std::vector<Source> sources) {
         if (!read_schema()) return failed();
         read_env_file();
         read_overlays(sources);
         for (const auto& source : sources) lay_on_top(source);
-        // A file that cannot be read at all is missing from the whole: what else seems missing may be in it.
+        // A file that cannot be read at all is missing from the whole: what else seems missing may
+        // be in it.
         if (is_incomplete_) return failed();
 
         append(faults_, apply_environment(document_, schema_, environment_));
@@ -54,13 +56,14 @@ class Load {
         collect_secrets(document_, schema_, secrets_);
         append(faults_, inspect(document_, schema_, broken_, secrets_));
         append(faults_, check_routes(document_));
-        if (faults_.empty()) append(faults_, check_by_schema(document_, json::value(schema_), schema_file_));
+        if (faults_.empty())
+            append(faults_, check_by_schema(document_, json::value(schema_), schema_file_));
         if (!faults_.empty()) return failed();
         return finished();
     }
 
     Loaded run_file() {
-        auto text = read_file(options_.file, "create it, or name another file");
+        auto text = text_of(options_.file, "create it, or name another file");
         if (!text) {
             faults_.push_back(text.error());
             is_incomplete_ = true;
@@ -71,6 +74,12 @@ class Load {
     }
 
  private:
+    Checked<std::string> text_of(const std::string& path, const std::string& remedy) const {
+        const auto known = options_.texts.find(path);
+        if (known == options_.texts.end()) return read_file(path, remedy);
+        return {boost::system::in_place_value, known->second};
+    }
+
     bool read_schema() {
         schema_file_ = (std::filesystem::path(options_.schema_dir) / schema_file_name).string();
         const std::string remedy = "restore the file that came with this version";
@@ -90,8 +99,11 @@ class Load {
 
     void read_env_file() {
         std::error_code ignored;
-        if (options_.env_file.empty() || !std::filesystem::exists(options_.env_file, ignored)) return;
-        const auto text = read_file(options_.env_file, "make it readable, or remove it");
+        if (options_.env_file.empty()) return;
+        if (!options_.texts.contains(options_.env_file) &&
+            !std::filesystem::exists(options_.env_file, ignored))
+            return;
+        const auto text = text_of(options_.env_file, "make it readable, or remove it");
         if (!text) {
             faults_.push_back(text.error());
             return;
@@ -101,7 +113,7 @@ class Load {
 
     void read_overlays(std::vector<Source>& sources) {
         for (const auto& overlay : options_.overlays) {
-            auto text = read_file(overlay, "create it, or name another file");
+            auto text = text_of(overlay, "create it, or name another file");
             if (text) {
                 sources.push_back({overlay, std::move(*text)});
             } else {
@@ -137,7 +149,8 @@ class Load {
     Loaded finished() {
         auto warnings = settle(document_);
         Settings settings = fill(document_);
-        for (auto& warning : warnings) settings.warnings.push_back(secrets_.redacted(std::move(warning)));
+        for (auto& warning : warnings)
+            settings.warnings.push_back(secrets_.redacted(std::move(warning)));
         resolve_agents(document_, settings);
         hide_from_log(settings);
         settings.explained = explain_all(document_, schema_, secrets_);

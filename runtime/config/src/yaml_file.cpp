@@ -24,7 +24,8 @@ json::value resolved(const json::value& schema, const json::object& root) {
     const auto reference = json_read::string(*object, "$ref");
     if (reference && reference->starts_with(definitions)) {
         const auto* all = json_read::object(root, "definitions");
-        const auto* meant = all == nullptr ? nullptr : all->if_contains(reference->substr(definitions.size()));
+        const auto* meant =
+            all == nullptr ? nullptr : all->if_contains(reference->substr(definitions.size()));
         if (meant != nullptr) return resolved(*meant, root);
     }
     json::object members;
@@ -36,7 +37,8 @@ json::value resolved(const json::value& schema, const json::object& root) {
 
 }  // namespace
 
-Checked<std::shared_ptr<const FileSchema>> FileSchema::load(const std::string& schema_dir, const std::string& name) {
+Checked<std::shared_ptr<const FileSchema>> FileSchema::load(const std::string& schema_dir,
+                                                            const std::string& name) {
     const std::string path = (std::filesystem::path(schema_dir) / name).string();
     const std::string remedy = "restore the file that came with this version";
     const auto text = read_file(path, remedy);
@@ -46,7 +48,8 @@ Checked<std::shared_ptr<const FileSchema>> FileSchema::load(const std::string& s
     auto root = resolved(*parsed, parsed->get_object());
     auto compiled = Schema::compile(root);
     if (!compiled) return Fault{path, compiled.error().what, remedy};
-    return std::shared_ptr<const FileSchema>(new FileSchema(name, std::move(root.get_object()), std::move(*compiled)));
+    return std::shared_ptr<const FileSchema>(
+        new FileSchema(name, std::move(root.get_object()), std::move(*compiled)));
 }
 
 YamlFile::Loaded<YamlFile> YamlFile::load(const std::string& path, const FileSchema& schema) {
@@ -55,18 +58,21 @@ YamlFile::Loaded<YamlFile> YamlFile::load(const std::string& path, const FileSch
     return parse(*text, path, schema);
 }
 
-YamlFile::Loaded<YamlFile> YamlFile::parse(std::string_view text, const std::string& name, const FileSchema& schema) {
+YamlFile::Loaded<YamlFile> YamlFile::parse(std::string_view text, const std::string& name,
+                                           const FileSchema& schema) {
     const auto tree = parse_yaml(text, name);
     if (!tree) return std::vector<Fault>{tree.error()};
     auto reading = read_values(*tree, name, schema.root());
     std::vector<Fault> faults = std::move(reading.faults);
     if (!reading.broken.contains("")) {
-        for (auto& fault : inspect(reading.document, schema.root(), reading.broken, Secrets())) faults.push_back(std::move(fault));
+        for (auto& fault : inspect(reading.document, schema.root(), reading.broken, Secrets()))
+            faults.push_back(std::move(fault));
     }
     if (faults.empty()) {
         // What the schema refuses and inspect() has no words for.
         for (const auto& violation : schema.compiled().check(reading.document.root)) {
-            faults.push_back({reading.document.where(violation.path), violation.what, "see schemas/" + schema.name()});
+            faults.push_back({reading.document.where(violation.path), violation.what,
+                              "see schemas/" + schema.name()});
         }
     }
     if (!faults.empty()) return faults;
@@ -75,7 +81,8 @@ YamlFile::Loaded<YamlFile> YamlFile::parse(std::string_view text, const std::str
     file.root_ = std::move(reading.document.root);
     for (const auto& [pointer, origin] : reading.document.origins) {
         const auto colon = origin.source.rfind(':');
-        if (colon != std::string::npos) file.lines_[pointer] = std::stoul(origin.source.substr(colon + 1));
+        if (colon != std::string::npos)
+            file.lines_[pointer] = std::stoul(origin.source.substr(colon + 1));
     }
     return file;
 }

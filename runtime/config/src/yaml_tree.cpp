@@ -13,15 +13,20 @@
 namespace parley::config {
 namespace {
 
-std::size_t line_of(const YAML::Mark& mark) { return static_cast<std::size_t>(std::max(mark.line, 0)) + 1; }
+std::size_t line_of(const YAML::Mark& mark) {
+    return static_cast<std::size_t>(std::max(mark.line, 0)) + 1;
+}
 
-// Builds the tree; refuses by throwing what yaml-cpp itself throws, since parse_yaml() catches that anyway.
+// Builds the tree; refuses by throwing what yaml-cpp itself throws, since parse_yaml() catches that
+// anyway.
 class TreeBuilder final : public YAML::EventHandler {
  public:
     explicit TreeBuilder(YamlTree& tree) : tree_(tree) {}
 
     void OnDocumentStart(const YAML::Mark& mark) override {
-        if (documents_++ > 0) throw YAML::ParserException(mark, "a second document begins; settings are one document");
+        if (documents_++ > 0)
+            throw YAML::ParserException(mark,
+                                        "a second document begins; settings are one document");
     }
     void OnDocumentEnd() override {}
     void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -29,7 +34,8 @@ class TreeBuilder final : public YAML::EventHandler {
     }
     void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
         const auto found = anchors_.find(anchor);
-        if (found == anchors_.end()) throw YAML::ParserException(mark, "an alias without its anchor");
+        if (found == anchors_.end())
+            throw YAML::ParserException(mark, "an alias without its anchor");
         place(found->second);
     }
     void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -73,7 +79,8 @@ class TreeBuilder final : public YAML::EventHandler {
 
     YamlNode& make(YamlNode::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
         if (tree_.nodes.size() >= yaml_nodes_max) {
-            throw YAML::ParserException(mark, "more than " + std::to_string(yaml_nodes_max) + " values");
+            throw YAML::ParserException(mark,
+                                        "more than " + std::to_string(yaml_nodes_max) + " values");
         }
         YamlNode& node = tree_.nodes.emplace_back();
         node.kind = kind;
@@ -82,10 +89,12 @@ class TreeBuilder final : public YAML::EventHandler {
         return node;
     }
 
-    void open(YamlNode::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
+    void open(YamlNode::Kind kind, const YAML::Mark& mark, const std::string& tag,
+              YAML::anchor_t anchor) {
         check_tag(tag, mark);
         if (open_.size() >= yaml_depth_max) {
-            throw YAML::ParserException(mark, "nested more than " + std::to_string(yaml_depth_max) + " levels deep");
+            throw YAML::ParserException(
+                mark, "nested more than " + std::to_string(yaml_depth_max) + " levels deep");
         }
         YamlNode& node = make(kind, mark, anchor);
         place(node);
@@ -107,7 +116,8 @@ class TreeBuilder final : public YAML::EventHandler {
             parent.node->members.push_back({parent.key, node});
             parent.key = nullptr;
         }
-        if (++placed_ > yaml_nodes_max * 2) throw YAML::ParserException(YAML::Mark(), "too many aliases");
+        if (++placed_ > yaml_nodes_max * 2)
+            throw YAML::ParserException(YAML::Mark(), "too many aliases");
     }
 
     YamlTree& tree_;
@@ -117,34 +127,43 @@ class TreeBuilder final : public YAML::EventHandler {
     int documents_ = 0;
 };
 
-Fault syntax_fault(std::string_view text, const std::string& name, std::size_t line, std::string what) {
+Fault syntax_fault(std::string_view text, const std::string& name, std::size_t line,
+                   std::string what) {
     Fault fault{name + ":" + std::to_string(line), std::move(what), {}};
-    // yaml-cpp stumbles over a tab at the tab, or at the end of the block it broke: look at both lines.
+    // yaml-cpp stumbles over a tab at the tab, or at the end of the block it broke: look at both
+    // lines.
     const auto lines = split(text, '\n');
-    for (std::size_t candidate = line > 1 ? line - 1 : line; candidate <= line && candidate <= lines.size(); ++candidate) {
+    for (std::size_t candidate = line > 1 ? line - 1 : line;
+         candidate <= line && candidate <= lines.size(); ++candidate) {
         const auto content = lines[candidate - 1];
         const auto indent = content.substr(0, content.find_first_not_of(" \t"));
         if (indent.find('\t') == std::string_view::npos) continue;
-        return {name + ":" + std::to_string(candidate), "a tab stands where YAML wants spaces", "indent with spaces"};
+        return {name + ":" + std::to_string(candidate), "a tab stands where YAML wants spaces",
+                "indent with spaces"};
     }
     // What yaml-cpp says of a plain text with a question mark or a colon inside {...} or [...].
-    if (fault.what == "unknown token") fault.remedy = "put a text with signs such as ? or : into quotation marks";
+    if (fault.what == "unknown token")
+        fault.remedy = "put a text with signs such as ? or : into quotation marks";
     return fault;
 }
 
-// yaml-cpp reads 0x04 as the end of the file and guesses UTF-16 from zero bytes: such bytes stop here.
+// yaml-cpp reads 0x04 as the end of the file and guesses UTF-16 from zero bytes: such bytes stop
+// here.
 std::optional<Fault> refuse_bytes(std::string_view text, const std::string& name) {
     if (text.size() > yaml_bytes_max) {
-        return Fault{name, "larger than " + std::to_string(yaml_bytes_max / 1024) + " KiB", "settings are small; is this the right file?"};
+        return Fault{name, "larger than " + std::to_string(yaml_bytes_max / 1024) + " KiB",
+                     "settings are small; is this the right file?"};
     }
     std::size_t number = 0;
     for (const auto line : split(text, '\n')) {
         ++number;
         const auto where = [&] { return name + ":" + std::to_string(number); };
-        if (!is_valid_utf8(line)) return Fault{where(), "not valid UTF-8 text", "save the file as UTF-8"};
+        if (!is_valid_utf8(line))
+            return Fault{where(), "not valid UTF-8 text", "save the file as UTF-8"};
         for (const char c : line) {
             if (static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\r') {
-                return Fault{where(), "a control character", "remove it, or write it as an escape in double quotes"};
+                return Fault{where(), "a control character",
+                             "remove it, or write it as an escape in double quotes"};
             }
         }
     }

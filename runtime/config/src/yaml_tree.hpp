@@ -1,4 +1,5 @@
-// yaml_tree.hpp: a YAML document as written: lines, quotes and aliases still visible, nothing interpreted.
+// yaml_tree.hpp: a YAML document as written: lines, quotes and aliases still visible, nothing
+// interpreted.
 #pragma once
 
 #include <parley/core/result.hpp>
@@ -21,15 +22,15 @@ struct YamlNode {
         const YamlNode* value;
     };
     Kind kind = Kind::null;
-    std::size_t line = 0;          // from 1
-    std::string text;              // a scalar's
-    bool is_plain = false;         // a scalar without quotes
-    std::vector<Member> members;   // aliases point at the same node, which may even contain itself
+    std::size_t line = 0;         // from 1
+    std::string text;             // a scalar's
+    bool is_plain = false;        // a scalar without quotes
+    std::vector<Member> members;  // aliases point at the same node, which may even contain itself
 };
 
 struct YamlTree {
-    std::deque<YamlNode> nodes;      // owns them; deque: addresses stay
-    const YamlNode* top = nullptr;   // null: nothing but comments
+    std::deque<YamlNode> nodes;     // owns them; deque: addresses stay
+    const YamlNode* top = nullptr;  // null: nothing but comments
 };
 
 // A Fault at the first place where `text` is not YAML, or is YAML that settings cannot be made of.

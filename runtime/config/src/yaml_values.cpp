@@ -39,20 +39,26 @@ bool is_json_number(std::string_view text) {
 class Reader {
  public:
     // Without an environment, "$" is a dollar.
-    Reader(const std::string& name, const Environment* environment, Secrets& secrets, Reading& reading)
+    Reader(const std::string& name, const Environment* environment, Secrets& secrets,
+           Reading& reading)
         : name_(name), environment_(environment), secrets_(secrets), reading_(reading) {}
 
-    json::value read(const YamlNode& node, const json::object* schema, const std::string& pointer, std::size_t depth) {
+    json::value read(const YamlNode& node, const json::object* schema, const std::string& pointer,
+                     std::size_t depth) {
         if (!spend(node, pointer)) return nullptr;
         if (depth > yaml_depth_max) {
-            refuse(node, pointer, "an alias leads back into itself, or values are nested too deeply");
+            refuse(node, pointer,
+                   "an alias leads back into itself, or values are nested too deeply");
             reading_.broken.insert(pointer);
             return nullptr;
         }
         switch (node.kind) {
-            case YamlNode::Kind::scalar: return scalar(node, alternative(schema, "string"), pointer);
-            case YamlNode::Kind::list: return list(node, alternative(schema, "array"), pointer, depth);
-            case YamlNode::Kind::map: return map(node, alternative(schema, "object"), pointer, depth);
+            case YamlNode::Kind::scalar:
+                return scalar(node, alternative(schema, "string"), pointer);
+            case YamlNode::Kind::list:
+                return list(node, alternative(schema, "array"), pointer, depth);
+            case YamlNode::Kind::map:
+                return map(node, alternative(schema, "object"), pointer, depth);
             case YamlNode::Kind::null: break;
         }
         // A group whose every line is commented out is an empty group.
@@ -65,28 +71,33 @@ class Reader {
         return schema != nullptr && schema_type(*schema) == type;
     }
 
-    std::string at_line(const YamlNode& node) const { return name_ + ":" + std::to_string(node.line); }
+    std::string at_line(const YamlNode& node) const {
+        return name_ + ":" + std::to_string(node.line);
+    }
 
     // False, with one Fault, once the whole file comes to more than settings can need.
     bool spend(const YamlNode& node, const std::string& pointer) {
         if (is_spent_) return false;
         is_spent_ = ++nodes_ > yaml_nodes_max || text_bytes_ > yaml_text_max;
         if (is_spent_) {
-            reading_.faults.push_back({at_line(node) + ": " + dotted(pointer), "aliases and variables add up to too much",
+            reading_.faults.push_back({at_line(node) + ": " + dotted(pointer),
+                                       "aliases and variables add up to too much",
                                        "use fewer aliases"});
             reading_.broken.insert("");
         }
         return !is_spent_;
     }
 
-    void refuse(const YamlNode& node, const std::string& pointer, std::string what, std::string remedy = {}) {
+    void refuse(const YamlNode& node, const std::string& pointer, std::string what,
+                std::string remedy = {}) {
         if (reading_.faults.size() >= faults_max) return;
         const auto path = dotted(pointer);
-        reading_.faults.push_back(
-            {path.empty() ? at_line(node) : at_line(node) + ": " + path, std::move(what), std::move(remedy)});
+        reading_.faults.push_back({path.empty() ? at_line(node) : at_line(node) + ": " + path,
+                                   std::move(what), std::move(remedy)});
     }
 
-    json::value scalar(const YamlNode& node, const json::object* schema, const std::string& pointer) {
+    json::value scalar(const YamlNode& node, const json::object* schema,
+                       const std::string& pointer) {
         if (environment_ == nullptr || node.text.find('$') == std::string::npos) {
             text_bytes_ += node.text.size();
             if (node.is_plain && !wants(schema, "string")) return plain_value(node.text);
@@ -103,9 +114,11 @@ class Reader {
         return json::value(*filled);
     }
 
-    json::value list(const YamlNode& node, const json::object* schema, const std::string& pointer, std::size_t depth) {
+    json::value list(const YamlNode& node, const json::object* schema, const std::string& pointer,
+                     std::size_t depth) {
         json::array items;
-        const json::object* item_schema = schema == nullptr ? nullptr : json_read::object(*schema, "items");
+        const json::object* item_schema =
+            schema == nullptr ? nullptr : json_read::object(*schema, "items");
         for (const auto& member : node.members) {
             const auto at = pointer + "/" + std::to_string(items.size());
             reading_.document.origins.insert_or_assign(at, Origin{at_line(*member.value)});
@@ -120,7 +133,8 @@ class Reader {
         if (node.kind != YamlNode::Kind::scalar || node.text.empty()) {
             refuse(node, pointer, "expected `name: value`, found a line without a name");
         } else if (node.text.size() > key_bytes_max) {
-            refuse(node, pointer, "a name of more than " + std::to_string(key_bytes_max) + " bytes");
+            refuse(node, pointer,
+                   "a name of more than " + std::to_string(key_bytes_max) + " bytes");
         } else if (std::any_of(node.text.begin(), node.text.end(), is_control)) {
             refuse(node, pointer, "a name of several lines");
         } else {
@@ -129,7 +143,8 @@ class Reader {
         return nullptr;
     }
 
-    json::value map(const YamlNode& node, const json::object* schema, const std::string& pointer, std::size_t depth) {
+    json::value map(const YamlNode& node, const json::object* schema, const std::string& pointer,
+                    std::size_t depth) {
         json::object group;
         add_members(node, schema, pointer, depth, Take::own, group);
         add_members(node, schema, pointer, depth, Take::merged, group);
@@ -142,8 +157,8 @@ class Reader {
         return key.kind == YamlNode::Kind::scalar && key.is_plain && key.text == "<<";
     }
 
-    void add_members(const YamlNode& node, const json::object* schema, const std::string& pointer, std::size_t depth,
-                     Take take, json::object& group) {
+    void add_members(const YamlNode& node, const json::object* schema, const std::string& pointer,
+                     std::size_t depth, Take take, json::object& group) {
         std::map<std::string_view, std::size_t> lines;  // of this map's own keys
         for (const auto& member : node.members) {
             if (is_merge(*member.key) != (take == Take::merged)) continue;
@@ -155,7 +170,8 @@ class Reader {
             if (key == nullptr) continue;
             const auto at = pointer_to(pointer, *key);
             if (const auto [first, is_new] = lines.emplace(*key, member.key->line); !is_new) {
-                refuse(*member.key, at, "written twice, first on line " + std::to_string(first->second),
+                refuse(*member.key, at,
+                       "written twice, first on line " + std::to_string(first->second),
                        "remove one of the two");
                 continue;
             }
@@ -163,18 +179,19 @@ class Reader {
         }
     }
 
-    void add(const YamlNode& key, const YamlNode& value, const json::object* schema, const std::string& at,
-             std::size_t depth, json::object& group) {
+    void add(const YamlNode& key, const YamlNode& value, const json::object* schema,
+             const std::string& at, std::size_t depth, json::object& group) {
         reading_.document.origins.insert_or_assign(at, Origin{at_line(key)});
         auto read_value = read(value, member_schema(schema, key.text), at, depth + 1);
         group.insert_or_assign(key.text, std::move(read_value));
     }
 
-    void merge(const YamlNode& key, const YamlNode& from, const json::object* schema, const std::string& pointer,
-               std::size_t depth, json::object& group) {
+    void merge(const YamlNode& key, const YamlNode& from, const json::object* schema,
+               const std::string& pointer, std::size_t depth, json::object& group) {
         if (is_spent_) return;
         if (depth > yaml_depth_max) {
-            refuse(key, pointer, "an alias leads back into itself, or values are nested too deeply");
+            refuse(key, pointer,
+                   "an alias leads back into itself, or values are nested too deeply");
             return;
         }
         if (from.kind == YamlNode::Kind::list) {
@@ -188,7 +205,8 @@ class Reader {
             return;
         }
         if (from.kind != YamlNode::Kind::map) {
-            refuse(key, pointer, "<< takes a group of settings, or a list of groups", "write <<: *name");
+            refuse(key, pointer, "<< takes a group of settings, or a list of groups",
+                   "write <<: *name");
             return;
         }
         for (const auto& member : from.members) {
@@ -243,16 +261,17 @@ const json::object* member_schema(const json::object* schema, std::string_view k
 
 namespace {
 
-Reading read_tree(const YamlTree& tree, const std::string& name, const json::object& schema, const Environment* environment,
-                  Secrets& secrets) {
+Reading read_tree(const YamlTree& tree, const std::string& name, const json::object& schema,
+                  const Environment* environment, Secrets& secrets) {
     Reading reading;
     reading.document.origins.emplace("", Origin{name});
     if (tree.top == nullptr || tree.top->kind == YamlNode::Kind::null) return reading;
     if (tree.top->kind != YamlNode::Kind::map) {
-        reading.faults.push_back({name + ":" + std::to_string(tree.top->line),
-                                  std::string("expected `name: value` lines, found ") +
-                                      (tree.top->kind == YamlNode::Kind::list ? "a list" : "a single value"),
-                                  ""});
+        reading.faults.push_back(
+            {name + ":" + std::to_string(tree.top->line),
+             std::string("expected `name: value` lines, found ") +
+                 (tree.top->kind == YamlNode::Kind::list ? "a list" : "a single value"),
+             ""});
         reading.broken.insert("");
         return reading;
     }

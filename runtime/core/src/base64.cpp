@@ -27,7 +27,8 @@ void append(std::string& out, std::span<const std::uint8_t> bytes) {
     char* to = out.data() + start;
     std::size_t i = 0;
     for (; i + 3 <= bytes.size(); i += 3) {
-        const std::uint32_t three = (std::uint32_t{bytes[i]} << 16) | (std::uint32_t{bytes[i + 1]} << 8) | bytes[i + 2];
+        const std::uint32_t three =
+            (std::uint32_t{bytes[i]} << 16) | (std::uint32_t{bytes[i + 1]} << 8) | bytes[i + 2];
         *to++ = alphabet[three >> 18];
         *to++ = alphabet[(three >> 12) & 63];
         *to++ = alphabet[(three >> 6) & 63];
@@ -35,7 +36,8 @@ void append(std::string& out, std::span<const std::uint8_t> bytes) {
     }
     const std::size_t rest = bytes.size() - i;
     if (rest == 0) return;
-    const std::uint32_t last = (std::uint32_t{bytes[i]} << 16) | (rest == 2 ? std::uint32_t{bytes[i + 1]} << 8 : 0u);
+    const std::uint32_t last =
+        (std::uint32_t{bytes[i]} << 16) | (rest == 2 ? std::uint32_t{bytes[i + 1]} << 8 : 0u);
     *to++ = alphabet[last >> 18];
     *to++ = alphabet[(last >> 12) & 63];
     *to++ = rest == 2 ? alphabet[(last >> 6) & 63] : '=';
@@ -64,7 +66,8 @@ bool decode(std::string_view text, std::vector<std::uint8_t>& out) {
     std::size_t i = 0;
     std::uint8_t seen = 0;  // collects the high bit that only `invalid` has
     for (; i + 4 <= digits; i += 4) {
-        const std::uint8_t a = values[from[i]], b = values[from[i + 1]], c = values[from[i + 2]], d = values[from[i + 3]];
+        const std::uint8_t a = values[from[i]], b = values[from[i + 1]], c = values[from[i + 2]],
+                           d = values[from[i + 3]];
         seen |= a | b | c | d;
         *to++ = static_cast<std::uint8_t>(a << 2 | b >> 4);
         *to++ = static_cast<std::uint8_t>(b << 4 | c >> 2);

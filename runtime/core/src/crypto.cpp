@@ -33,8 +33,9 @@ std::string hex(std::span<const std::uint8_t> bytes) {
 std::array<std::uint8_t, 20> hmac_sha1(std::string_view key, std::string_view message) {
     std::array<std::uint8_t, 20> digest{};
     unsigned int size = 0;
-    ensure(HMAC(EVP_sha1(), key.data(), static_cast<int>(key.size()), bytes_of(message), message.size(),
-                digest.data(), &size) != nullptr && size == digest.size(),
+    ensure(HMAC(EVP_sha1(), key.data(), static_cast<int>(key.size()), bytes_of(message),
+                message.size(), digest.data(), &size) != nullptr &&
+               size == digest.size(),
            "OpenSSL computes HMAC-SHA1");
     return digest;
 }
@@ -42,8 +43,8 @@ std::array<std::uint8_t, 20> hmac_sha1(std::string_view key, std::string_view me
 std::array<std::uint8_t, 32> hmac_sha256(std::string_view key, std::string_view message) {
     std::array<std::uint8_t, 32> digest{};
     unsigned int size = 0;
-    ensure(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes_of(message), message.size(), digest.data(),
-                &size) != nullptr &&
+    ensure(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes_of(message),
+                message.size(), digest.data(), &size) != nullptr &&
                size == digest.size(),
            "OpenSSL computes HMAC-SHA256");
     return digest;
@@ -52,24 +53,22 @@ std::array<std::uint8_t, 32> hmac_sha256(std::string_view key, std::string_view 
 std::array<std::uint8_t, 32> sha256(std::string_view message) {
     std::array<std::uint8_t, 32> digest{};
     unsigned int size = 0;
-    ensure(EVP_Digest(message.data(), message.size(), digest.data(), &size, EVP_sha256(), nullptr) == 1,
+    ensure(EVP_Digest(message.data(), message.size(), digest.data(), &size, EVP_sha256(),
+                      nullptr) == 1,
            "OpenSSL computes SHA-256");
     return digest;
 }
 
-std::string sha256_hex(std::string_view message) {
-    return hex(sha256(message));
-}
+std::string sha256_hex(std::string_view message) { return hex(sha256(message)); }
 
 std::vector<std::uint8_t> random_bytes(std::size_t count) {
     std::vector<std::uint8_t> bytes(count);
-    ensure(RAND_bytes(bytes.data(), static_cast<int>(count)) == 1, "the system provides random bytes");
+    ensure(RAND_bytes(bytes.data(), static_cast<int>(count)) == 1,
+           "the system provides random bytes");
     return bytes;
 }
 
-std::string random_hex(std::size_t bytes) {
-    return hex(random_bytes(bytes));
-}
+std::string random_hex(std::size_t bytes) { return hex(random_bytes(bytes)); }
 
 std::string uuid4() {
     auto bytes = random_bytes(16);

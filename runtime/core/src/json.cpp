@@ -7,7 +7,9 @@
 
 namespace parley::json_read {
 
-const json::value* find(const json::object& object, std::string_view key) { return object.if_contains(key); }
+const json::value* find(const json::object& object, std::string_view key) {
+    return object.if_contains(key);
+}
 
 std::optional<std::string_view> string(const json::object& object, std::string_view key) {
     const auto* value = object.if_contains(key);
@@ -19,17 +21,20 @@ std::optional<std::int64_t> integer(const json::object& object, std::string_view
     const auto* value = object.if_contains(key);
     if (value == nullptr) return std::nullopt;
     if (value->is_int64()) return value->get_int64();
-    if (value->is_uint64() && value->get_uint64() <= INT64_MAX) return static_cast<std::int64_t>(value->get_uint64());
+    if (value->is_uint64() && value->get_uint64() <= INT64_MAX)
+        return static_cast<std::int64_t>(value->get_uint64());
     if (value->is_double()) {
         const double whole = value->get_double();
-        if (std::abs(whole) < 9.0e15 && std::trunc(whole) == whole) return static_cast<std::int64_t>(whole);
+        if (std::abs(whole) < 9.0e15 && std::trunc(whole) == whole)
+            return static_cast<std::int64_t>(whole);
         return std::nullopt;
     }
     if (value->is_string()) {
         const auto& text = value->get_string();
         std::int64_t parsed = 0;
         const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), parsed);
-        if (error == std::errc{} && end == text.data() + text.size() && !text.empty()) return parsed;
+        if (error == std::errc{} && end == text.data() + text.size() && !text.empty())
+            return parsed;
     }
     return std::nullopt;
 }

@@ -27,7 +27,8 @@ spdlog::level::level_enum to_spdlog(Level level) {
 
 std::shared_ptr<spdlog::logger>& logger() {
     static std::shared_ptr<spdlog::logger> instance = [] {
-        auto direct = std::make_shared<spdlog::logger>("parley", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+        auto direct = std::make_shared<spdlog::logger>(
+            "parley", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
         direct->set_level(spdlog::level::warn);
         return direct;
     }();
@@ -77,7 +78,8 @@ void hide(std::string_view secret) {
     const std::lock_guard lock(hidden_mutex());
     const auto before = hidden().load();
     if (before && std::find(before->begin(), before->end(), secret) != before->end()) return;
-    auto more = before ? std::make_shared<std::vector<std::string>>(*before) : std::make_shared<std::vector<std::string>>();
+    auto more = before ? std::make_shared<std::vector<std::string>>(*before)
+                       : std::make_shared<std::vector<std::string>>();
     more->emplace_back(secret);
     hidden().store(std::move(more));
 }
@@ -86,7 +88,8 @@ std::string without_secrets(std::string text) {
     const auto secrets = hidden().load();
     if (!secrets) return text;
     for (const auto& secret : *secrets) {
-        for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at + mask.size()))
+        for (auto at = text.find(secret); at != std::string::npos;
+             at = text.find(secret, at + mask.size()))
             text.replace(at, secret.size(), mask);
     }
     return text;
@@ -94,8 +97,9 @@ std::string without_secrets(std::string text) {
 
 void start(Level threshold) {
     spdlog::init_thread_pool(lines_queued_max, 1);
-    auto queued = std::make_shared<spdlog::async_logger>("parley", std::make_shared<spdlog::sinks::stderr_color_sink_mt>(),
-                                                         spdlog::thread_pool(), spdlog::async_overflow_policy::overrun_oldest);
+    auto queued = std::make_shared<spdlog::async_logger>(
+        "parley", std::make_shared<spdlog::sinks::stderr_color_sink_mt>(), spdlog::thread_pool(),
+        spdlog::async_overflow_policy::overrun_oldest);
     queued->set_level(to_spdlog(threshold));
     queued->set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%-5l%$ %v");
     queued->flush_on(spdlog::level::info);
@@ -104,13 +108,15 @@ void start(Level threshold) {
 
 void stop() {
     logger()->flush();
-    logger() = std::make_shared<spdlog::logger>("parley", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+    logger() = std::make_shared<spdlog::logger>(
+        "parley", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
     spdlog::shutdown();
 }
 
 thread_local Capture* Capture::current_ = nullptr;
 
-Capture::Capture(Level threshold, Take take) : threshold_(threshold), take_(std::move(take)), earlier_(current_) {
+Capture::Capture(Level threshold, Take take)
+    : threshold_(threshold), take_(std::move(take)), earlier_(current_) {
     current_ = this;
 }
 
@@ -120,6 +126,8 @@ bool enabled(Level level) {
     if (Capture::current_ != nullptr) return level >= Capture::current_->threshold_;
     return logger()->should_log(to_spdlog(level));
 }
+
+void set_threshold(Level threshold) { logger()->set_level(to_spdlog(threshold)); }
 
 void write(Level level, std::string_view event, Fields fields) {
     if (!enabled(level)) return;

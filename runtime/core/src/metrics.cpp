@@ -11,13 +11,9 @@
 namespace parley::metrics {
 namespace {
 
-bool is_letter(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 void append_escaped(std::string& out, std::string_view text, bool escapes_quotes) {
     for (const char c : text) {
@@ -66,12 +62,14 @@ void append_sample(std::string& out, std::string_view name, std::string_view lab
 
 bool is_metric_name(std::string_view name) {
     if (name.empty() || !(is_letter(name[0]) || name[0] == ':')) return false;
-    return std::all_of(name.begin(), name.end(), [](char c) { return is_letter(c) || is_digit(c) || c == ':'; });
+    return std::all_of(name.begin(), name.end(),
+                       [](char c) { return is_letter(c) || is_digit(c) || c == ':'; });
 }
 
 bool is_label_name(std::string_view name) {
     if (name.empty() || !is_letter(name[0]) || name.starts_with("__")) return false;
-    return std::all_of(name.begin(), name.end(), [](char c) { return is_letter(c) || is_digit(c); });
+    return std::all_of(name.begin(), name.end(),
+                       [](char c) { return is_letter(c) || is_digit(c); });
 }
 
 // ---- values -----------------------------------------------------------------------------------
@@ -140,18 +138,23 @@ Registry::Registry(Limits limits) : limits_(limits) {}
 Registry::~Registry() = default;
 
 template <class T>
-Registry::Found<T> Registry::find(Kind kind, std::string_view name, std::string_view help, const Labels& labels,
-                                  std::span<const double> upper_bounds) {
-    const auto refused = [](std::string what) { return Found<T>(boost::system::in_place_error, std::move(what)); };
+Registry::Found<T> Registry::find(Kind kind, std::string_view name, std::string_view help,
+                                  const Labels& labels, std::span<const double> upper_bounds) {
+    const auto refused = [](std::string what) {
+        return Found<T>(boost::system::in_place_error, std::move(what));
+    };
     if (!is_metric_name(name))
-        return refused(fmt::format("\"{}\" is not a name; use letters, digits and _", shortened(name, 80)));
+        return refused(
+            fmt::format("\"{}\" is not a name; use letters, digits and _", shortened(name, 80)));
     for (std::size_t i = 0; i < labels.size(); ++i) {
         const auto& label = labels[i].first;
         if (!is_label_name(label) || (kind == Kind::histogram && label == "le"))
             return refused(
-                fmt::format("\"{}\" is not the name of a label; use letters, digits and _", shortened(label, 80)));
+                fmt::format("\"{}\" is not the name of a label; use letters, digits and _",
+                            shortened(label, 80)));
         for (std::size_t k = 0; k < i; ++k) {
-            if (labels[k].first == label) return refused(fmt::format("the label \"{}\" is there twice", label));
+            if (labels[k].first == label)
+                return refused(fmt::format("the label \"{}\" is there twice", label));
         }
     }
     std::string key = key_of(labels, limits_.label_value_bytes_max);
@@ -160,7 +163,8 @@ Registry::Found<T> Registry::find(Kind kind, std::string_view name, std::string_
     auto found = families_.find(name);
     if (found == families_.end()) {
         if (families_.size() >= limits_.families_max)
-            return refused(fmt::format("there are {} metrics already, which is the limit", limits_.families_max));
+            return refused(fmt::format("there are {} metrics already, which is the limit",
+                                       limits_.families_max));
         auto family = std::make_unique<Family>();
         family->kind = kind;
         family->help = help;
@@ -206,11 +210,13 @@ Histogram& Registry::histogram(std::string_view name, std::string_view help, con
     return **found;
 }
 
-Registry::Found<Counter> Registry::find_counter(std::string_view name, std::string_view help, const Labels& labels) {
+Registry::Found<Counter> Registry::find_counter(std::string_view name, std::string_view help,
+                                                const Labels& labels) {
     return find<Counter>(Kind::counter, name, help, labels, {});
 }
 
-Registry::Found<Histogram> Registry::find_histogram(std::string_view name, std::string_view help, const Labels& labels,
+Registry::Found<Histogram> Registry::find_histogram(std::string_view name, std::string_view help,
+                                                    const Labels& labels,
                                                     std::span<const double> upper_bounds) {
     return find<Histogram>(Kind::histogram, name, help, labels, upper_bounds);
 }
@@ -222,8 +228,10 @@ std::string Registry::text() const {
         out += fmt::format("# HELP {} ", name);
         append_escaped(out, to_valid_utf8(family->help), false);
         out += fmt::format("\n# TYPE {} {}\n", name, family->type());
-        for (const auto& [labels, counter] : family->counters) append_sample(out, name, labels, counter->value());
-        for (const auto& [labels, gauge] : family->gauges) append_sample(out, name, labels, gauge->value());
+        for (const auto& [labels, counter] : family->counters)
+            append_sample(out, name, labels, counter->value());
+        for (const auto& [labels, gauge] : family->gauges)
+            append_sample(out, name, labels, gauge->value());
         for (const auto& [labels, histogram] : family->histograms) {
             const auto counts = histogram->cumulative_counts();
             const std::string bucket = name + "_bucket";
@@ -231,7 +239,8 @@ std::string Registry::text() const {
             for (std::size_t i = 0; i < counts.size(); ++i) {
                 const bool is_last = i + 1 == counts.size();
                 const std::string bound = is_last ? "+Inf" : number_text(histogram->bounds()[i]);
-                append_sample(out, bucket, fmt::format("{}le=\"{}\"", prefix, bound), static_cast<double>(counts[i]));
+                append_sample(out, bucket, fmt::format("{}le=\"{}\"", prefix, bound),
+                              static_cast<double>(counts[i]));
             }
             append_sample(out, name + "_sum", labels, histogram->sum());
             append_sample(out, name + "_count", labels, static_cast<double>(counts.back()));

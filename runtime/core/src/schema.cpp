@@ -45,8 +45,10 @@ Schema::~Schema() = default;
 
 std::string_view schema_type(const json::object& schema) {
     const auto* type = schema.if_contains("type");
-    if (type != nullptr && type->is_array() && !type->get_array().empty()) type = &type->get_array().front();
-    return type != nullptr && type->is_string() ? std::string_view(type->get_string()) : std::string_view();
+    if (type != nullptr && type->is_array() && !type->get_array().empty())
+        type = &type->get_array().front();
+    return type != nullptr && type->is_string() ? std::string_view(type->get_string())
+                                                : std::string_view();
 }
 
 Checked<Schema> Schema::compile(const json::value& schema) {

@@ -20,10 +20,12 @@ struct VirtualClock::State {
     std::map<Key, std::shared_ptr<Bell>> queue;
 
     WallTime wall_now() const {
-        return wall_at_zero + std::chrono::duration_cast<WallTime::duration>(now.time_since_epoch());
+        return wall_at_zero +
+               std::chrono::duration_cast<WallTime::duration>(now.time_since_epoch());
     }
     void set_wall(WallTime when) {
-        wall_at_zero = when - std::chrono::duration_cast<WallTime::duration>(now.time_since_epoch());
+        wall_at_zero =
+            when - std::chrono::duration_cast<WallTime::duration>(now.time_since_epoch());
     }
 
     class VirtualAlarm final : public Alarm {
@@ -69,13 +71,17 @@ struct VirtualClock::State {
     };
 };
 
-VirtualClock::VirtualClock(WallTime start) : state_(std::make_shared<State>()) { state_->set_wall(start); }
+VirtualClock::VirtualClock(WallTime start) : state_(std::make_shared<State>()) {
+    state_->set_wall(start);
+}
 
 TimePoint VirtualClock::now() const { return state_->now; }
 WallTime VirtualClock::wall_now() const { return state_->wall_now(); }
 void VirtualClock::set_wall(WallTime when) { state_->set_wall(when); }
 
-std::unique_ptr<Timekeeper> VirtualClock::make_timekeeper() const { return std::make_unique<State::VirtualTimekeeper>(state_); }
+std::unique_ptr<Timekeeper> VirtualClock::make_timekeeper() const {
+    return std::make_unique<State::VirtualTimekeeper>(state_);
+}
 
 std::unique_ptr<Alarm> VirtualClock::make_alarm(std::function<void()> ring) const {
     return std::make_unique<State::VirtualAlarm>(state_, std::move(ring));

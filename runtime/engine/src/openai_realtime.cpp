@@ -18,7 +18,8 @@ constexpr std::uint16_t normal_closure = 1000;
 // "https://api.openai.com/v1" -> "wss://api.openai.com/v1/realtime?model=..."
 Checked<net::Url> realtime_url(std::string_view base_url, std::string_view model) {
     while (base_url.ends_with('/')) base_url.remove_suffix(1);
-    auto url = net::Url::parse(std::string(base_url) + "/realtime?model=" + net::percent_encode(model));
+    auto url =
+        net::Url::parse(std::string(base_url) + "/realtime?model=" + net::percent_encode(model));
     if (!url) return url;
     if (url->scheme == "http") url->scheme = "ws";
     if (url->scheme == "https") url->scheme = "wss";
@@ -27,10 +28,11 @@ Checked<net::Url> realtime_url(std::string_view base_url, std::string_view model
 
 // One connection, from dialling to the end of its socket.
 struct Connection {
-    Connection(const OpenAiOptions& options, const call::AgentProfile& profile, std::vector<call::Turn> history,
-               std::string call_sid, const Timekeeper& time)
+    Connection(const OpenAiOptions& options, const call::AgentProfile& profile,
+               std::vector<call::Turn> history, std::string call_sid, const Timekeeper& time)
         : model(profile.model.empty() ? options.model : profile.model),
-          session(options, profile, std::move(history), std::move(call_sid), time.now(), time.wall_now()) {}
+          session(options, profile, std::move(history), std::move(call_sid), time.now(),
+                  time.wall_now()) {}
 
     std::string model;
     RealtimeSession session;
@@ -40,10 +42,12 @@ struct Connection {
     bool is_retired = false;  // what it still says does not count
 };
 
-// What the engine and the coroutines of its connections share. Outlives the engine while a socket closes.
+// What the engine and the coroutines of its connections share. Outlives the engine while a socket
+// closes.
 class Core : public std::enable_shared_from_this<Core> {
  public:
-    Core(boost::asio::any_io_executor home, OpenAiOptions options, call::EventSink& sink, std::string call_sid)
+    Core(boost::asio::any_io_executor home, OpenAiOptions options, call::EventSink& sink,
+         std::string call_sid)
         : home_(std::move(home)),
           options_(std::move(options)),
           call_sid_(std::move(call_sid)),
@@ -57,6 +61,7 @@ class Core : public std::enable_shared_from_this<Core> {
     void command(Command&& give);
     void inject(const call::Turn& turn);
     void offer_tools(const json::array& tools);
+    void revise(const call::AgentProfile& profile);
     void shut();
 
  private:
@@ -87,12 +92,14 @@ class Core : public std::enable_shared_from_this<Core> {
 void Core::open(const call::AgentProfile& profile, const std::vector<call::Turn>& history) {
     if (next_) retire(next_);
     next_ = std::make_shared<Connection>(options_, profile, history, call_sid_, time_);
-    const auto on_end = [core = shared_from_this(), connection = next_](const std::exception_ptr& failure) {
+    const auto on_end = [core = shared_from_this(),
+                         connection = next_](const std::exception_ptr& failure) {
         if (!failure) return;
         try {
             std::rethrow_exception(failure);
         } catch (const std::exception& error) {
-            log::error("openai.connection_failed", {{"call", core->call_sid_}, {"what", error.what()}});
+            log::error("openai.connection_failed",
+                       {{"call", core->call_sid_}, {"what", error.what()}});
             core->lost(connection, {"internal error", true});
         }
     };
@@ -106,7 +113,8 @@ Task<> Core::serve(std::shared_ptr<Core> core, ConnectionPtr connection) {
         co_return;
     }
     net::Headers headers;
-    if (!core->options_.api_key.empty()) headers.set("Authorization", "Bearer " + core->options_.api_key.reveal());
+    if (!core->options_.api_key.empty())
+        headers.set("Authorization", "Bearer " + core->options_.api_key.reveal());
     net::WebSocketLimits limits;
     limits.message_bytes_max = core->options_.message_bytes_max;
     limits.queue_bytes_max = core->options_.send_queue_bytes_max;
@@ -116,14 +124,16 @@ Task<> Core::serve(std::shared_ptr<Core> core, ConnectionPtr connection) {
     if (!dialled) {
         const auto& error = dialled.error();
         // A certificate or a refusal stays as it is; a network that is down may come back.
-        const bool may_retry =
-            error.http_status == 0 ? !error.is_tls : realtime::may_reconnect_after_status(error.http_status);
+        const bool may_retry = error.http_status == 0
+                                   ? !error.is_tls
+                                   : realtime::may_reconnect_after_status(error.http_status);
         core->lost(connection, {error.what, may_retry});
         co_return;
     }
     const auto socket = *dialled;
     core->connected(connection, socket);
-    // Refers to this frame, which outlives run(); owning the connection would make a ring, for that owns the socket.
+    // Refers to this frame, which outlives run(); owning the connection would make a ring, for that
+    // owns the socket.
     // Built first: GCC 12 mishandles temporaries inside a co_await expression.
     std::function<void(net::Message)> on_message = [&core, &connection](net::Message message) {
         core->received(connection, message);
@@ -138,14 +148,15 @@ void Core::connected(const ConnectionPtr& connection, std::shared_ptr<net::WebSo
         connection->socket->close(normal_closure, "");
         return;
     }
-    connection->setup_alarm = time_.make_alarm([core = weak_from_this(), waiting = std::weak_ptr(connection)] {
-        const auto self = core.lock();
-        const auto late = waiting.lock();
-        if (!self || !late || late->is_retired) return;
-        late->received.clear();
-        late->session.setup_timed_out(late->received);
-        self->deliver(late);
-    });
+    connection->setup_alarm =
+        time_.make_alarm([core = weak_from_this(), waiting = std::weak_ptr(connection)] {
+            const auto self = core.lock();
+            const auto late = waiting.lock();
+            if (!self || !late || late->is_retired) return;
+            late->received.clear();
+            late->session.setup_timed_out(late->received);
+            self->deliver(late);
+        });
     connection->setup_alarm->arm(time_.now() + options_.setup_timeout);
 }
 
@@ -176,29 +187,38 @@ void Core::ended(const ConnectionPtr& connection, const net::CloseReason& how) {
     using How = net::CloseReason::How;
     switch (how.how) {
         case How::closed_by_peer: connection->session.closed(how.code, how.reason, output); break;
-        case How::slow_peer: connection->session.lost("the server does not read what is sent to it", output); break;
+        case How::slow_peer:
+            connection->session.lost("the server does not read what is sent to it", output);
+            break;
         case How::bad_message:
-            connection->session.lost("a broken frame or an oversized message: " + how.reason, output);
+            connection->session.lost("a broken frame or an oversized message: " + how.reason,
+                                     output);
             break;
         case How::closed_by_us:
-        case How::lost: connection->session.lost("the connection broke: " + how.reason, output); break;
+        case How::lost:
+            connection->session.lost("the connection broke: " + how.reason, output);
+            break;
     }
     deliver(connection);
 }
 
-// An event may lead to commands, to open() and to the end of the engine before the next one is looked at.
+// An event may lead to commands, to open() and to the end of the engine before the next one is
+// looked at.
 void Core::deliver(const ConnectionPtr& connection) {
     const auto keep_alive = shared_from_this();
     send(connection, connection->received);
-    for (std::size_t i = 0; i < connection->received.events.size() && !connection->is_retired; ++i) {
+    for (std::size_t i = 0; i < connection->received.events.size() && !connection->is_retired;
+         ++i) {
         const call::Event& event = connection->received.events[i];
         if (const auto* end = std::get_if<call::EngineLost>(&event)) return lost(connection, *end);
         if (std::holds_alternative<call::EngineReady>(event)) take_over(connection);
         if (connection == live_) {
             sink_->on(event);
         } else if (const auto* problem = std::get_if<call::EngineProblem>(&event)) {
-            // Of a connection that may never serve: its end, if it comes to that, is what the call hears of.
-            log::warn("openai.problem_while_opening", {{"call", call_sid_}, {"what", problem->message}});
+            // Of a connection that may never serve: its end, if it comes to that, is what the call
+            // hears of.
+            log::warn("openai.problem_while_opening",
+                      {{"call", call_sid_}, {"what", problem->message}});
         }
     }
 }
@@ -220,7 +240,8 @@ void Core::lost(const ConnectionPtr& connection, const call::EngineLost& event) 
     if (connection == live_) {
         live_.reset();
         if (next_) {
-            log::info("openai.lost_while_renewing", {{"call", call_sid_}, {"reason", event.reason}});
+            log::info("openai.lost_while_renewing",
+                      {{"call", call_sid_}, {"reason", event.reason}});
             return;  // the new one decides
         }
         sink_->on(event);
@@ -255,7 +276,8 @@ void Core::append(call::Bytes audio) {
     }
     if (live_->socket->queued_bytes() > options_.audio_queue_bytes_max) {
         if (++dropped_slow_ == 1)
-            log::warn("openai.slow_server", {{"call", call_sid_}, {"queued_bytes", live_->socket->queued_bytes()}});
+            log::warn("openai.slow_server",
+                      {{"call", call_sid_}, {"queued_bytes", live_->socket->queued_bytes()}});
         return;
     }
     const auto message = live_->session.append(audio);
@@ -263,7 +285,9 @@ void Core::append(call::Bytes audio) {
 }
 
 void Core::inject(const call::Turn& turn) {
-    command([&](RealtimeSession& session, RealtimeSession::Output& output) { session.inject(turn, output); });
+    command([&](RealtimeSession& session, RealtimeSession::Output& output) {
+        session.inject(turn, output);
+    });
     // The one being opened has the history from before this.
     if (next_) {
         commanded_.clear();
@@ -272,10 +296,21 @@ void Core::inject(const call::Turn& turn) {
 }
 
 void Core::offer_tools(const json::array& tools) {
-    command([&](RealtimeSession& session, RealtimeSession::Output& output) { session.offer_tools(tools, output); });
+    command([&](RealtimeSession& session, RealtimeSession::Output& output) {
+        session.offer_tools(tools, output);
+    });
     if (!next_) return;
     commanded_.clear();
     next_->session.offer_tools(tools, commanded_);  // not ready yet: it says so once it is
+}
+
+void Core::revise(const call::AgentProfile& profile) {
+    command([&](RealtimeSession& session, RealtimeSession::Output& output) {
+        session.revise(profile, output);
+    });
+    if (!next_) return;
+    commanded_.clear();
+    next_->session.revise(profile, commanded_);
 }
 
 void Core::shut() {
@@ -283,8 +318,9 @@ void Core::shut() {
     if (const auto live = std::exchange(live_, nullptr)) retire(live);
     if (const auto next = std::exchange(next_, nullptr)) retire(next);
     if (dropped_before_ready_ + dropped_slow_ == 0) return;
-    log::info("openai.audio_dropped",
-              {{"call", call_sid_}, {"before_ready", dropped_before_ready_}, {"server_too_slow", dropped_slow_}});
+    log::info("openai.audio_dropped", {{"call", call_sid_},
+                                       {"before_ready", dropped_before_ready_},
+                                       {"server_too_slow", dropped_slow_}});
 }
 
 class OpenAiRealtime final : public call::Engine {
@@ -305,14 +341,18 @@ class OpenAiRealtime final : public call::Engine {
         core_->command([](auto& session, auto& output) { session.cancel(output); });
     }
     void truncate(std::string_view item_id, int content_index, std::int64_t audio_end_ms) override {
-        core_->command(
-            [&](auto& session, auto& output) { session.truncate(item_id, content_index, audio_end_ms, output); });
+        core_->command([&](auto& session, auto& output) {
+            session.truncate(item_id, content_index, audio_end_ms, output);
+        });
     }
     void tool_output(std::string_view tool_call_id, std::string_view output_text) override {
-        core_->command([&](auto& session, auto& output) { session.tool_output(tool_call_id, output_text, output); });
+        core_->command([&](auto& session, auto& output) {
+            session.tool_output(tool_call_id, output_text, output);
+        });
     }
     void inject(const call::Turn& turn) override { core_->inject(turn); }
     void offer_tools(const json::array& tools) override { core_->offer_tools(tools); }
+    void revise(const call::AgentProfile& profile) override { core_->revise(profile); }
 
  private:
     std::shared_ptr<Core> core_;
@@ -320,8 +360,9 @@ class OpenAiRealtime final : public call::Engine {
 
 }  // namespace
 
-std::unique_ptr<call::Engine> make_openai_realtime(boost::asio::any_io_executor home, OpenAiOptions options,
-                                                   call::EventSink& sink, std::string call_sid) {
+std::unique_ptr<call::Engine> make_openai_realtime(boost::asio::any_io_executor home,
+                                                   OpenAiOptions options, call::EventSink& sink,
+                                                   std::string call_sid) {
     return std::make_unique<OpenAiRealtime>(
         std::make_shared<Core>(std::move(home), std::move(options), sink, std::move(call_sid)));
 }

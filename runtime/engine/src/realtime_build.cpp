@@ -25,7 +25,8 @@ void append_field(std::string& out, std::string_view key, std::string_view text)
 
 std::string_view format_json(ModelAudio audio) {
     // The rate is optional in the types, but the server has refused PCM output without it.
-    return audio == ModelAudio::pcmu ? R"({"type":"audio/pcmu"})" : R"({"type":"audio/pcm","rate":24000})";
+    return audio == ModelAudio::pcmu ? R"({"type":"audio/pcmu"})"
+                                     : R"({"type":"audio/pcm","rate":24000})";
 }
 
 // Every field is named: what a fresh session assumes differs from what the documents say.
@@ -44,7 +45,8 @@ void append_turn_detection(std::string& out, const TurnDetectionOptions& options
 }
 
 void append_tools(std::string& out, const json::array& tools) {
-    const std::string text = json::serialize(tools);  // does not look at the encoding of its strings
+    // does not look at the encoding of its strings
+    const std::string text = json::serialize(tools);
     out += ",\"tools\":";
     out += is_valid_utf8(text) ? text : to_valid_utf8(text);
 }
@@ -52,13 +54,15 @@ void append_tools(std::string& out, const json::array& tools) {
 void append_audio(std::string& out, const SessionSetup& setup) {
     out += R"(,"audio":{"input":{"format":)";
     out += format_json(setup.audio);
-    // Neither noise reduction nor, without a model, transcription: both are off in a fresh session, and the types know no null.
+    // Neither noise reduction nor, without a model, transcription: both are off in a fresh session,
+    // and the types know no null.
     if (!setup.transcription_model.empty()) {
         out += R"(,"transcription":{"model":)";
         append_json_string(out, setup.transcription_model);
         // The transcriber knows ISO 639-1: "en", not "en-US".
         if (!setup.language.empty())
-            append_field(out, "language", std::string_view(setup.language).substr(0, setup.language.find('-')));
+            append_field(out, "language",
+                         std::string_view(setup.language).substr(0, setup.language.find('-')));
         out += '}';
     }
     out += ",\"turn_detection\":";
@@ -105,7 +109,8 @@ void build_append(std::string& out, call::Bytes audio) {
 std::string session_update(std::string_view event_id, const SessionSetup& setup) {
     std::string out = begin_event("session.update", event_id);
     const bool is_written = setup.speech == ModelSpeech::written;
-    out += fmt::format(R"(,"session":{{"type":"realtime","output_modalities":["{}"])", is_written ? "text" : "audio");
+    out += fmt::format(R"(,"session":{{"type":"realtime","output_modalities":["{}"])",
+                       is_written ? "text" : "audio");
     append_field(out, "instructions", setup.instructions);
     if (!is_written) append_audio(out, setup);
     append_tools(out, setup.tools);
@@ -116,6 +121,16 @@ std::string session_update(std::string_view event_id, const SessionSetup& setup)
 std::string tools_update(std::string_view event_id, const json::array& tools) {
     std::string out = begin_event("session.update", event_id);
     out += R"(,"session":{"type":"realtime")";
+    append_tools(out, tools);
+    out += "}}";
+    return out;
+}
+
+std::string agent_update(std::string_view event_id, std::string_view instructions,
+                         const json::array& tools) {
+    std::string out = begin_event("session.update", event_id);
+    out += R"(,"session":{"type":"realtime")";
+    append_field(out, "instructions", instructions);
     append_tools(out, tools);
     out += "}}";
     return out;
@@ -136,7 +151,8 @@ std::string create_text_item(std::string_view event_id, const call::Turn& turn) 
     return out;
 }
 
-std::string create_tool_output(std::string_view event_id, std::string_view call_id, std::string_view output) {
+std::string create_tool_output(std::string_view event_id, std::string_view call_id,
+                               std::string_view output) {
     std::string out = begin_event("conversation.item.create", event_id);
     out += R"(,"item":{"type":"function_call_output")";
     append_field(out, "call_id", call_id);
@@ -167,7 +183,8 @@ std::string truncate_item(std::string_view event_id, std::string_view item_id, i
                           std::int64_t audio_end_ms) {
     std::string out = begin_event("conversation.item.truncate", event_id);
     append_field(out, "item_id", item_id);
-    fmt::format_to(std::back_inserter(out), ",\"content_index\":{},\"audio_end_ms\":{}}}", content_index, audio_end_ms);
+    fmt::format_to(std::back_inserter(out), ",\"content_index\":{},\"audio_end_ms\":{}}}",
+                   content_index, audio_end_ms);
     return out;
 }
 

@@ -1,4 +1,5 @@
-// What the server's errors and closes mean for the call: worth a new connection, worth a line, or nothing.
+// What the server's errors and closes mean for the call: worth a new connection, worth a line, or
+// nothing.
 
 #include <parley/engine/realtime_protocol.hpp>
 
@@ -57,7 +58,8 @@ Severity severity_of(const ServerError& error) {
 
 bool may_retry_response(std::string_view type, std::string_view code) {
     if (contains(fatal, code) || contains(fatal, type)) return false;
-    // A rate limit may come as an invalid request of type "tokens"; any other invalid request stays invalid.
+    // A rate limit may come as an invalid request of type "tokens"; any other invalid request stays
+    // invalid.
     return code == "rate_limit_exceeded" || type != "invalid_request_error";
 }
 

@@ -27,7 +27,9 @@ class Fields {
         return std::string(*found);
     }
     // "" when absent.
-    std::string optional_id(std::string_view key) { return json_read::find(object_, key) == nullptr ? std::string() : id(key); }
+    std::string optional_id(std::string_view key) {
+        return json_read::find(object_, key) == nullptr ? std::string() : id(key);
+    }
     std::string text(std::string_view key) {
         const auto found = json_read::string(object_, key);
         if (!found) wrong(key);
@@ -37,7 +39,8 @@ class Fields {
     int index(std::string_view key) {
         if (json_read::find(object_, key) == nullptr) return 0;
         const auto found = json_read::integer(object_, key);
-        if (found && *found >= 0 && *found <= std::numeric_limits<int>::max()) return static_cast<int>(*found);
+        if (found && *found >= 0 && *found <= std::numeric_limits<int>::max())
+            return static_cast<int>(*found);
         wrong(key);
         return 0;
     }
@@ -86,7 +89,8 @@ OutputItem read_item(const json::object& item) {
         for (const auto& entry : *content) {
             const auto* part = entry.if_object();
             if (part == nullptr) continue;
-            // Parts are called output_audio or audio, output_text or text; one of the two fields says it.
+            // Parts are called output_audio or audio, output_text or text; one of the two fields
+            // says it.
             const auto spoken = json_read::string(*part, "transcript");
             read.text += spoken ? *spoken : json_read::string(*part, "text").value_or("");
         }
@@ -101,18 +105,23 @@ std::int64_t count(const json::object* from, std::string_view key) {
 
 std::optional<call::Usage> read_usage(const json::object& response) {
     const auto* usage = json_read::object(response, "usage");
-    if (usage == nullptr) return std::nullopt;  // null on some cancelled and failed responses, absent from some transcriptions
+    // null on some cancelled and failed responses, absent from some transcriptions
+    if (usage == nullptr) return std::nullopt;
     const auto* in = json_read::object(*usage, "input_token_details");
     const auto* out = json_read::object(*usage, "output_token_details");
     const auto* cached = in == nullptr ? nullptr : json_read::object(*in, "cached_tokens_details");
     call::Usage read;
-    if (const auto seconds = json_read::number(*usage, "seconds"); seconds && *seconds > 0) read.audio_seconds = *seconds;
+    if (const auto seconds = json_read::number(*usage, "seconds"); seconds && *seconds > 0)
+        read.audio_seconds = *seconds;
     // Without the split, tokens count as text.
-    read.input_text_tokens = in == nullptr ? count(usage, "input_tokens") : count(in, "text_tokens");
+    read.input_text_tokens =
+        in == nullptr ? count(usage, "input_tokens") : count(in, "text_tokens");
     read.input_audio_tokens = count(in, "audio_tokens");
-    read.output_text_tokens = out == nullptr ? count(usage, "output_tokens") : count(out, "text_tokens");
+    read.output_text_tokens =
+        out == nullptr ? count(usage, "output_tokens") : count(out, "text_tokens");
     read.output_audio_tokens = count(out, "audio_tokens");
-    read.cached_text_tokens = cached == nullptr ? count(in, "cached_tokens") : count(cached, "text_tokens");
+    read.cached_text_tokens =
+        cached == nullptr ? count(in, "cached_tokens") : count(cached, "text_tokens");
     read.cached_audio_tokens = count(cached, "audio_tokens");
     read.cached_text_tokens = std::min(read.cached_text_tokens, read.input_text_tokens);
     read.cached_audio_tokens = std::min(read.cached_audio_tokens, read.input_audio_tokens);
@@ -124,7 +133,8 @@ std::optional<call::Usage> read_usage(const json::object& response) {
 ServerEvent session_created(const json::object& event) {
     Fields fields(event);
     SessionCreated read;
-    if (const auto* session = json_read::object(event, "session")) read.expires_at = json_read::integer(*session, "expires_at");
+    if (const auto* session = json_read::object(event, "session"))
+        read.expires_at = json_read::integer(*session, "expires_at");
     return fields.finish(read);
 }
 
@@ -143,8 +153,9 @@ ServerEvent error(const json::object& event) {
     Fields fields(event);
     ServerError read;
     if (const auto* error = fields.object("error")) {
-        read = {json_read::text(*error, "type"), json_read::text(*error, "code"), json_read::text(*error, "message"),
-                json_read::text(*error, "param"), json_read::text(*error, "event_id")};
+        read = {json_read::text(*error, "type"), json_read::text(*error, "code"),
+                json_read::text(*error, "message"), json_read::text(*error, "param"),
+                json_read::text(*error, "event_id")};
     }
     return fields.finish(std::move(read));
 }
@@ -208,12 +219,8 @@ ServerEvent text_done(const json::object& event, Key key) {
     TextDone read{fields.id("response_id"), fields.id("item_id"), fields.text(key)};
     return fields.finish(std::move(read));
 }
-ServerEvent transcript_done(const json::object& event) {
-    return text_done(event, "transcript");
-}
-ServerEvent written_done(const json::object& event) {
-    return text_done(event, "text");
-}
+ServerEvent transcript_done(const json::object& event) { return text_done(event, "transcript"); }
+ServerEvent written_done(const json::object& event) { return text_done(event, "text"); }
 
 ServerEvent output_item_done(const json::object& event) {
     Fields fields(event);
@@ -222,7 +229,8 @@ ServerEvent output_item_done(const json::object& event) {
         read.item = read_item(*item);
         const bool is_call = read.item.kind == OutputItem::Kind::function_call;
         const auto& needed = is_call ? read.item.call_id : read.item.id;
-        if (read.item.kind != OutputItem::Kind::other && (needed.empty() || needed.size() > id_bytes_max)) {
+        if (read.item.kind != OutputItem::Kind::other &&
+            (needed.empty() || needed.size() > id_bytes_max)) {
             fields.wrong(is_call ? "item.call_id" : "item.id");
         }
         if (is_call && read.item.name.empty()) fields.wrong("item.name");
@@ -269,8 +277,8 @@ ServerEvent response_done(const json::object& event) {
         for (const auto& entry : *output) {
             if (const auto* item = entry.if_object()) {
                 auto call = read_item(*item);
-                const bool is_usable =
-                    !call.call_id.empty() && call.call_id.size() <= id_bytes_max && !call.name.empty();
+                const bool is_usable = !call.call_id.empty() &&
+                                       call.call_id.size() <= id_bytes_max && !call.name.empty();
                 if (is_usable) read.function_calls.push_back(std::move(call));
             }
         }
@@ -360,14 +368,19 @@ double cost_usd(const call::Usage& usage, const TokenPrice& price) {
     return dollars(usage.input_text_tokens - usage.cached_text_tokens, price.text_in) +
            dollars(usage.input_audio_tokens - usage.cached_audio_tokens, price.audio_in) +
            dollars(usage.cached_text_tokens, price.text_cached) +
-           dollars(usage.cached_audio_tokens, price.audio_cached) + dollars(usage.output_text_tokens, price.text_out) +
+           dollars(usage.cached_audio_tokens, price.audio_cached) +
+           dollars(usage.output_text_tokens, price.text_out) +
            dollars(usage.output_audio_tokens, price.audio_out);
 }
 
 double transcription_cost_usd(const call::Usage& usage, double price_per_minute) {
     constexpr double tokens_per_second = 10;
-    const auto tokens = usage.input_audio_tokens > 0 ? usage.input_audio_tokens : usage.input_text_tokens;  // not told apart
-    const double seconds = usage.audio_seconds > 0 ? usage.audio_seconds : static_cast<double>(tokens) / tokens_per_second;
+    // not told apart
+    const auto tokens =
+        usage.input_audio_tokens > 0 ? usage.input_audio_tokens : usage.input_text_tokens;
+    const double seconds = usage.audio_seconds > 0
+                               ? usage.audio_seconds
+                               : static_cast<double>(tokens) / tokens_per_second;
     return seconds / 60 * price_per_minute;
 }
 
@@ -377,8 +390,6 @@ bool is_accepted(ModelAudio wanted, const AudioFormat& echoed) {
     return echoed.type == "audio/pcm" && echoed.rate.value_or(24'000) == 24'000;
 }
 
-std::size_t bytes_per_ms(ModelAudio audio) {
-    return audio == ModelAudio::pcmu ? 8 : 48;
-}
+std::size_t bytes_per_ms(ModelAudio audio) { return audio == ModelAudio::pcmu ? 8 : 48; }
 
 }  // namespace parley::engine::realtime

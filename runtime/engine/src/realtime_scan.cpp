@@ -1,9 +1,11 @@
 // The short cut for response.output_audio.delta.
 //
-// Problem: most of what a server sends is audio, and a JSON tree for each delta costs more than the base64 in it.
-// Idea: walk the message once as a flat JSON object whose values are plain strings, small whole numbers, true,
-// false or null, and keep views of the four that matter. Anything else (an escape, a nested value, a repeated key,
-// a byte outside ASCII) ends the walk with "not for me"; the full parser then decides.
+// Problem: most of what a server sends is audio, and a JSON tree for each delta costs more than the
+// base64 in it.
+// Idea: walk the message once as a flat JSON object whose values are plain strings, small whole
+// numbers, true, false or null, and keep views of the four that matter. Anything else (an escape, a
+// nested value, a repeated key, a byte outside ASCII) ends the walk with "not for me"; the full
+// parser then decides.
 // Cost: two ways to read one event. The fuzz target compares them on every input.
 
 #include <parley/engine/realtime_protocol.hpp>
@@ -37,14 +39,17 @@ class Walk {
     // A string without escapes, control characters and bytes outside ASCII; nothing otherwise.
     std::optional<std::string_view> string() {
         if (!take('"')) return std::nullopt;
-        const auto* quote = static_cast<const char*>(std::memchr(at_, '"', static_cast<std::size_t>(end_ - at_)));
+        const auto* quote =
+            static_cast<const char*>(std::memchr(at_, '"', static_cast<std::size_t>(end_ - at_)));
         if (quote == nullptr) return std::nullopt;
         const std::string_view inside(at_, static_cast<std::size_t>(quote - at_));
         // Without a branch, and in bytes throughout, so that the loop becomes vector code.
         unsigned char is_unusual = 0;
         for (const char c : inside) {
-            const auto above_control = static_cast<unsigned char>(c - 0x20);  // 0x60 and above: control or not ASCII
-            is_unusual = static_cast<unsigned char>(is_unusual | (above_control >= 0x60) | (c == '\\'));
+            // 0x60 and above: control or not ASCII
+            const auto above_control = static_cast<unsigned char>(c - 0x20);
+            is_unusual =
+                static_cast<unsigned char>(is_unusual | (above_control >= 0x60) | (c == '\\'));
         }
         if (is_unusual != 0) return std::nullopt;
         at_ = quote + 1;
@@ -66,7 +71,8 @@ class Walk {
 
     bool word(std::string_view wanted) {
         skip_space();
-        if (static_cast<std::size_t>(end_ - at_) < wanted.size() || std::string_view(at_, wanted.size()) != wanted)
+        if (static_cast<std::size_t>(end_ - at_) < wanted.size() ||
+            std::string_view(at_, wanted.size()) != wanted)
             return false;
         at_ += wanted.size();
         return true;
@@ -113,7 +119,8 @@ std::optional<AudioDeltaView> scan_audio_delta(std::string_view text) {
         } else if (walk.is_next('"')) {
             is_kept = walk.string().has_value();
         } else {
-            is_kept = walk.small_number() || walk.word("null") || walk.word("true") || walk.word("false");
+            is_kept =
+                walk.small_number() || walk.word("null") || walk.word("true") || walk.word("false");
         }
         if (!is_kept) return std::nullopt;
     } while (walk.take(','));

@@ -21,7 +21,8 @@ constexpr std::size_t calls_of_response_max = 32;
 constexpr std::size_t quoted_bytes_max = 300;  // of the server's words, in our logs and problems
 // Beyond this the two clocks disagree, or the server means something else.
 constexpr std::chrono::hours session_life_max{24 * 7};
-constexpr std::int64_t unix_seconds_max = 1LL << 33;  // the year 2242; system_clock counts nanoseconds to 2262
+// the year 2242; system_clock counts nanoseconds to 2262
+constexpr std::int64_t unix_seconds_max = 1LL << 33;
 
 template <class T>
 void trim_to(std::deque<T>& list, std::size_t size_max) {
@@ -51,7 +52,8 @@ const std::string& or_default(const std::string& value, const std::string& fallb
 }
 
 // The agent's own wishes over the settings of all.
-TurnDetectionOptions turn_detection_of(const OpenAiOptions& options, const call::AgentProfile& profile) {
+TurnDetectionOptions turn_detection_of(const OpenAiOptions& options,
+                                       const call::AgentProfile& profile) {
     TurnDetectionOptions turns = options.turn_detection;
     const call::TurnTaking& own = profile.turn_taking;
     if (own.type == "server_vad") turns.type = TurnDetectionOptions::Type::server_vad;
@@ -67,8 +69,8 @@ TurnDetectionOptions turn_detection_of(const OpenAiOptions& options, const call:
 }  // namespace
 
 RealtimeSession::RealtimeSession(const OpenAiOptions& options, const call::AgentProfile& profile,
-                                 std::vector<call::Turn> history, std::string call_sid, TimePoint now,
-                                 WallTime wall_now)
+                                 std::vector<call::Turn> history, std::string call_sid,
+                                 TimePoint now, WallTime wall_now)
     : call_sid_(std::move(call_sid)),
       model_(or_default(profile.model, options.model)),
       price_(price_of(options, model_)),
@@ -97,7 +99,8 @@ void RealtimeSession::receive(std::string_view text, Output& out) {
         return;
     }
     event_ = parse_event(text);
-    if (!std::holds_alternative<Malformed>(event_) && !std::holds_alternative<AudioDelta>(event_)) bad_messages_ = 0;
+    if (!std::holds_alternative<Malformed>(event_) && !std::holds_alternative<AudioDelta>(event_))
+        bad_messages_ = 0;
     std::visit([&](const auto& event) { on(event, out); }, event_);
 }
 
@@ -107,12 +110,14 @@ void RealtimeSession::receive_binary(Output& out) {
 
 void RealtimeSession::setup_timed_out(Output& out) {
     if (state_ == State::ready) return;
-    end(state_ == State::connecting ? "no session.created in time" : "no session.updated in time", true, out);
+    end(state_ == State::connecting ? "no session.created in time" : "no session.updated in time",
+        true, out);
 }
 
 void RealtimeSession::closed(std::uint16_t code, std::string_view reason, Output& out) {
     std::string text = fmt::format("closed with {}", code);
-    const std::string words = reason.empty() ? last_error_ : shortened(to_valid_utf8(reason), quoted_bytes_max);
+    const std::string words =
+        reason.empty() ? last_error_ : shortened(to_valid_utf8(reason), quoted_bytes_max);
     if (!words.empty()) text += ": " + words;
     end(std::move(text), may_reconnect_after_close(code), out);
 }
@@ -121,15 +126,15 @@ void RealtimeSession::lost(std::string_view reason, Output& out) {
     end(shortened(to_valid_utf8(reason), quoted_bytes_max), true, out);
 }
 
-void RealtimeSession::settle(Output& out) {
-    create_due(out);
-}
+void RealtimeSession::settle(Output& out) { create_due(out); }
 
 void RealtimeSession::on(const Malformed& event, Output& out) {
     ++bad_messages_;
-    log::debug("openai.bad_message", {{"call", call_sid_}, {"what", event.what}, {"in_a_row", bad_messages_}});
+    log::debug("openai.bad_message",
+               {{"call", call_sid_}, {"what", event.what}, {"in_a_row", bad_messages_}});
     out.events.push_back(call::EngineProblem{"bad_message", event.what});
-    if (bad_messages_ >= bad_messages_max_) end(fmt::format("{} bad messages in a row", bad_messages_), true, out);
+    if (bad_messages_ >= bad_messages_max_)
+        end(fmt::format("{} bad messages in a row", bad_messages_), true, out);
 }
 
 void RealtimeSession::on(const SessionCreated& event, Output& out) {
@@ -144,10 +149,11 @@ void RealtimeSession::on(const SessionUpdated& event, Output& out) {
     // Audio in a format other than agreed is loud noise in the caller's ear.
     for (const auto* format : {&event.input, &event.output}) {
         if (setup_.speech == ModelSpeech::written || is_accepted(setup_.audio, *format)) continue;
-        const char* wanted = setup_.audio == ModelAudio::pcmu ? "audio/pcmu" : "audio/pcm at 24000 Hz";
+        const char* wanted =
+            setup_.audio == ModelAudio::pcmu ? "audio/pcmu" : "audio/pcm at 24000 Hz";
         return end(fmt::format("the server set the {} format to {} where {} was asked for",
-                               format == &event.input ? "input" : "output", shortened(format->text(), quoted_bytes_max),
-                               wanted),
+                               format == &event.input ? "input" : "output",
+                               shortened(format->text(), quoted_bytes_max), wanted),
                    false, out);
     }
     if (event.input.type.empty() || event.output.type.empty()) {
@@ -155,6 +161,11 @@ void RealtimeSession::on(const SessionUpdated& event, Output& out) {
     }
     note_expiry(event.expires_at);
     state_ = State::ready;
+    if (std::exchange(is_revision_late_, false)) {
+        are_tools_late_ = false;
+        out.messages.push_back(
+            agent_update(next_event_id("agent"), setup_.instructions, setup_.tools));
+    }
     if (std::exchange(are_tools_late_, false)) offer_tools(setup_.tools, out);
     for (const auto& turn : std::exchange(history_, {})) inject(turn, out);
     out.events.push_back(call::EngineReady{expires_at_});
@@ -173,8 +184,12 @@ void RealtimeSession::on(const ServerError& error, Output& out) {
             return;
         case ResponseGate::Refusal::dropped:
             // Whoever asked for the response waits for it: tell them that it will not come.
-            out.events.push_back(call::ResponseDone{
-                "", call::ResponseDone::Status::failed, last_error_, true, retry_delay(error.message), {}});
+            out.events.push_back(call::ResponseDone{"",
+                                                    call::ResponseDone::Status::failed,
+                                                    last_error_,
+                                                    true,
+                                                    retry_delay(error.message),
+                                                    {}});
             return;
         case ResponseGate::Refusal::not_ours: break;
     }
@@ -182,35 +197,45 @@ void RealtimeSession::on(const ServerError& error, Output& out) {
         log::debug("openai.benign_error", {{"call", call_sid_}, {"what", last_error_}});
         return;
     }
-    log::debug("openai.error", {{"call", call_sid_}, {"what", last_error_}, {"about", error.event_id}});
-    out.events.push_back(
-        call::EngineProblem{error.code.empty() ? error.type : error.code, shortened(error.message, quoted_bytes_max)});
+    log::debug("openai.error",
+               {{"call", call_sid_}, {"what", last_error_}, {"about", error.event_id}});
+    out.events.push_back(call::EngineProblem{error.code.empty() ? error.type : error.code,
+                                             shortened(error.message, quoted_bytes_max)});
 }
 
-// A model of its own writes down what callers say, and those come and go: a session without it is better than none.
+// A model of its own writes down what callers say, and those come and go: a session without it is
+// better than none.
 bool RealtimeSession::retry_without_transcription(const ServerError& error, Output& out) {
-    if (state_ != State::configuring || setup_.transcription_model.empty() || error.param.find("transcription") == std::string::npos) return false;
-    log::warn("openai.no_transcription", {{"call", call_sid_}, {"what", last_error_}, {"remedy", "set openai.transcription_model to one the server knows"}});
+    if (state_ != State::configuring || setup_.transcription_model.empty() ||
+        error.param.find("transcription") == std::string::npos)
+        return false;
+    log::warn("openai.no_transcription",
+              {{"call", call_sid_},
+               {"what", last_error_},
+               {"remedy", "set openai.transcription_model to one the server knows"}});
     setup_.transcription_model.clear();
     out.messages.push_back(session_update(next_event_id("session"), setup_));
     return true;
 }
 
-// Nothing but session.update has been sent, so the error is about it or about the connection itself; the
-// server has dropped the update as a whole and no session.updated will come.
+// Nothing but session.update has been sent, so the error is about it or about the connection
+// itself; the server has dropped the update as a whole and no session.updated will come.
 void RealtimeSession::fail_setup(const ServerError& error, Output& out) {
     if (retry_without_transcription(error, out)) return;
-    const bool is_passing =
-        error.type == "server_error" || error.code == "server_error" || error.code == "rate_limit_exceeded";
-    end((state_ == State::connecting ? "the server refused the session: " : "the server refused the settings: ") +
+    const bool is_passing = error.type == "server_error" || error.code == "server_error" ||
+                            error.code == "rate_limit_exceeded";
+    end((state_ == State::connecting ? "the server refused the session: "
+                                     : "the server refused the settings: ") +
             last_error_,
         is_passing, out);
 }
 
 void RealtimeSession::on(const SpeechStarted& event, Output& out) {
     if (state_ != State::ready) return;
-    // Without a name it must still interrupt the agent, and not be mistaken for an earlier utterance.
-    out.events.push_back(call::CallerSpeechStarted{event.item_id.empty() ? fmt::format("unnamed-{}", ++unnamed_utterances_) : event.item_id});
+    // Without a name it must still interrupt the agent, and not be mistaken for an earlier
+    // utterance.
+    out.events.push_back(call::CallerSpeechStarted{
+        event.item_id.empty() ? fmt::format("unnamed-{}", ++unnamed_utterances_) : event.item_id});
 }
 
 void RealtimeSession::on(const SpeechStopped& event, Output& out) {
@@ -220,14 +245,16 @@ void RealtimeSession::on(const SpeechStopped& event, Output& out) {
 void RealtimeSession::on(const Transcribed& event, Output& out) {
     if (state_ != State::ready) return;
     call::CallerTranscribed said{event.item_id, std::string(trim(event.text)), event.usage};
-    if (said.usage) said.usage->cost_usd = transcription_cost_usd(*said.usage, transcription_price_);
+    if (said.usage)
+        said.usage->cost_usd = transcription_cost_usd(*said.usage, transcription_price_);
     out.events.push_back(std::move(said));
 }
 
 void RealtimeSession::on(const TranscriptionFailed& event, Output& out) {
     if (state_ != State::ready) return;
     out.events.push_back(call::EngineProblem{
-        "transcription_failed", shortened(event.message.empty() ? event.code : event.message, quoted_bytes_max)});
+        "transcription_failed",
+        shortened(event.message.empty() ? event.code : event.message, quoted_bytes_max)});
 }
 
 void RealtimeSession::on(const ResponseCreated& event, Output& out) {
@@ -242,8 +269,8 @@ void RealtimeSession::on(const AudioDelta& event, Output& out) {
     audio(event.response_id, event.item_id, event.content_index, event.base64, out);
 }
 
-void RealtimeSession::audio(std::string_view response_id, std::string_view item_id, int content_index,
-                            std::string_view base64, Output& out) {
+void RealtimeSession::audio(std::string_view response_id, std::string_view item_id,
+                            int content_index, std::string_view base64, Output& out) {
     if (!base64::decode(base64, decoded_)) return on(Malformed{"audio delta: not base64"}, out);
     bad_messages_ = 0;
     if (state_ != State::ready || decoded_.empty() || is_discarded(response_id)) return;
@@ -267,14 +294,17 @@ void RealtimeSession::on(const AudioDone& event, Output& out) {
     flush_tail(event.response_id, event.item_id, event.content_index, out);
 }
 
-void RealtimeSession::flush_tail(std::string_view response_id, std::string_view item_id, int content_index,
-                                 Output& out) {
-    if (!transcoders_ || transcoders_->speaking_item.empty() || transcoders_->speaking_item != item_id) return;
+void RealtimeSession::flush_tail(std::string_view response_id, std::string_view item_id,
+                                 int content_index, Output& out) {
+    if (!transcoders_ || transcoders_->speaking_item.empty() ||
+        transcoders_->speaking_item != item_id)
+        return;
     transcoders_->speaking_item.clear();
     speech_.clear();
     transcoders_->from_model.flush(speech_);
     transcoders_->from_model.reset();
-    if (!speech_.empty()) out.events.push_back(call::AgentAudio{response_id, item_id, content_index, speech_});
+    if (!speech_.empty())
+        out.events.push_back(call::AgentAudio{response_id, item_id, content_index, speech_});
 }
 
 void RealtimeSession::drop_tail() {
@@ -295,26 +325,32 @@ void RealtimeSession::on(const TextDone& event, Output&) {
 
 void RealtimeSession::on(const OutputItemDone& event, Output& out) {
     if (state_ != State::ready) return;
-    if (event.item.kind == OutputItem::Kind::function_call) return tool_called(event.response_id, event.item, out);
+    if (event.item.kind == OutputItem::Kind::function_call)
+        return tool_called(event.response_id, event.item, out);
     if (event.item.kind != OutputItem::Kind::message || is_discarded(event.response_id)) return;
     flush_tail(event.response_id, event.item.id, 0, out);
     const auto* known = find_item(event.item.id, 0);
     const bool is_text_missing = event.item.text.empty() && known != nullptr;
-    out.events.push_back(
-        call::AgentItemDone{event.response_id, event.item.id, is_text_missing ? known->text : event.item.text});
+    out.events.push_back(call::AgentItemDone{event.response_id, event.item.id,
+                                             is_text_missing ? known->text : event.item.text});
 }
 
-// A call made in full is run even if the response was cut off after it: the model believes to have made it.
-void RealtimeSession::tool_called(std::string_view response_id, const OutputItem& item, Output& out) {
-    if (!item.status.empty() && item.status != "completed") return;  // its arguments may end in the middle
-    if (std::find(tool_calls_.begin(), tool_calls_.end(), item.call_id) != tool_calls_.end()) return;
+// A call made in full is run even if the response was cut off after it: the model believes to have
+// made it.
+void RealtimeSession::tool_called(std::string_view response_id, const OutputItem& item,
+                                  Output& out) {
+    // its arguments may end in the middle
+    if (!item.status.empty() && item.status != "completed") return;
+    if (std::find(tool_calls_.begin(), tool_calls_.end(), item.call_id) != tool_calls_.end())
+        return;
     tool_calls_.push_back(item.call_id);
     trim_to(tool_calls_, tool_calls_max);
     out.events.push_back(call::ToolCalled{std::string(response_id), item.call_id, item.name,
                                           item.arguments.empty() ? "{}" : item.arguments});
 }
 
-// Waits for the response to end well: until then the call may be taken back, and its item says the same again.
+// Waits for the response to end well: until then the call may be taken back, and its item says the
+// same again.
 void RealtimeSession::on(const ArgumentsDone& event, Output&) {
     if (state_ != State::ready || event.item.name.empty()) return;
     auto& calls = response(event.response_id.empty() ? gate_.active_id() : event.response_id).calls;
@@ -331,9 +367,11 @@ void RealtimeSession::on(const ResponseFinished& event, Output& out) {
     call::ResponseDone done{event.response_id, event.status, event.reason, false, {}, event.usage};
     if (done.usage) done.usage->cost_usd = cost_usd(*done.usage, price_);
     if (event.status == Status::completed) {
-        // Each has come with its own output_item.done before; a server that leaves those out is heard too.
+        // Each has come with its own output_item.done before; a server that leaves those out is
+        // heard too.
         for (const auto& each : event.function_calls) tool_called(event.response_id, each, out);
-        for (const auto& each : std::exchange(known.calls, {})) tool_called(event.response_id, each, out);
+        for (const auto& each : std::exchange(known.calls, {}))
+            tool_called(event.response_id, each, out);
     } else if (event.status == Status::failed) {
         done.detail = said_by({event.error_type, event.error_code, event.error_message, {}, {}});
         done.may_retry = may_retry_response(event.error_type, event.error_code);
@@ -367,13 +405,17 @@ void RealtimeSession::respond(std::string_view instructions, Output& out) {
 }
 
 void RealtimeSession::create_due(Output& out) {
-    if (state_ != State::ready || gate_.state() != ResponseGate::State::free || !gate_.has_follow_up()) return;
+    if (state_ != State::ready || gate_.state() != ResponseGate::State::free ||
+        !gate_.has_follow_up())
+        return;
     const std::string event_id = next_event_id("create");
     const auto wish = gate_.take_due(event_id);
     if (!wish) return;
-    // Instructions of a response replace the session's own: without those the agent would forget who it is.
+    // Instructions of a response replace the session's own: without those the agent would forget
+    // who it is.
     std::string instructions = *wish;
-    if (!wish->empty() && !setup_.instructions.empty()) instructions = setup_.instructions + "\n\n" + *wish;
+    if (!wish->empty() && !setup_.instructions.empty())
+        instructions = setup_.instructions + "\n\n" + *wish;
     out.messages.push_back(create_response(event_id, instructions));
 }
 
@@ -387,7 +429,8 @@ void RealtimeSession::send_cancel(const std::string& response_id, Output& out) {
     out.messages.push_back(cancel_response(next_event_id("cancel"), response_id));
 }
 
-void RealtimeSession::truncate(std::string_view item_id, int content_index, std::int64_t audio_end_ms, Output& out) {
+void RealtimeSession::truncate(std::string_view item_id, int content_index,
+                               std::int64_t audio_end_ms, Output& out) {
     if (state_ != State::ready) return;
     const Item* cut = find_item(item_id, content_index);
     if (cut != nullptr) discard(cut->response_id);
@@ -401,11 +444,13 @@ void RealtimeSession::truncate(std::string_view item_id, int content_index, std:
                                          std::clamp<std::int64_t>(audio_end_ms, 0, received_ms)));
 }
 
-void RealtimeSession::tool_output(std::string_view tool_call_id, std::string_view output, Output& out) {
+void RealtimeSession::tool_output(std::string_view tool_call_id, std::string_view output,
+                                  Output& out) {
     if (state_ != State::ready) return;
     if (std::find(tool_calls_.begin(), tool_calls_.end(), tool_call_id) == tool_calls_.end()) {
         // Asked for by an earlier connection: this one does not know the id and would refuse it.
-        return inject({call::Turn::Speaker::system, fmt::format("A tool called earlier has returned: {}", output)},
+        return inject({call::Turn::Speaker::system,
+                       fmt::format("A tool called earlier has returned: {}", output)},
                       out);
     }
     out.messages.push_back(create_tool_output(next_event_id("tool"), tool_call_id, output));
@@ -414,7 +459,17 @@ void RealtimeSession::tool_output(std::string_view tool_call_id, std::string_vie
 void RealtimeSession::offer_tools(const json::array& tools, Output& out) {
     if (&tools != &setup_.tools) setup_.tools = tools;
     if (state_ == State::configuring) are_tools_late_ = true;
-    if (state_ == State::ready) out.messages.push_back(tools_update(next_event_id("tools"), setup_.tools));
+    if (state_ == State::ready)
+        out.messages.push_back(tools_update(next_event_id("tools"), setup_.tools));
+}
+
+void RealtimeSession::revise(const call::AgentProfile& profile, Output& out) {
+    setup_.instructions = profile.instructions;
+    setup_.tools = profile.tools;
+    if (state_ == State::configuring) is_revision_late_ = true;
+    if (state_ == State::ready)
+        out.messages.push_back(
+            agent_update(next_event_id("agent"), setup_.instructions, setup_.tools));
 }
 
 void RealtimeSession::inject(const call::Turn& turn, Output& out) {
@@ -468,7 +523,8 @@ RealtimeSession::Item* RealtimeSession::find_item(std::string_view id, int conte
     return nullptr;
 }
 
-RealtimeSession::Item& RealtimeSession::item(std::string_view id, int content_index, std::string_view response_id) {
+RealtimeSession::Item& RealtimeSession::item(std::string_view id, int content_index,
+                                             std::string_view response_id) {
     if (auto* known = find_item(id, content_index)) return *known;
     items_.push_back({std::string(id), content_index, std::string(response_id), 0, {}});
     trim_to(items_, items_max);
@@ -481,8 +537,11 @@ std::string RealtimeSession::next_event_id(std::string_view what) {
 
 void RealtimeSession::note_expiry(std::optional<std::int64_t> expires_at) {
     if (!expires_at || *expires_at <= 0 || *expires_at > unix_seconds_max) return;
-    const auto life = std::chrono::system_clock::from_time_t(static_cast<std::time_t>(*expires_at)) - opened_at_wall_;
-    if (life <= life.zero() || life > session_life_max) return;  // our clock is wrong, not the server's
+    const auto life =
+        std::chrono::system_clock::from_time_t(static_cast<std::time_t>(*expires_at)) -
+        opened_at_wall_;
+    // our clock is wrong, not the server's
+    if (life <= life.zero() || life > session_life_max) return;
     expires_at_ = opened_at_ + std::chrono::duration_cast<Clock::duration>(life);
 }
 

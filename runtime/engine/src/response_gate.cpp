@@ -5,7 +5,8 @@
 namespace parley::engine {
 
 void ResponseGate::respond(std::string_view instructions) {
-    if (follow_up_ && instructions.empty()) return;  // the words that wait already are the better ones
+    // the words that wait already are the better ones
+    if (follow_up_ && instructions.empty()) return;
     follow_up_ = std::string(instructions);
 }
 
@@ -38,21 +39,26 @@ std::optional<std::string> ResponseGate::on_created(std::string_view response_id
 void ResponseGate::on_done(std::string_view response_id) {
     const bool was_running = state_ == State::active || state_ == State::cancel_requested;
     if (!was_running || (!active_id_.empty() && response_id != active_id_)) return;
-    // create_id_ stays: if this was the server's own response, the refusal of our create may still come.
+    // create_id_ stays: if this was the server's own response, the refusal of our create may still
+    // come.
     if (response_id == active_id_) races_lost_ = 0;
     free_slot();
 }
 
-ResponseGate::Refusal ResponseGate::on_error(std::string_view event_id, std::string_view code, std::string_view param) {
+ResponseGate::Refusal ResponseGate::on_error(std::string_view event_id, std::string_view code,
+                                             std::string_view param) {
     if (code == "response_cancel_not_active") {
         // The response ended before the cancel arrived.
         if (state_ == State::cancel_requested) free_slot();
         return Refusal::not_ours;
     }
     const bool is_race = code == "conversation_already_has_active_response";
-    // Servers need not name the event; then only the code or the field tells what the error is about.
-    const bool is_about_create = is_race || (state_ == State::create_requested && param.starts_with("response"));
-    const bool is_ours = !create_id_.empty() && (event_id.empty() ? is_about_create : event_id == create_id_);
+    // Servers need not name the event; then only the code or the field tells what the error is
+    // about.
+    const bool is_about_create =
+        is_race || (state_ == State::create_requested && param.starts_with("response"));
+    const bool is_ours =
+        !create_id_.empty() && (event_id.empty() ? is_about_create : event_id == create_id_);
     if (!is_ours) return Refusal::not_ours;
 
     create_id_.clear();

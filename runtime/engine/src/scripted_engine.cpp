@@ -18,7 +18,9 @@ std::optional<std::string> sentence_in(std::string_view instructions) {
 }
 
 std::size_t characters_in(std::string_view text) {
-    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+        return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+    }));
 }
 
 // The byte where the character after `count` characters begins.
@@ -40,7 +42,9 @@ call::ResponseDone failure(std::string id, ScriptedLine::Fails how) {
             done.retry_after = milliseconds(500);
             done.may_retry = true;
             break;
-        case ScriptedLine::Fails::quota: done.detail = "insufficient_quota: the scenario wants it"; break;
+        case ScriptedLine::Fails::quota:
+            done.detail = "insufficient_quota: the scenario wants it";
+            break;
         default:
             done.detail = "server_error: the scenario wants it";
             done.may_retry = true;
@@ -58,8 +62,13 @@ milliseconds spoken_length(std::string_view text, milliseconds per_character) {
 ScriptedEngine::ScriptedEngine(Timekeeper& time, call::EventSink& sink, Prompter& prompter)
     : ScriptedEngine(time, sink, prompter, Options()) {}
 
-ScriptedEngine::ScriptedEngine(Timekeeper& time, call::EventSink& sink, Prompter& prompter, Options options)
-    : time_(time), sink_(sink), prompter_(prompter), options_(options), alarm_(time.make_alarm([this] { ring(); })) {}
+ScriptedEngine::ScriptedEngine(Timekeeper& time, call::EventSink& sink, Prompter& prompter,
+                               Options options)
+    : time_(time),
+      sink_(sink),
+      prompter_(prompter),
+      options_(options),
+      alarm_(time.make_alarm([this] { ring(); })) {}
 
 // ---- what is due ------------------------------------------------------------------------------
 
@@ -98,7 +107,8 @@ void ScriptedEngine::drop_response() {
 
 // ---- commands ---------------------------------------------------------------------------------
 
-void ScriptedEngine::open(const call::AgentProfile& profile, const std::vector<call::Turn>& history) {
+void ScriptedEngine::open(const call::AgentProfile& profile,
+                          const std::vector<call::Turn>& history) {
     prompter_.opened(profile, history);
     after(options_.connect, Part::connection, [this] {
         if (refusals_ > 0) {
@@ -106,7 +116,8 @@ void ScriptedEngine::open(const call::AgentProfile& profile, const std::vector<c
             if (is_connected_) {
                 tell(call::EngineProblem{"rotation_failed", "the scenario refuses the connection"});
             } else {
-                tell(call::EngineLost{"the scenario refuses the connection", refusal_retry_ == Retry::allowed});
+                tell(call::EngineLost{"the scenario refuses the connection",
+                                      refusal_retry_ == Retry::allowed});
             }
             return;
         }
@@ -130,8 +141,10 @@ void ScriptedEngine::begin(std::string instructions) {
     response_ = Response{fmt::format("resp_{}", ++next_id_), std::move(instructions)};
     after(options_.think, Part::response, [this] {
         if (!tell(call::ResponseStarted{response_->id}) || !response_) return;
-        if (auto sentence = sentence_in(response_->instructions)) return speak({.says = std::move(*sentence)});
-        if (auto line = prompter_.next_line(response_->instructions)) return speak(std::move(*line));
+        if (auto sentence = sentence_in(response_->instructions))
+            return speak({.says = std::move(*sentence)});
+        if (auto line = prompter_.next_line(response_->instructions))
+            return speak(std::move(*line));
         if (response_) response_->is_waiting = true;
     });
 }
@@ -139,13 +152,15 @@ void ScriptedEngine::begin(std::string instructions) {
 void ScriptedEngine::give_line(ScriptedLine line) {
     if (!is_waiting_for_line()) return;
     response_->is_waiting = false;
-    after(milliseconds(0), Part::response, [this, given = std::move(line)]() mutable { speak(std::move(given)); });
+    after(milliseconds(0), Part::response,
+          [this, given = std::move(line)]() mutable { speak(std::move(given)); });
 }
 
 void ScriptedEngine::cancel() {
     pending_.reset();
     if (!response_) return;
-    end_response({.response_id = response_->id, .status = Status::cancelled, .detail = "client_cancelled"});
+    end_response(
+        {.response_id = response_->id, .status = Status::cancelled, .detail = "client_cancelled"});
 }
 
 void ScriptedEngine::inject(const call::Turn& turn) { prompter_.told(turn); }
@@ -158,7 +173,9 @@ void ScriptedEngine::caller_starts() {
     if (!tell(call::CallerSpeechStarted{caller_item_})) return;
     // The provider stops talking when it hears the caller.
     pending_.reset();
-    if (response_) end_response({.response_id = response_->id, .status = Status::cancelled, .detail = "turn_detected"});
+    if (response_)
+        end_response(
+            {.response_id = response_->id, .status = Status::cancelled, .detail = "turn_detected"});
 }
 
 void ScriptedEngine::caller_stops(std::string text) {
@@ -166,9 +183,10 @@ void ScriptedEngine::caller_stops(std::string text) {
     after(options_.end_of_speech, Part::connection, [this, item = caller_item_] {
         if (tell(call::CallerSpeechStopped{item}) && !response_) begin({});
     });
-    after(options_.end_of_speech + options_.transcription, Part::connection, [this, item = caller_item_, said = std::move(text)] {
-        tell(call::CallerTranscribed{item, said});
-    });
+    after(options_.end_of_speech + options_.transcription, Part::connection,
+          [this, item = caller_item_, said = std::move(text)] {
+              tell(call::CallerTranscribed{item, said});
+          });
     caller_item_.clear();
 }
 
@@ -177,36 +195,44 @@ void ScriptedEngine::caller_stops(std::string text) {
 void ScriptedEngine::speak(ScriptedLine line) {
     if (!response_) return;
     if (line.fails == ScriptedLine::Fails::stall) return;  // and nothing more
-    if (line.fails != ScriptedLine::Fails::no) return end_response(failure(response_->id, line.fails));
+    if (line.fails != ScriptedLine::Fails::no)
+        return end_response(failure(response_->id, line.fails));
     if (line.says.empty()) return finish(std::move(line.calls));
     const auto whole = spoken_length(line.says, options_.per_character);
-    piece(fmt::format("item_{}", ++next_id_), std::move(line.says), 0, whole, std::move(line.calls));
+    piece(fmt::format("item_{}", ++next_id_), std::move(line.says), 0, whole,
+          std::move(line.calls));
 }
 
-void ScriptedEngine::piece(std::string item_id, std::string text, std::size_t said, milliseconds left,
-                           std::vector<ScriptedLine::Call> calls) {
+void ScriptedEngine::piece(std::string item_id, std::string text, std::size_t said,
+                           milliseconds left, std::vector<ScriptedLine::Call> calls) {
     const auto span = std::min(left, options_.piece);
-    const auto until = offset_of(text, characters_in(std::string_view(text).substr(0, said)) +
-                                           static_cast<std::size_t>(span / options_.per_character) + 1);
+    const auto until =
+        offset_of(text, characters_in(std::string_view(text).substr(0, said)) +
+                            static_cast<std::size_t>(span / options_.per_character) + 1);
     const auto end = left == span ? text.size() : std::min(until, text.size());
     const std::string id = response_->id;
-    const bool is_heard = end == said || tell(call::AgentText{id, item_id, std::string_view(text).substr(said, end - said)});
+    const bool is_heard =
+        end == said ||
+        tell(call::AgentText{id, item_id, std::string_view(text).substr(said, end - said)});
     if (!is_heard || !response_) return;
     audio_.assign(static_cast<std::size_t>(span.count()) * options_.bytes_per_ms, speech_byte);
     if (!tell(call::AgentAudio{id, item_id, 0, audio_}) || !response_) return;
     if (left > span) {
-        return after(span / options_.speed, Part::response, [this, item = std::move(item_id), words = std::move(text), end, rest = left - span,
-                                             then = std::move(calls)]() mutable {
-            piece(std::move(item), std::move(words), end, rest, std::move(then));
-        });
+        return after(span / options_.speed, Part::response,
+                     [this, item = std::move(item_id), words = std::move(text), end,
+                      rest = left - span, then = std::move(calls)]() mutable {
+                         piece(std::move(item), std::move(words), end, rest, std::move(then));
+                     });
     }
-    if (tell(call::AgentItemDone{id, std::move(item_id), std::move(text)}) && response_) finish(std::move(calls));
+    if (tell(call::AgentItemDone{id, std::move(item_id), std::move(text)}) && response_)
+        finish(std::move(calls));
 }
 
 void ScriptedEngine::finish(std::vector<ScriptedLine::Call> calls) {
     const std::string id = response_->id;
     for (auto& each : calls) {
-        const call::ToolCalled called{id, fmt::format("call_{}", ++next_id_), std::move(each.tool), std::move(each.arguments)};
+        const call::ToolCalled called{id, fmt::format("call_{}", ++next_id_), std::move(each.tool),
+                                      std::move(each.arguments)};
         if (!tell(called) || !response_) return;
     }
     end_response({.response_id = id});

@@ -12,8 +12,11 @@ constexpr std::size_t bytes_per_ms = 8;  // of the channel's format
 
 class Written final : public WrittenEngine, public call::EventSink {
  public:
-    Written(boost::asio::any_io_executor home, OpenAiOptions options, call::EventSink& sink, std::string call_sid)
-        : sink_(sink), model_(make_openai_realtime(std::move(home), std::move(options), *this, std::move(call_sid))) {}
+    Written(boost::asio::any_io_executor home, OpenAiOptions options, call::EventSink& sink,
+            std::string call_sid)
+        : sink_(sink),
+          model_(make_openai_realtime(std::move(home), std::move(options), *this,
+                                      std::move(call_sid))) {}
 
     // ---- commands ------------------------------------------------------------------------------
     void open(const call::AgentProfile& profile, const std::vector<call::Turn>& history) override {
@@ -27,7 +30,9 @@ class Written final : public WrittenEngine, public call::EventSink {
     }
     void cancel() override { model_->cancel(); }
     void truncate(std::string_view, int, std::int64_t) override {}
-    void tool_output(std::string_view tool_call_id, std::string_view output) override { model_->tool_output(tool_call_id, output); }
+    void tool_output(std::string_view tool_call_id, std::string_view output) override {
+        model_->tool_output(tool_call_id, output);
+    }
     void inject(const call::Turn& turn) override { model_->inject(turn); }
     void offer_tools(const json::array& tools) override { model_->offer_tools(tools); }
 
@@ -76,7 +81,8 @@ class Written final : public WrittenEngine, public call::EventSink {
         if (!done.text.empty()) {
             sink_.on(call::AgentText{done.response_id, done.item_id, done.text});
             if (alive.expired()) return;
-            audio_.assign(static_cast<std::size_t>(spoken_length(done.text).count()) * bytes_per_ms, ScriptedEngine::speech_byte);
+            audio_.assign(static_cast<std::size_t>(spoken_length(done.text).count()) * bytes_per_ms,
+                          ScriptedEngine::speech_byte);
             sink_.on(call::AgentAudio{done.response_id, done.item_id, 0, audio_});
             if (alive.expired()) return;
         }
@@ -87,7 +93,7 @@ class Written final : public WrittenEngine, public call::EventSink {
     std::unique_ptr<call::Engine> model_;
     std::string item_;
     int next_item_ = 0;
-    int wanted_ = 0;               // responses asked for, none of them begun
+    int wanted_ = 0;  // responses asked for, none of them begun
     bool is_opening_ = false;
     bool is_active_ = false;
     std::vector<std::uint8_t> audio_;
@@ -96,11 +102,13 @@ class Written final : public WrittenEngine, public call::EventSink {
 
 }  // namespace
 
-std::unique_ptr<WrittenEngine> make_written_engine(boost::asio::any_io_executor home, OpenAiOptions options, call::EventSink& sink,
+std::unique_ptr<WrittenEngine> make_written_engine(boost::asio::any_io_executor home,
+                                                   OpenAiOptions options, call::EventSink& sink,
                                                    std::string call_sid) {
     options.speech = ModelSpeech::written;
     options.transcription_model.clear();
-    return std::make_unique<Written>(std::move(home), std::move(options), sink, std::move(call_sid));
+    return std::make_unique<Written>(std::move(home), std::move(options), sink,
+                                     std::move(call_sid));
 }
 
 }  // namespace parley::engine

@@ -19,7 +19,8 @@ constexpr std::chrono::seconds attempt_max{3};
 
 using Endpoints = std::vector<tcp::endpoint>;
 
-// getaddrinfo cannot be interrupted: when time is up the lookup is left to itself, so it owns what it uses.
+// getaddrinfo cannot be interrupted: when time is up the lookup is left to itself, so it owns what
+// it uses.
 struct Lookup {
     explicit Lookup(asio::io_context& context)
         : resolver(context.get_executor()), answered(context.get_executor(), TimePoint::max()) {}
@@ -62,7 +63,8 @@ Task<Result<Endpoints>> look_up(asio::io_context& context, const Url& url, Deadl
 
 using Stage = DialFailure::Stage;
 
-DialFailure failure(Stage stage, std::string what, const error_code& error, const Deadline& deadline) {
+DialFailure failure(Stage stage, std::string what, const error_code& error,
+                    const Deadline& deadline) {
     if (deadline.has_expired()) return {asio::error::timed_out, "timed out", false, stage};
     return {error, std::move(what), false, stage};
 }
@@ -95,7 +97,7 @@ void Deadline::on_expiry(std::function<void()> give_up) { state_->give_up = std:
 bool Deadline::has_expired() const { return state_->has_expired; }
 
 Task<std::optional<DialFailure>> dial(TcpSocket& socket, const Url& url, Deadline& deadline,
-                                       const AddressCheck& may_connect) {
+                                      const AddressCheck& may_connect) {
     auto& context = socket.get_executor().context();
     auto found = co_await look_up(context, url, deadline);
     if (!found) {
@@ -104,10 +106,14 @@ Task<std::optional<DialFailure>> dial(TcpSocket& socket, const Url& url, Deadlin
     }
     if (may_connect) {
         const std::string first = found->empty() ? "" : found->front().address().to_string();
-        std::erase_if(*found, [&](const tcp::endpoint& endpoint) { return !may_connect(endpoint.address()); });
+        std::erase_if(*found, [&](const tcp::endpoint& endpoint) {
+            return !may_connect(endpoint.address());
+        });
         if (found->empty()) {
-            auto what = fmt::format("{} is at the address {}, which is not allowed", url.host, first);
-            co_return failure(Stage::not_allowed, std::move(what), asio::error::access_denied, deadline);
+            auto what =
+                fmt::format("{} is at the address {}, which is not allowed", url.host, first);
+            co_return failure(Stage::not_allowed, std::move(what), asio::error::access_denied,
+                              deadline);
         }
     }
     error_code error = asio::error::host_not_found;
@@ -133,17 +139,19 @@ Task<std::optional<DialFailure>> dial(TcpSocket& socket, const Url& url, Deadlin
         if (!error) break;
     }
     if (!error && !deadline.has_expired()) socket.set_option(tcp::no_delay(true), error);
-    if (error || deadline.has_expired()) co_return failure(Stage::connect, words_of(error), error, deadline);
+    if (error || deadline.has_expired())
+        co_return failure(Stage::connect, words_of(error), error, deadline);
     co_return std::nullopt;
 }
 
 Task<std::optional<DialFailure>> dial(TlsStream& stream, const Url& url, Deadline& deadline,
-                                       const AddressCheck& may_connect) {
+                                      const AddressCheck& may_connect) {
     auto connect_failure = co_await dial(stream.next_layer(), url, deadline, may_connect);
     if (connect_failure) co_return connect_failure;
     error_code error = expect_host(stream, url.host);
     if (!error) {
-        const auto [handshake_error] = co_await stream.async_handshake(asio::ssl::stream_base::client, with_error);
+        const auto [handshake_error] =
+            co_await stream.async_handshake(asio::ssl::stream_base::client, with_error);
         error = handshake_error;
     }
     if (!error && !deadline.has_expired()) co_return std::nullopt;

@@ -41,12 +41,12 @@ struct DialFailure {
 // Empty: every address will do.
 using AddressCheck = std::function<bool(const asio::ip::address&)>;
 
-// Resolves and connects, address by address; for a TLS stream also shakes hands and checks the certificate.
-// The caller keeps the arguments alive; until the deadline is destroyed or given something else to do,
-// its expiry closes the socket.
+// Resolves and connects, address by address; for a TLS stream also shakes hands and checks the
+// certificate. The caller keeps the arguments alive; until the deadline is destroyed or given
+// something else to do, its expiry closes the socket.
 Task<std::optional<DialFailure>> dial(TcpSocket& socket, const Url& url, Deadline& deadline,
-                                       const AddressCheck& may_connect = {});
+                                      const AddressCheck& may_connect = {});
 Task<std::optional<DialFailure>> dial(TlsStream& stream, const Url& url, Deadline& deadline,
-                                       const AddressCheck& may_connect = {});
+                                      const AddressCheck& may_connect = {});
 
 }  // namespace parley::net

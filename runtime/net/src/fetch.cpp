@@ -12,7 +12,8 @@
 
 #include <algorithm>
 
-// GCC 12 with sanitizers takes the allocation functions of inlined coroutine frames for a mismatched pair.
+// GCC 12 with sanitizers takes the allocation functions of inlined coroutine frames for a
+// mismatched pair.
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmismatched-new-delete"
 #endif
@@ -30,7 +31,8 @@ using Parser = http::response_parser<http::string_body>;
 bool fill(WireRequest& out, const Url& url, Request& request) {
     const auto is_plain = [](char c) { return c > ' ' && c < 0x7F; };
     const std::string& target = request.target.empty() ? url.target : request.target;
-    if (!target.starts_with('/') || !std::all_of(target.begin(), target.end(), is_plain)) return false;
+    if (!target.starts_with('/') || !std::all_of(target.begin(), target.end(), is_plain))
+        return false;
     if (request.method.empty()) request.method = "GET";
     if (!is_safe_header(request.method, "")) return false;
     for (const auto& [name, value] : request.headers.all()) {
@@ -65,7 +67,8 @@ FetchFailure why(const DialFailure& failure) {
     if (failure.code == asio::error::timed_out) return {Kind::timeout, failure.what, failure.code};
     switch (failure.stage) {
         case DialFailure::Stage::resolve: return {Kind::dns, failure.what, failure.code};
-        case DialFailure::Stage::not_allowed: return {Kind::not_allowed, failure.what, failure.code};
+        case DialFailure::Stage::not_allowed:
+            return {Kind::not_allowed, failure.what, failure.code};
         case DialFailure::Stage::tls: return {Kind::tls, failure.what, failure.code};
         case DialFailure::Stage::connect: return {Kind::refused, failure.what, failure.code};
     }
@@ -77,10 +80,13 @@ Task<FetchResult> fetch_over(Stream stream, Url url, Request request, RequestLim
     auto& socket = tcp_of(stream);
     Deadline deadline(socket.get_executor().context(), limits.timeout);
     const auto failed = [&](const error_code& error) -> FetchResult {
-        if (deadline.has_expired()) return FetchFailure{Kind::timeout, "timed out", asio::error::timed_out};
+        if (deadline.has_expired())
+            return FetchFailure{Kind::timeout, "timed out", asio::error::timed_out};
         if (error == http::error::body_limit) {
-            return FetchFailure{Kind::too_large,
-                                fmt::format("the response has more than {} bytes", limits.response_bytes_max), error};
+            return FetchFailure{
+                Kind::too_large,
+                fmt::format("the response has more than {} bytes", limits.response_bytes_max),
+                error};
         }
         return FetchFailure{Kind::broken, words_of(error), error};
     };
@@ -93,8 +99,10 @@ Task<FetchResult> fetch_over(Stream stream, Url url, Request request, RequestLim
     const auto failure = co_await dial(stream, url, deadline, limits.may_connect);
     if (failure) co_return why(*failure);
     const auto [write_error, written] = co_await http::async_write(stream, message, with_error);
-    // A server may refuse a large body before it has read all of it: its answer is then worth reading.
-    if (write_error && write_error != asio::error::broken_pipe && write_error != asio::error::connection_reset) {
+    // A server may refuse a large body before it has read all of it: its answer is then worth
+    // reading.
+    if (write_error && write_error != asio::error::broken_pipe &&
+        write_error != asio::error::connection_reset) {
         co_return failed(write_error);
     }
     beast::flat_buffer buffer;
@@ -103,11 +111,13 @@ Task<FetchResult> fetch_over(Stream stream, Url url, Request request, RequestLim
         parser.header_limit(response_header_bytes_max);
         parser.body_limit(limits.response_bytes_max);
         parser.skip(message.method() == http::verb::head);
-        const auto [header_error, header_bytes] = co_await http::async_read_header(stream, buffer, parser, with_error);
+        const auto [header_error, header_bytes] =
+            co_await http::async_read_header(stream, buffer, parser, with_error);
         if (header_error) co_return failed(header_error);
         if (parser.get().result_int() / 100 == 1 && parser.get().result_int() != 101) continue;
         if (!parser.is_done()) {
-            const auto [body_error, body_bytes] = co_await http::async_read(stream, buffer, parser, with_error);
+            const auto [body_error, body_bytes] =
+                co_await http::async_read(stream, buffer, parser, with_error);
             if (body_error) co_return failed(body_error);
         }
         co_return response_of(parser.release());
@@ -121,9 +131,11 @@ Task<FetchResult> fetch_or_why(Url url, Request request, RequestLimits limits) {
     auto& context = context_of(co_await asio::this_coro::executor);
     if (url.is_secure()) {
         TlsStream stream(TcpSocket(context), tls_client_context());
-        co_return co_await fetch_over(std::move(stream), std::move(url), std::move(request), std::move(limits));
+        co_return co_await fetch_over(std::move(stream), std::move(url), std::move(request),
+                                      std::move(limits));
     }
-    co_return co_await fetch_over(TcpSocket(context), std::move(url), std::move(request), std::move(limits));
+    co_return co_await fetch_over(TcpSocket(context), std::move(url), std::move(request),
+                                  std::move(limits));
 }
 
 Task<Result<Response>> fetch(Url url, Request request, RequestLimits limits) {

@@ -47,7 +47,8 @@ std::string_view Request::path() const {
 
 std::string_view Request::query() const {
     const auto mark = target.find('?');
-    return mark == std::string::npos ? std::string_view() : std::string_view(target).substr(mark + 1);
+    return mark == std::string::npos ? std::string_view()
+                                     : std::string_view(target).substr(mark + 1);
 }
 
 bool is_safe_header(std::string_view name, std::string_view value) {

@@ -37,7 +37,8 @@ bool asks_for_websocket(const http::fields& fields) {
     return http::token_list{fields[http::field::upgrade]}.exists("websocket");
 }
 
-// A client that thinks of us as its proxy sends the whole address (RFC 9112, 3.2.2); what is asked for is its path.
+// A client that thinks of us as its proxy sends the whole address (RFC 9112, 3.2.2); what is asked
+// for is its path.
 std::string origin_form(std::string_view target) {
     for (const std::string_view scheme : {"http://", "https://"}) {
         if (lower(target.substr(0, scheme.size())) != scheme) continue;
@@ -50,14 +51,17 @@ std::string origin_form(std::string_view target) {
 
 // What makes the upgrade request unacceptable (RFC 6455, 4.2.1), or "".
 std::string upgrade_flaw(const http::request<http::string_body>& message) {
-    if (message.method() != http::verb::get || message.version() < 11) return "a WebSocket begins with an HTTP/1.1 GET";
+    if (message.method() != http::verb::get || message.version() < 11)
+        return "a WebSocket begins with an HTTP/1.1 GET";
     if (!websocket::is_upgrade(message)) {
         return "the header \"Connection: Upgrade\" is missing; a proxy on the way may have dropped it";
     }
     // Base64 of sixteen bytes.
     const auto key = std_view(message[http::field::sec_websocket_key]);
-    if (key.size() != 24 || !key.ends_with("==")) return "Sec-WebSocket-Key is missing or not valid";
-    if (message.count(http::field::sec_websocket_version) == 0) return "Sec-WebSocket-Version is missing";
+    if (key.size() != 24 || !key.ends_with("=="))
+        return "Sec-WebSocket-Key is missing or not valid";
+    if (message.count(http::field::sec_websocket_version) == 0)
+        return "Sec-WebSocket-Version is missing";
     return "";
 }
 
@@ -98,7 +102,8 @@ Task<> serve_upgraded(Passenger passenger) {
         co_return;
     }
     passenger.descriptor.release();
-    auto websocket = WebSocketOver<TcpSocket>::create(std::move(socket), passenger.limits, std::move(passenger.prefix));
+    auto websocket = WebSocketOver<TcpSocket>::create(std::move(socket), passenger.limits,
+                                                      std::move(passenger.prefix));
     error = co_await websocket->accept(std::move(passenger.message));
     if (error) {
         log::info("net.upgrade_failed", {{"peer", passenger.peer}, {"what", error.message()}});
@@ -110,13 +115,15 @@ Task<> serve_upgraded(Passenger passenger) {
 }  // namespace
 
 struct HttpConnection::Clockwork {
-    explicit Clockwork(TcpSocket& its_socket) : timer(its_socket.get_executor()), socket(&its_socket) {}
+    explicit Clockwork(TcpSocket& its_socket)
+        : timer(its_socket.get_executor()), socket(&its_socket) {}
     Timer timer;
     TcpSocket* socket;  // null once the connection is gone
     bool has_rung = false;
 };
 
-HttpConnection::HttpConnection(std::shared_ptr<HttpService> service, TcpSocket socket, std::shared_ptr<Ticket> ticket)
+HttpConnection::HttpConnection(std::shared_ptr<HttpService> service, TcpSocket socket,
+                               std::shared_ptr<Ticket> ticket)
     : service_(std::move(service)),
       socket_(std::move(socket)),
       ticket_(std::move(ticket)),
@@ -171,7 +178,8 @@ Task<HttpConnection::Next> HttpConnection::serve_one() {
 
     auto message = parser.release();
     version_ = message.version() < 11 ? 10 : 11;
-    if (message.version() >= 11 && message.count(http::field::host) != 1) co_return co_await refuse(400, "");
+    if (message.version() >= 11 && message.count(http::field::host) != 1)
+        co_return co_await refuse(400, "");
     Request request;
     request.method = std::string(message.method_string());
     request.target = origin_form(std_view(message.target()));
@@ -196,25 +204,30 @@ Task<std::optional<int>> HttpConnection::read_request(Parser& parser) {
         if (wait_error) co_return std::nullopt;
         arm();
     }
-    const auto [header_error, header_bytes] = co_await http::async_read_header(socket_, buffer_, parser, with_error);
+    const auto [header_error, header_bytes] =
+        co_await http::async_read_header(socket_, buffer_, parser, with_error);
     error_code error = header_error;
-    const auto expectation = parser.is_header_done() ? parser.get()[http::field::expect] : beast::string_view();
+    const auto expectation =
+        parser.is_header_done() ? parser.get()[http::field::expect] : beast::string_view();
     if (!error && !expectation.empty()) {
         if (!beast::iequals(expectation, "100-continue")) co_return 417;
         if (!parser.is_done() && buffer_.size() == 0) {
-            const auto [write_error, bytes] = co_await asio::async_write(socket_, asio::buffer(go_on), with_error);
+            const auto [write_error, bytes] =
+                co_await asio::async_write(socket_, asio::buffer(go_on), with_error);
             error = write_error;
         }
     }
     if (!error && !parser.is_done()) {
-        const auto [body_error, body_bytes] = co_await http::async_read(socket_, buffer_, parser, with_error);
+        const auto [body_error, body_bytes] =
+            co_await http::async_read(socket_, buffer_, parser, with_error);
         error = body_error;
     }
     if (!error) co_return 0;
     if (clockwork_->has_rung) co_return 408;
     const int status = status_for(error);
     if (status == 0) co_return std::nullopt;
-    log::info("net.request_refused", {{"peer", peer_}, {"status", status}, {"what", error.message()}});
+    log::info("net.request_refused",
+              {{"peer", peer_}, {"status", status}, {"what", error.message()}});
     co_return status;
 }
 
@@ -288,17 +301,18 @@ void HttpConnection::move_home(WireRequest message, UpgradeAnswer answer) {
                         std::move(answer.serve),
                         std::move(ticket_),
                         peer_};
-    asio::co_spawn(service_->threads.context(answer.home), serve_upgraded(std::move(passenger)),
-                   [peer = peer_](std::exception_ptr failure) {
-                       if (!failure) return;
-                       try {
-                           std::rethrow_exception(failure);
-                       } catch (const std::exception& thrown) {
-                           log::error("net.serve_failed", {{"peer", peer}, {"what", thrown.what()}});
-                       } catch (...) {
-                           log::error("net.serve_failed", {{"peer", peer}});
-                       }
-                   });
+    asio::co_spawn(
+        service_->threads.context(answer.home), serve_upgraded(std::move(passenger)),
+        [peer = peer_](std::exception_ptr failure) {
+            if (!failure) return;
+            try {
+                std::rethrow_exception(failure);
+            } catch (const std::exception& thrown) {
+                log::error("net.serve_failed", {{"peer", peer}, {"what", thrown.what()}});
+            } catch (...) {
+                log::error("net.serve_failed", {{"peer", peer}});
+            }
+        });
 }
 
 Task<HttpConnection::Next> HttpConnection::refuse(int status, std::string why) {
@@ -321,11 +335,13 @@ Task<HttpConnection::Next> HttpConnection::write(Response response, bool is_head
     if (service_->is_closing) keep_alive = false;
     const bool has_body = response.status != 204 && response.status != 304;
     http::response<http::string_body> message;
-    message.version(version_);  // an HTTP/1.0 client that keeps the connection is told so in its own words
+    // an HTTP/1.0 client that keeps the connection is told so in its own words
+    message.version(version_);
     message.result(static_cast<unsigned>(response.status));
     for (const auto& [name, value] : response.headers.all()) {
         const auto field = http::string_to_field(name);
-        const bool is_ours = field == http::field::content_length || field == http::field::transfer_encoding ||
+        const bool is_ours = field == http::field::content_length ||
+                             field == http::field::transfer_encoding ||
                              field == http::field::connection || field == http::field::content_type;
         if (is_ours) continue;
         if (is_safe_header(name, value)) {
@@ -336,7 +352,8 @@ Task<HttpConnection::Next> HttpConnection::write(Response response, bool is_head
     }
     message.keep_alive(keep_alive);
     if (has_body) {
-        if (is_safe_header("Content-Type", response.content_type) && !response.content_type.empty()) {
+        if (is_safe_header("Content-Type", response.content_type) &&
+            !response.content_type.empty()) {
             message.set(http::field::content_type, response.content_type);
         }
         message.content_length(response.body.size());
@@ -346,17 +363,20 @@ Task<HttpConnection::Next> HttpConnection::write(Response response, bool is_head
     http::response_serializer<http::string_body> serializer(message);
     error_code error;
     if (is_head) {  // the header of the answer, with the length that the body would have
-        const auto [write_error, bytes] = co_await http::async_write_header(socket_, serializer, with_error);
+        const auto [write_error, bytes] =
+            co_await http::async_write_header(socket_, serializer, with_error);
         error = write_error;
     } else {
-        const auto [write_error, bytes] = co_await http::async_write(socket_, serializer, with_error);
+        const auto [write_error, bytes] =
+            co_await http::async_write(socket_, serializer, with_error);
         error = write_error;
     }
     disarm();
     co_return !error && keep_alive ? Next::read_again : Next::end;
 }
 
-Task<> serve_connection(std::shared_ptr<HttpService> service, TcpSocket socket, std::shared_ptr<Ticket> ticket) {
+Task<> serve_connection(std::shared_ptr<HttpService> service, TcpSocket socket,
+                        std::shared_ptr<Ticket> ticket) {
     HttpConnection connection(std::move(service), std::move(socket), std::move(ticket));
     co_await connection.run();
 }

@@ -1,4 +1,5 @@
-// http_connection.hpp: one accepted connection, from its first request to its last or to its upgrade.
+// http_connection.hpp: one accepted connection, from its first request to its last or to its
+// upgrade.
 //
 // Owner:  the coroutine serve_connection; the server's list refers to it while it lives.
 // Thread: io thread 0, until an upgrade hands the socket to its home.
@@ -36,7 +37,9 @@ struct HttpService {
 // Counts a connection as open for as long as it exists.
 class Ticket {
  public:
-    explicit Ticket(std::shared_ptr<std::atomic<std::size_t>> open) : open_(std::move(open)) { ++*open_; }
+    explicit Ticket(std::shared_ptr<std::atomic<std::size_t>> open) : open_(std::move(open)) {
+        ++*open_;
+    }
     ~Ticket() { --*open_; }
     Ticket(const Ticket&) = delete;
     Ticket& operator=(const Ticket&) = delete;
@@ -47,7 +50,8 @@ class Ticket {
 
 class HttpConnection {
  public:
-    HttpConnection(std::shared_ptr<HttpService> service, TcpSocket socket, std::shared_ptr<Ticket> ticket);
+    HttpConnection(std::shared_ptr<HttpService> service, TcpSocket socket,
+                   std::shared_ptr<Ticket> ticket);
     ~HttpConnection();
     HttpConnection(const HttpConnection&) = delete;
     HttpConnection& operator=(const HttpConnection&) = delete;
@@ -62,7 +66,8 @@ class HttpConnection {
     enum class Next { read_again, end, upgraded };
 
     Task<Next> serve_one();
-    // The status to refuse the request with, 0 when it is there, or nothing when there is no one to answer.
+    // The status to refuse the request with, 0 when it is there, or nothing when there is no one to
+    // answer.
     Task<std::optional<int>> read_request(Parser& parser);
     Task<Next> answer(const WireRequest& message, Request request);
     Task<Next> upgrade(WireRequest message, Request request);
@@ -84,6 +89,7 @@ class HttpConnection {
     unsigned version_ = 11;  // of the last request: 10 or 11
 };
 
-Task<> serve_connection(std::shared_ptr<HttpService> service, TcpSocket socket, std::shared_ptr<Ticket> ticket);
+Task<> serve_connection(std::shared_ptr<HttpService> service, TcpSocket socket,
+                        std::shared_ptr<Ticket> ticket);
 
 }  // namespace parley::net

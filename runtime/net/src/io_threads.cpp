@@ -15,7 +15,8 @@
 namespace parley::net {
 namespace {
 
-// Lua's C stack and its nested calls are sized for this; glibc gives 2 MB where the limit is "unlimited".
+// Lua's C stack and its nested calls are sized for this; glibc gives 2 MB where the limit is
+// "unlimited".
 constexpr std::size_t stack_bytes_min = 8 * 1024 * 1024;
 
 struct Home {
@@ -76,7 +77,9 @@ IoThreads::~IoThreads() {
 
 std::size_t IoThreads::count() const { return impl_->homes.size(); }
 
-boost::asio::io_context& IoThreads::context(std::size_t index) { return impl_->homes.at(index)->context; }
+boost::asio::io_context& IoThreads::context(std::size_t index) {
+    return impl_->homes.at(index)->context;
+}
 
 std::size_t IoThreads::least_loaded() const {
     std::size_t best = 0;
@@ -93,7 +96,8 @@ void IoThreads::start() {
     for (auto& home : impl_->homes) {
         if (!home->is_running) launch(*home);
     }
-    if (!impl_->certificates.joinable()) impl_->certificates = std::thread([] { tls_client_context(); });
+    if (!impl_->certificates.joinable())
+        impl_->certificates = std::thread([] { tls_client_context(); });
 }
 
 void IoThreads::stop() {

@@ -22,7 +22,8 @@ class Linger : public std::enable_shared_from_this<Linger<Stream>> {
     void say_goodbye() {
         if constexpr (std::is_same_v<Stream, TlsStream>) {
             // Sends close_notify and waits for the peer's, whose absence harms no one here.
-            stream_.async_shutdown([self = this->shared_from_this()](const error_code&) { self->close(); });
+            stream_.async_shutdown(
+                [self = this->shared_from_this()](const error_code&) { self->close(); });
         } else {
             error_code error;
             tcp().shutdown(TcpSocket::shutdown_send, error);
@@ -32,11 +33,11 @@ class Linger : public std::enable_shared_from_this<Linger<Stream>> {
     }
 
     void drain() {
-        tcp().async_read_some(asio::buffer(unread_),
-                              [self = this->shared_from_this()](const error_code& error, std::size_t) {
-                                  if (error) return self->close();
-                                  self->drain();
-                              });
+        tcp().async_read_some(asio::buffer(unread_), [self = this->shared_from_this()](
+                                                         const error_code& error, std::size_t) {
+            if (error) return self->close();
+            self->drain();
+        });
     }
 
     void close() {

@@ -1,10 +1,12 @@
 // send_round.hpp: what the sockets of one io thread have to send goes out at the end of the round.
 //
-// Problem: an io thread wakes up for several ready sockets at once, ten and more at a hundred calls.
-// Writing to one after each message wakes its reader each time: a fifth of a call's CPU went there.
+// Problem: an io thread wakes up for several ready sockets at once, ten and more at a hundred
+// calls. Writing to one after each message wakes its reader each time: a fifth of a call's CPU went
+// there.
 //
-// Idea: sockets with something to send put themselves on a list; one posted handler, which runs when
-// the messages that are ready have been handled, writes for all. A mark travels with its audio, too.
+// Idea: sockets with something to send put themselves on a list; one posted handler, which runs
+// when the messages that are ready have been handled, writes for all. A mark travels with its
+// audio, too.
 //
 // Cost: what was ready first waits for the others, some ten microseconds each.
 //

@@ -17,7 +17,8 @@ namespace {
 
 using Acceptor = asio::basic_socket_acceptor<tcp, Executor>;
 
-// Without descriptors or memory accept() fails at once, again and again: wait for someone to hang up.
+// Without descriptors or memory accept() fails at once, again and again: wait for someone to hang
+// up.
 constexpr std::chrono::milliseconds accept_pause{100};
 
 Fault cannot_listen(const ServerOptions& options, const std::string& why) {
@@ -64,23 +65,25 @@ Task<> accept_all(std::shared_ptr<HttpService> service, std::shared_ptr<Acceptor
         }
         last_error = {};
         const bool is_full = *service->open >= service->options.connections_max;
-        if (is_full && !was_full) log::warn("net.connections_max", {{"open", service->open->load()}});
+        if (is_full && !was_full)
+            log::warn("net.connections_max", {{"open", service->open->load()}});
         was_full = is_full;
         if (is_full) continue;
         error_code ignored;
         socket.set_option(tcp::no_delay(true), ignored);
-        asio::co_spawn(context,
-                       serve_connection(service, std::move(socket), std::make_shared<Ticket>(service->open)),
-                       [](std::exception_ptr failure) {
-                           if (!failure) return;
-                           try {
-                               std::rethrow_exception(failure);
-                           } catch (const std::exception& thrown) {
-                               log::error("net.connection_failed", {{"what", thrown.what()}});
-                           } catch (...) {
-                               log::error("net.connection_failed");
-                           }
-                       });
+        asio::co_spawn(
+            context,
+            serve_connection(service, std::move(socket), std::make_shared<Ticket>(service->open)),
+            [](std::exception_ptr failure) {
+                if (!failure) return;
+                try {
+                    std::rethrow_exception(failure);
+                } catch (const std::exception& thrown) {
+                    log::error("net.connection_failed", {{"what", thrown.what()}});
+                } catch (...) {
+                    log::error("net.connection_failed");
+                }
+            });
     }
 }
 
@@ -92,7 +95,8 @@ struct Server::Impl {
     std::uint16_t port = 0;
 };
 
-Checked<std::unique_ptr<Server>> Server::listen(IoThreads& threads, ServerOptions options, Handlers handlers) {
+Checked<std::unique_ptr<Server>> Server::listen(IoThreads& threads, ServerOptions options,
+                                                Handlers handlers) {
     auto& context = threads.context(0);
     const auto endpoint = local_endpoint(context, options);
     if (!endpoint) return cannot_listen(options, words_of(endpoint.error()));
@@ -100,8 +104,13 @@ Checked<std::unique_ptr<Server>> Server::listen(IoThreads& threads, ServerOption
     const auto error = open(*acceptor, *endpoint);
     if (error) return cannot_listen(options, words_of(error));
 
-    auto service = std::make_shared<HttpService>(HttpService{
-        threads, std::move(options), std::move(handlers), std::make_shared<std::atomic<std::size_t>>(0), {}, false});
+    auto service =
+        std::make_shared<HttpService>(HttpService{threads,
+                                                  std::move(options),
+                                                  std::move(handlers),
+                                                  std::make_shared<std::atomic<std::size_t>>(0),
+                                                  {},
+                                                  false});
     auto impl = std::make_shared<Impl>(Impl{service, acceptor, acceptor->local_endpoint().port()});
     asio::co_spawn(context, accept_all(std::move(service), std::move(acceptor)), asio::detached);
     return std::unique_ptr<Server>(new Server(std::move(impl)));

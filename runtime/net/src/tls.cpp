@@ -40,7 +40,8 @@ error_code expect_host(TlsStream& stream, const std::string& host) {
 std::string tls_failure(TlsStream& stream, const error_code& error) {
     const long verdict = SSL_get_verify_result(stream.native_handle());
     if (verdict != X509_V_OK) {
-        return std::string("the certificate was not accepted: ") + X509_verify_cert_error_string(verdict);
+        return std::string("the certificate was not accepted: ") +
+               X509_verify_cert_error_string(verdict);
     }
     return "TLS handshake failed: " + words_of(error);
 }

@@ -9,9 +9,9 @@
 
 namespace parley::net {
 
-// TLS 1.2 and up, peers verified against the system's store (or SSL_CERT_FILE, SSL_CERT_DIR). Made at the
-// first call, which reads some 200 KB of certificates in about 25 ms; IoThreads calls it in the background.
-// Safe from any thread.
+// TLS 1.2 and up, peers verified against the system's store (or SSL_CERT_FILE, SSL_CERT_DIR). Made
+// at the first call, which reads some 200 KB of certificates in about 25 ms; IoThreads calls it in
+// the background. Safe from any thread.
 asio::ssl::context& tls_client_context();
 
 // Readies `stream` for a handshake as a client: server name sent, certificate must be for `host`.

@@ -12,9 +12,8 @@ namespace parley::net {
 
 asio::io_context& context_of(const asio::any_io_executor& home) {
     // co_spawn may hand on a variant that counts as work; both name their context.
-    using Tracked =
-        asio::io_context::basic_executor_type<std::allocator<void>,
-                                              asio::detail::io_context_bits::outstanding_work_tracked>;
+    using Tracked = asio::io_context::basic_executor_type<
+        std::allocator<void>, asio::detail::io_context_bits::outstanding_work_tracked>;
     ensure(home.target<Executor>() != nullptr || home.target<Tracked>() != nullptr,
            "network operations start on an executor of an io_context");
     return static_cast<asio::io_context&>(asio::query(home, asio::execution::context));

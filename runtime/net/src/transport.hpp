@@ -1,7 +1,7 @@
 // transport.hpp: the socket types of this room.
 //
-// They name the io_context's own executor rather than any_io_executor: each operation on the audio path
-// would otherwise pay for several type-erased calls.
+// They name the io_context's own executor rather than any_io_executor: each operation on the audio
+// path would otherwise pay for several type-erased calls.
 #pragma once
 
 #include <parley/core/clock.hpp>
@@ -19,8 +19,8 @@
 
 namespace parley::net {
 
-using boost::system::error_code;
 using asio::ip::tcp;
+using boost::system::error_code;
 
 using Executor = asio::io_context::executor_type;
 using TcpSocket = asio::basic_stream_socket<tcp, Executor>;
@@ -30,7 +30,8 @@ using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Execut
 // co_await operation(with_error) gives (error_code, results...) and does not throw for them.
 inline constexpr auto with_error = asio::as_tuple(asio::use_awaitable);
 
-// How long a connection may take to end in good order: for the peer's close frame, then for its FIN.
+// How long a connection may take to end in good order: for the peer's close frame, then for its
+// FIN.
 constexpr std::chrono::seconds close_wait{2};
 
 inline TcpSocket& tcp_of(TcpSocket& socket) { return socket; }

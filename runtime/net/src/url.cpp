@@ -98,7 +98,8 @@ std::string Url::authority() const {
 }
 
 Checked<Url> Url::parse(std::string_view text) {
-    if (text.size() > url_bytes_max) return fault(text, "the URL is too long", "use at most 8192 characters");
+    if (text.size() > url_bytes_max)
+        return fault(text, "the URL is too long", "use at most 8192 characters");
     for (const char c : text) {
         if (c <= ' ' || c >= 0x7F) {
             return fault(text, "the URL has a space, a control character or a letter outside ASCII",
@@ -107,11 +108,13 @@ Checked<Url> Url::parse(std::string_view text) {
     }
     const auto scheme_end = text.find("://");
     if (scheme_end == std::string_view::npos) {
-        return fault(text, "the URL has no scheme", "begin it with https://, http://, wss:// or ws://");
+        return fault(text, "the URL has no scheme",
+                     "begin it with https://, http://, wss:// or ws://");
     }
     Url url;
     url.scheme = lower(text.substr(0, scheme_end));
-    if (url.scheme != "http" && url.scheme != "https" && url.scheme != "ws" && url.scheme != "wss") {
+    if (url.scheme != "http" && url.scheme != "https" && url.scheme != "ws" &&
+        url.scheme != "wss") {
         return fault(text, fmt::format("the scheme \"{}\" is not known", shortened(url.scheme, 20)),
                      "use https, http, wss or ws");
     }
@@ -120,17 +123,20 @@ Checked<Url> Url::parse(std::string_view text) {
     const auto authority = rest.substr(0, authority_end);
     const auto target = rest.substr(authority_end);
     if (authority.find('@') != std::string_view::npos) {
-        return fault(text, "the URL holds a user or password", "leave it out and send an Authorization header");
+        return fault(text, "the URL holds a user or password",
+                     "leave it out and send an Authorization header");
     }
     if (target.find('#') != std::string_view::npos) {
-        return fault(text, "the URL has a fragment (#...), which servers never see", "leave it out");
+        return fault(text, "the URL has a fragment (#...), which servers never see",
+                     "leave it out");
     }
 
     std::string_view port;
     bool has_port = false;
     if (authority.starts_with('[')) {
         const auto bracket = authority.find(']');
-        if (bracket == std::string_view::npos) return fault(text, "the IPv6 address has no closing ']'", "");
+        if (bracket == std::string_view::npos)
+            return fault(text, "the IPv6 address has no closing ']'", "");
         const auto after = authority.substr(bracket + 1);
         boost::system::error_code error;
         const auto address =
@@ -144,20 +150,23 @@ Checked<Url> Url::parse(std::string_view text) {
     } else {
         const auto colon = authority.find(':');
         if (colon != authority.rfind(':')) {
-            return fault(text, "the host has several colons", "write an IPv6 address as [2001:db8::1]");
+            return fault(text, "the host has several colons",
+                         "write an IPv6 address as [2001:db8::1]");
         }
         has_port = colon != std::string_view::npos;
         if (has_port) port = authority.substr(colon + 1);
         url.host = lower(authority.substr(0, colon));
         if (!is_host_name(url.host)) {
-            return fault(text, url.host.empty() ? "the URL has no host" : "the host name is not valid",
+            return fault(text,
+                         url.host.empty() ? "the URL has no host" : "the host name is not valid",
                          "use a name such as api.example.com or an address");
         }
     }
     if (has_port) {
         unsigned number = 0;
         const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
-        if (error != std::errc() || end != port.data() + port.size() || number < 1 || number > 65535) {
+        if (error != std::errc() || end != port.data() + port.size() || number < 1 ||
+            number > 65535) {
             return fault(text, "the port is not a number from 1 to 65535", "");
         }
         url.port = std::to_string(number);
@@ -173,7 +182,8 @@ std::vector<std::pair<std::string, std::string>> parse_form(std::string_view tex
     for (const auto part : split(text, '&')) {
         if (part.empty()) continue;
         const auto equals = part.find('=');
-        const auto value = equals == std::string_view::npos ? std::string_view() : part.substr(equals + 1);
+        const auto value =
+            equals == std::string_view::npos ? std::string_view() : part.substr(equals + 1);
         fields.emplace_back(decoded_field(part.substr(0, equals)), decoded_field(value));
     }
     return fields;

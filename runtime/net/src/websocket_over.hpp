@@ -1,16 +1,17 @@
 // websocket_over.hpp: the WebSocket of websocket.hpp on Beast, over TCP or TLS.
 //
-// Messages are read by a plain handler that re-arms itself: no coroutine, no type-erased executor and no
-// timer is touched per message. run() only waits for the end.
+// Messages are read by a plain handler that re-arms itself: no coroutine, no type-erased executor
+// and no timer is touched per message. run() only waits for the end.
 //
-// Beast reads, shakes hands and sends control frames. Frames of text are built here (frame_queue.hpp) and written
-// past it, in one system call at the end of the io thread's round (send_round.hpp): that saves Beast's composed
-// write, a handler of its own and most wake-ups of the reader. Wire keeps the two writers apart.
+// Beast reads, shakes hands and sends control frames. Frames of text are built here
+// (frame_queue.hpp) and written past it, in one system call at the end of the io thread's round
+// (send_round.hpp): that saves Beast's composed write, a handler of its own and most wake-ups of
+// the reader. Wire keeps the two writers apart.
 //
-// Beast allows a read, a ping and a close at the same time, but in 1.81 a close that finds the
-// read failing on a bad frame can wait for it, and it for the close, for ever. So a close is started only
-// when no write or ping is under way, every ending has a deadline that does not depend on Beast, and run()
-// destroys the stream, and with it whatever is still suspended inside.
+// Beast allows a read, a ping and a close at the same time, but in 1.81 a close that finds the read
+// failing on a bad frame can wait for it, and it for the close, for ever. So a close is started
+// only when no write or ping is under way, every ending has a deadline that does not depend on
+// Beast, and run() destroys the stream, and with it whatever is still suspended inside.
 #pragma once
 
 #include "frame_queue.hpp"
@@ -78,7 +79,8 @@ class WebSocketOver final : public WebSocket,
     };
     using Self = std::shared_ptr<WebSocketOver>;
 
-    // More than this is not kept until the end of the round: a burst should find out how much the peer takes.
+    // More than this is not kept until the end of the round: a burst should find out how much the
+    // peer takes.
     static constexpr std::size_t round_bytes_max = 16 * 1024;
     static constexpr std::size_t inbox_bytes_kept = 32 * 1024;
     // Quiet for four ticks: lost; for two: a ping.
@@ -131,7 +133,8 @@ class WebSocketOver final : public WebSocket,
 };
 
 template <class Stream>
-WebSocketOver<Stream>::WebSocketOver(Stream stream, const WebSocketLimits& limits, std::string prefix)
+WebSocketOver<Stream>::WebSocketOver(Stream stream, const WebSocketLimits& limits,
+                                     std::string prefix)
     : executor_(tcp_of(stream).get_executor()),
       limits_(limits),
       round_(asio::use_service<SendRound>(executor_.context())),
@@ -148,14 +151,16 @@ Task<error_code> WebSocketOver<Stream>::ask(std::string host, std::string target
     auto self = this->shared_from_this();
     std::random_device random;
     outbox_.mask_from(std::uint64_t{random()} << 32 | random());
-    stream_->set_option(websocket::stream_base::decorator([headers](websocket::request_type& request) {
-        request.set(http::field::user_agent, "parley");
-        for (const auto& [name, value] : headers.all()) request.set(name, value);
-    }));
+    stream_->set_option(
+        websocket::stream_base::decorator([headers](websocket::request_type& request) {
+            request.set(http::field::user_agent, "parley");
+            for (const auto& [name, value] : headers.all()) request.set(name, value);
+        }));
     websocket::response_type response;
     const auto [error] = co_await stream_->async_handshake(response, host, target, with_error);
     http_status = static_cast<int>(response.result_int());
-    if (stream_) {  // the headers may hold a key, which need not stay in memory as long as the connection
+    // the headers may hold a key, which need not stay in memory as long as the connection
+    if (stream_) {
         stream_->set_option(websocket::stream_base::decorator([](websocket::request_type&) {}));
     }
     co_return error;
@@ -255,7 +260,8 @@ void WebSocketOver<Stream>::on_read(const error_code& error, Self self) {
     if (state_ == State::open) {
         const auto data = inbox_.cdata();
         try {
-            on_message_({{static_cast<const char*>(data.data()), data.size()}, stream_->got_text()});
+            on_message_(
+                {{static_cast<const char*>(data.data()), data.size()}, stream_->got_text()});
         } catch (...) {
             failure_ = std::current_exception();
             close(1011, "internal error");
@@ -272,9 +278,12 @@ void WebSocketOver<Stream>::write_queued() {
     if (is_writing_ || (state_ != State::open && state_ != State::draining)) return;
     auto& wire = stream_->next_layer();
     while (!outbox_.is_empty()) {
-        // Once the peer's close has been read nothing may follow our answer to it. The read reports it, with the peer's words.
+        // Once the peer's close has been read nothing may follow our answer to it. The read reports
+        // it, with the peer's words.
         if (!stream_->is_open()) return;
-        if (wire.is_being_written()) return wire.after_this_write([self = this->shared_from_this()] { self->write_queued(); });
+        if (wire.is_being_written())
+            return wire.after_this_write(
+                [self = this->shared_from_this()] { self->write_queued(); });
         const auto bytes = outbox_.front();
         if constexpr (Wire<Stream>::can_write_now) {
             error_code error;
@@ -284,7 +293,8 @@ void WebSocketOver<Stream>::write_queued() {
         }
         is_writing_ = true;
         ++operations_;
-        wire.async_write_all(outbox_.front(), [self = this->shared_from_this()](const error_code& error, std::size_t written) {
+        wire.async_write_all(outbox_.front(), [self = this->shared_from_this()](
+                                                  const error_code& error, std::size_t written) {
             self->on_written(error, written);
         });
         return;
@@ -315,7 +325,8 @@ void WebSocketOver<Stream>::ping() {
 
 template <class Stream>
 void WebSocketOver<Stream>::watch_idle() {
-    timer_.expires_after(std::chrono::duration_cast<Clock::duration>(limits_.idle_timeout) / ticks_to_lost);
+    timer_.expires_after(std::chrono::duration_cast<Clock::duration>(limits_.idle_timeout) /
+                         ticks_to_lost);
     timer_.async_wait([self = this->shared_from_this()](const error_code& error) {
         if (!error && self->state_ == State::open) self->on_tick();
     });
@@ -350,7 +361,8 @@ template <class Stream>
 void WebSocketOver<Stream>::send_close() {
     state_ = State::closing;
     websocket::close_reason words(static_cast<websocket::close_code>(reason_.code));
-    words.reason = shortened(reason_.reason, 120);  // 123 bytes fit; the shortening adds up to three
+    // 123 bytes fit; the shortening adds up to three
+    words.reason = shortened(reason_.reason, 120);
     ++operations_;
     stream_->async_close(words, [self = this->shared_from_this()](const error_code& error) {
         --self->operations_;
@@ -365,7 +377,8 @@ void WebSocketOver<Stream>::on_broken(const error_code& error) {
     if (state_ != State::open) return finish(reason_);
     if (error == websocket::error::closed) {
         const auto& words = stream_->reason();
-        const auto code = words.code == websocket::close_code::none ? std::uint16_t{1005} : words.code;
+        const auto code =
+            words.code == websocket::close_code::none ? std::uint16_t{1005} : words.code;
         return finish({CloseReason::How::closed_by_peer, code, std::string(words.reason.c_str())});
     }
     if (auto bad = bad_message(error)) return finish(std::move(*bad));

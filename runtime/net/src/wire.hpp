@@ -1,9 +1,12 @@
-// wire.hpp: what Beast's WebSocket reads from and writes to: a TCP or TLS stream with four additions.
+// wire.hpp: what Beast's WebSocket reads from and writes to: a TCP or TLS stream with four
+// additions.
 //
-// - Two write to it, in turns: Beast its handshake and control frames, WebSocketOver its frames of text.
+// - Two write to it, in turns: Beast its handshake and control frames, WebSocketOver its frames of
+// text.
 // - Bytes that were read along with the HTTP request come first.
 // - It counts reads, by which an idle check sees signs of life without a timer per message.
-// - Beast's own teardown waits without limit for the peer's FIN. Here the connection ends as soon as the
+// - Beast's own teardown waits without limit for the peer's FIN. Here the connection ends as soon
+// as the
 //   close frames are exchanged, and the socket is left to linger() for at most `close_wait`.
 #pragma once
 

@@ -12,11 +12,14 @@ namespace {
 constexpr std::size_t matched_bytes_max = 16 * 1024;  // std::regex recurses per character
 constexpr std::size_t shown_bytes_max = 300;
 
-bool is_expression(std::string_view text) { return text.size() > 2 && text.front() == '/' && text.back() == '/'; }
+bool is_expression(std::string_view text) {
+    return text.size() > 2 && text.front() == '/' && text.back() == '/';
+}
 
 bool matches(std::string_view text, std::string_view expression) {
     try {
-        const std::regex compiled(std::string(expression), std::regex::ECMAScript | std::regex::icase);
+        const std::regex compiled(std::string(expression),
+                                  std::regex::ECMAScript | std::regex::icase);
         const std::string bounded(text.substr(0, matched_bytes_max));
         return std::regex_search(bounded, compiled);
     } catch (const std::regex_error&) {
@@ -37,10 +40,13 @@ std::string plain(std::string_view text) {
     return std::string(trim(out));
 }
 
-std::string shown(const json::value& value) { return shortened(json::serialize(value), shown_bytes_max); }
+std::string shown(const json::value& value) {
+    return shortened(json::serialize(value), shown_bytes_max);
+}
 
 bool is_same_scalar(const json::value& wanted, const json::value& found) {
-    if (wanted.is_number() && found.is_number()) return wanted.to_number<double>() == found.to_number<double>();
+    if (wanted.is_number() && found.is_number())
+        return wanted.to_number<double>() == found.to_number<double>();
     const auto* expression = wanted.if_string();
     const auto* text = found.if_string();
     if (expression != nullptr && text != nullptr && is_expression(*expression)) {
@@ -56,15 +62,19 @@ bool contains_words(std::string_view text, std::string_view wanted) {
     return plain(text).find(plain(wanted)) != std::string::npos;
 }
 
-std::optional<std::string> shortfall(const json::value& wanted, const json::value& found, const std::string& path) {
+std::optional<std::string> shortfall(const json::value& wanted, const json::value& found,
+                                     const std::string& path) {
     const auto differs = [&]() -> std::optional<std::string> {
-        return fmt::format("{}expected {}, found {}", path.empty() ? "" : path + ": ", shown(wanted), shown(found));
+        return fmt::format("{}expected {}, found {}", path.empty() ? "" : path + ": ",
+                           shown(wanted), shown(found));
     };
     if (const auto* members = wanted.if_object()) {
         const auto* object = found.if_object();
         if (object == nullptr) return differs();
         for (const auto& member : *members) {
-            const std::string at = path.empty() ? std::string(member.key()) : fmt::format("{}.{}", path, std::string_view(member.key()));
+            const std::string at = path.empty()
+                                       ? std::string(member.key())
+                                       : fmt::format("{}.{}", path, std::string_view(member.key()));
             const auto* value = object->if_contains(member.key());
             if (value == nullptr) {
                 if (member.value().is_null()) continue;  // null and absent are one in Lua
@@ -78,7 +88,8 @@ std::optional<std::string> shortfall(const json::value& wanted, const json::valu
         const auto* array = found.if_array();
         if (array == nullptr || array->size() != items->size()) return differs();
         for (std::size_t i = 0; i < items->size(); ++i) {
-            if (auto what = shortfall((*items)[i], (*array)[i], fmt::format("{}[{}]", path, i))) return what;
+            if (auto what = shortfall((*items)[i], (*array)[i], fmt::format("{}[{}]", path, i)))
+                return what;
         }
         return std::nullopt;
     }

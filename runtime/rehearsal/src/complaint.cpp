@@ -17,8 +17,8 @@ namespace {
 using std::chrono::nanoseconds;
 
 constexpr std::size_t bytes_per_ms = 8;
-constexpr milliseconds silence_worth_a_step{9'500};   // shorter pauses change nothing
-constexpr int tries_max = 20;                         // what is mended may bring another to light
+constexpr milliseconds silence_worth_a_step{9'500};  // shorter pauses change nothing
+constexpr int tries_max = 20;                        // what is mended may bring another to light
 
 // A text as YAML takes it: JSON is YAML.
 std::string in_quotes(std::string_view text) { return json::serialize(json::string(text)); }
@@ -30,8 +30,8 @@ std::string seconds_text(nanoseconds span) {
 
 struct Move {
     enum class Kind { says, interrupts, presses, silent, model, fails, drops, hangs_up } kind;
-    std::string text;               // said, pressed, how it failed
-    std::string id;                 // of the caller's item, or the response
+    std::string text;  // said, pressed, how it failed
+    std::string id;    // of the caller's item, or the response
     nanoseconds span{0};
     std::vector<std::pair<std::string, std::string>> calls = {};  // tool call id, name
     bool is_for_good = false;
@@ -46,7 +46,8 @@ class Reader {
         for (const auto& line : recording_.lines) {
             const auto space = std::min(line.event.find(' '), line.event.size());
             const std::string name = line.event.substr(0, space);
-            const std::string_view rest = std::string_view(line.event).substr(std::min(space + 1, line.event.size()));
+            const std::string_view rest =
+                std::string_view(line.event).substr(std::min(space + 1, line.event.size()));
             const auto parsed = json_read::parse(rest);
             const json::object none;
             const json::object& of = parsed && parsed->is_object() ? parsed->get_object() : none;
@@ -58,20 +59,25 @@ class Reader {
             if (move.kind == Move::Kind::model && move.text.empty()) move.text = written_[move.id];
         }
         std::erase_if(moves, [](const Move& move) {
-            const bool is_caller = move.kind == Move::Kind::says || move.kind == Move::Kind::interrupts;
-            return (is_caller && move.text.empty()) || (move.kind == Move::Kind::model && move.text.empty() && move.calls.empty());
+            const bool is_caller =
+                move.kind == Move::Kind::says || move.kind == Move::Kind::interrupts;
+            return (is_caller && move.text.empty()) ||
+                   (move.kind == Move::Kind::model && move.text.empty() && move.calls.empty());
         });
     }
 
     std::vector<Move> moves;
-    std::map<std::string, std::string> results;     // by tool call
+    std::map<std::string, std::string> results;  // by tool call
     std::map<std::string, std::string> arguments;
     std::string outcome, reason;
 
  private:
-    static std::string text(const json::object& of, std::string_view key) { return json_read::text(of, key); }
+    static std::string text(const json::object& of, std::string_view key) {
+        return json_read::text(of, key);
+    }
 
-    void on(const std::string& name, std::string_view rest, const json::object& of, const Recording::Line& line) {
+    void on(const std::string& name, std::string_view rest, const json::object& of,
+            const Recording::Line& line) {
         if (name == "speech_started") {
             caller_begins(text(of, "item"), line.at);
         } else if (name == "caller_said") {
@@ -88,23 +94,32 @@ class Reader {
         } else if (name == "agent_text") {
             if (auto* move = model(text(of, "response"))) written_[move->id] += text(of, "delta");
         } else if (name == "agent_done") {
-            if (auto* move = model(text(of, "response"))) move->text += (move->text.empty() ? "" : " ") + text(of, "text");
+            if (auto* move = model(text(of, "response")))
+                move->text += (move->text.empty() ? "" : " ") + text(of, "text");
         } else if (name == "tool_called") {
             arguments[text(of, "id")] = text(of, "arguments");
-            if (auto* move = model(text(of, "response"))) move->calls.emplace_back(text(of, "id"), text(of, "name"));
+            if (auto* move = model(text(of, "response")))
+                move->calls.emplace_back(text(of, "id"), text(of, "name"));
         } else if (name == "response_done" && json_read::integer(of, "status") == 3) {
             const std::string detail = text(of, "detail");
             const bool is_limit = detail.find("rate_limit") != std::string::npos;
-            const std::string how = is_limit ? "rate limit" : json_read::boolean(of, "may_retry") == true ? "server error" : "out of quota";
+            const std::string how = is_limit                                      ? "rate limit"
+                                    : json_read::boolean(of, "may_retry") == true ? "server error"
+                                                                                  : "out of quota";
             moves.push_back({Move::Kind::fails, how, ""});
         } else if (name == "lost") {
-            moves.push_back({.kind = Move::Kind::drops, .text = "", .id = "", .is_for_good = json_read::boolean(of, "may_retry") == false});
+            moves.push_back({.kind = Move::Kind::drops,
+                             .text = "",
+                             .id = "",
+                             .is_for_good = json_read::boolean(of, "may_retry") == false});
         } else if (name == "gone") {
             silence_until(line.at);
             moves.push_back({Move::Kind::hangs_up, "", ""});
         } else if (name == "script" && rest.starts_with("tool_finished ")) {
-            const auto result = json_read::parse(rest.substr(std::string_view("tool_finished ").size()));
-            if (result && result->is_object()) results[text(result->get_object(), "id")] = text(result->get_object(), "output");
+            const auto result =
+                json_read::parse(rest.substr(std::string_view("tool_finished ").size()));
+            if (result && result->is_object())
+                results[text(result->get_object(), "id")] = text(result->get_object(), "output");
         }
     }
 
@@ -137,10 +152,12 @@ class Reader {
     }
 
     void silence_until(nanoseconds at) {
-        if (playing_until_.count() > 0 && at - playing_until_ > silence_worth_a_step) moves.push_back({Move::Kind::silent, "", "", at - playing_until_});
+        if (playing_until_.count() > 0 && at - playing_until_ > silence_worth_a_step)
+            moves.push_back({Move::Kind::silent, "", "", at - playing_until_});
     }
 
-    // The move of a response, made when it first does something; null for what the runtime itself asked for.
+    // The move of a response, made when it first does something; null for what the runtime itself
+    // asked for.
     Move* model(const std::string& response) {
         if (cues_.contains(response)) return nullptr;
         for (auto& move : moves) {
@@ -174,7 +191,8 @@ class Writer {
         if (number == 0 || number > lines_.size() || !lines_[number - 1].second) return false;
         auto& [line, is_expectation] = lines_[number - 1];
         const auto indent = std::min(line.find_first_not_of(' '), line.size());
-        line = line.substr(0, indent) + "# does not hold in a fresh database (" + std::string(why) + "): " + line.substr(indent);
+        line = line.substr(0, indent) + "# does not hold in a fresh database (" + std::string(why) +
+               "): " + line.substr(indent);
         is_expectation = false;
         return true;
     }
@@ -185,63 +203,86 @@ class Writer {
 
 std::string call_yaml(const std::string& name, const std::string& arguments) {
     const auto parsed = json_read::parse(arguments);
-    if (!parsed || !parsed->is_object() || parsed->get_object().empty()) return fmt::format("{{{}: {{}}}}", name);
+    if (!parsed || !parsed->is_object() || parsed->get_object().empty())
+        return fmt::format("{{{}: {{}}}}", name);
     return fmt::format("{{{}: {}}}", name, json::serialize(*parsed));
 }
 
 std::string local_time(const Recording& recording, const script::TimeZone& zone) {
     const auto local = zone.local(recording.call.info.started_at);
-    return fmt::format("{} {}", script::format_date(local.date), script::format_time(local.minutes));
+    return fmt::format("{} {}", script::format_date(local.date),
+                       script::format_time(local.minutes));
 }
 
 // `began` gets the move that each line belongs to.
-void write(const Recording& recording, const Reader& read, const script::TimeZone& zone, Writer& out, std::map<std::size_t, std::size_t>& began) {
+void write(const Recording& recording, const Reader& read, const script::TimeZone& zone,
+           Writer& out, std::map<std::size_t, std::size_t>& began) {
     const auto& call = recording.call;
     out.add("# yaml-language-server: $schema=../../schemas/scenario.schema.json");
-    out.add(fmt::format("# From the call {}. What people said may not be for everybody: read it before you share it.", call.info.call_sid));
-    out.add(fmt::format("scenario: {}", in_quotes(fmt::format("What happened in the call of {}", local_time(recording, zone)))));
+    out.add(fmt::format(
+        "# From the call {}. What people said may not be for everybody: read it before you share it.",
+        call.info.call_sid));
+    out.add(fmt::format("scenario: {}", in_quotes(fmt::format("What happened in the call of {}",
+                                                              local_time(recording, zone)))));
     out.add("call:");
-    out.add(fmt::format("  {{from: {}, to: {}, at: {}, agent: {}, seed: {}}}", in_quotes(call.info.from), in_quotes(call.info.to),
-                        in_quotes(local_time(recording, zone)), in_quotes(call.agent.name), call.seed));
+    out.add(fmt::format("  {{from: {}, to: {}, at: {}, agent: {}, seed: {}}}",
+                        in_quotes(call.info.from), in_quotes(call.info.to),
+                        in_quotes(local_time(recording, zone)), in_quotes(call.agent.name),
+                        call.seed));
     out.add("steps:");
     for (std::size_t index = 0; index < read.moves.size(); ++index) {
         const Move& move = read.moves[index];
         began[out.size() + 1] = index;
         switch (move.kind) {
-            case Move::Kind::says: out.add(fmt::format("  - caller says: {}", in_quotes(move.text))); break;
+            case Move::Kind::says:
+                out.add(fmt::format("  - caller says: {}", in_quotes(move.text)));
+                break;
             case Move::Kind::interrupts:
                 out.add(fmt::format("  - caller interrupts after: {}", seconds_text(move.span)));
                 out.add(fmt::format("    says: {}", in_quotes(move.text)));
                 break;
-            case Move::Kind::presses: out.add(fmt::format("  - caller presses: {}", in_quotes(move.text))); break;
-            case Move::Kind::silent: out.add(fmt::format("  - caller is silent for: {}", seconds_text(move.span))); break;
+            case Move::Kind::presses:
+                out.add(fmt::format("  - caller presses: {}", in_quotes(move.text)));
+                break;
+            case Move::Kind::silent:
+                out.add(fmt::format("  - caller is silent for: {}", seconds_text(move.span)));
+                break;
             case Move::Kind::fails: out.add(fmt::format("  - model fails: {}", move.text)); break;
-            case Move::Kind::drops: out.add(move.is_for_good ? "  - provider drops for good" : "  - provider drops"); break;
+            case Move::Kind::drops:
+                out.add(move.is_for_good ? "  - provider drops for good" : "  - provider drops");
+                break;
             case Move::Kind::hangs_up: out.add("  - caller hangs up"); break;
             case Move::Kind::model:
-                if (!move.text.empty()) out.add(fmt::format("  - model says: {}", in_quotes(move.text)));
+                if (!move.text.empty())
+                    out.add(fmt::format("  - model says: {}", in_quotes(move.text)));
                 for (std::size_t i = 0; i < move.calls.size(); ++i) {
                     const auto& [id, name] = move.calls[i];
-                    if (i == 0) out.add(fmt::format("  {} model calls:", move.text.empty() ? "-" : " "));
+                    if (i == 0)
+                        out.add(fmt::format("  {} model calls:", move.text.empty() ? "-" : " "));
                     const auto found = read.arguments.find(id);
-                    out.add(fmt::format("      - {}", call_yaml(name, found == read.arguments.end() ? "{}" : found->second)));
+                    out.add(fmt::format(
+                        "      - {}",
+                        call_yaml(name, found == read.arguments.end() ? "{}" : found->second)));
                 }
                 for (const auto& [id, name] : move.calls) {
                     const auto result = read.results.find(id);
                     if (result == read.results.end() || !json_read::parse(result->second)) continue;
-                    out.expect(fmt::format("  - expect: {{tool called: {}, result: {}}}", name, result->second));
+                    out.expect(fmt::format("  - expect: {{tool called: {}, result: {}}}", name,
+                                           result->second));
                 }
                 break;
         }
     }
     out.add("expect:");
-    if (!read.outcome.empty()) out.expect(fmt::format("  - {{outcome: {}}}", in_quotes(read.outcome)));
+    if (!read.outcome.empty())
+        out.expect(fmt::format("  - {{outcome: {}}}", in_quotes(read.outcome)));
     if (!read.reason.empty()) out.expect(fmt::format("  - {{reason: {}}}", in_quotes(read.reason)));
 }
 
 }  // namespace
 
-Checked<std::string> scenario_from(const Recording& recording, const Stage& stage, const config::FileSchema& schema) {
+Checked<std::string> scenario_from(const Recording& recording, const Stage& stage,
+                                   const config::FileSchema& schema) {
     Reader reader(recording);
     reader.read();
     if (reader.moves.empty()) return Fault{recording.file, "nobody said anything in this call", ""};
@@ -254,10 +295,13 @@ Checked<std::string> scenario_from(const Recording& recording, const Stage& stag
             began.clear();
             writer.emplace();
             write(recording, reader, *zone, *writer, began);
-            for (const auto& error : errors) writer->expect(fmt::format("  - {{script error: {}}}", in_quotes(error)));
+            for (const auto& error : errors)
+                writer->expect(fmt::format("  - {{script error: {}}}", in_quotes(error)));
         }
         const auto scenario = Scenario::parse(writer->text(), recording.file, schema);
-        if (!scenario) return Fault{recording.file, "cannot be made into a scenario: " + scenario.error().front().text(), ""};
+        if (!scenario)
+            return Fault{recording.file,
+                         "cannot be made into a scenario: " + scenario.error().front().text(), ""};
         const auto performed = perform(*scenario, stage);
         if (!performed) return performed.error();
         if (performed->has_passed()) return {boost::system::in_place_value, writer->text()};
@@ -270,7 +314,8 @@ Checked<std::string> scenario_from(const Recording& recording, const Stage& stag
             if (stopped.kind == Move::Kind::interrupts) {
                 stopped.kind = Move::Kind::says;
             } else {
-                reader.moves.erase(reader.moves.begin() + static_cast<std::ptrdiff_t>(move->second));
+                reader.moves.erase(reader.moves.begin() +
+                                   static_cast<std::ptrdiff_t>(move->second));
             }
             writer.reset();
             continue;
@@ -285,9 +330,14 @@ Checked<std::string> scenario_from(const Recording& recording, const Stage& stag
             }
             is_mended = writer->drop(broken.line, broken.detail) || is_mended;
         }
-        if (!is_mended) return Fault{recording.file, fmt::format("the scenario made of it does not pass: {}; {}", first.text, first.detail), ""};
+        if (!is_mended)
+            return Fault{recording.file,
+                         fmt::format("the scenario made of it does not pass: {}; {}", first.text,
+                                     first.detail),
+                         ""};
     }
-    return Fault{recording.file, "no scenario made of it passes", "see what differs: parley replay"};
+    return Fault{recording.file, "no scenario made of it passes",
+                 "see what differs: parley replay"};
 }
 
 }  // namespace parley::rehearsal

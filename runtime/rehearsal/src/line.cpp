@@ -21,7 +21,8 @@ class Line::Channel final : public call::Channel {
     Line& line_;
 };
 
-Line::Line(const VirtualClock& clock, call::EventSink*& sink) : clock_(clock), sink_(sink), alarm_(clock.make_alarm([this] { ring(); })) {}
+Line::Line(const VirtualClock& clock, call::EventSink*& sink)
+    : clock_(clock), sink_(sink), alarm_(clock.make_alarm([this] { ring(); })) {}
 
 std::unique_ptr<call::Channel> Line::make_channel() { return std::make_unique<Channel>(*this); }
 

@@ -1,4 +1,5 @@
-// line.hpp: the caller's end of a rehearsed call: plays on the virtual clock, and echoes marks when they are heard.
+// line.hpp: the caller's end of a rehearsed call: plays on the virtual clock, and echoes marks when
+// they are heard.
 //
 // Owner:  a Line belongs to the rig; the session owns the channel to it, which may go first.
 // Thread: the rig's.
@@ -20,7 +21,7 @@ class Line {
     std::unique_ptr<call::Channel> make_channel();
 
     bool is_playing() const { return clock_.now() < until_ || !marks_.empty(); }
-    TimePoint audible_since() const { return since_; }   // of the latest stretch of speech
+    TimePoint audible_since() const { return since_; }  // of the latest stretch of speech
     TimePoint audible_until() const { return until_; }
     bool was_hung_up_by_us() const { return is_hung_up_; }
     // The first byte of what has begun to play since the last call; 0 when nothing has.

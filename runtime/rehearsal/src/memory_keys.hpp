@@ -1,4 +1,5 @@
-// memory_keys.hpp: what scripts keep under names, in memory and by a clock of ours; answers come at once.
+// memory_keys.hpp: what scripts keep under names, in memory and by a clock of ours; answers come at
+// once.
 //
 // Thread: the rig's.
 #pragma once
@@ -15,9 +16,12 @@ class MemoryKeys final : public script::KeyValues {
  public:
     explicit MemoryKeys(const VirtualClock& clock) : clock_(clock) {}
 
-    void get(std::string key, std::function<void(Result<std::optional<std::string>>)> done) override;
-    void set(std::string key, std::string json_text, Lifetime lifetime, std::function<void(Result<void>)> done) override;
-    void increment(std::string key, std::int64_t by, Lifetime lifetime, std::function<void(Result<std::int64_t>)> done) override;
+    void get(std::string key,
+             std::function<void(Result<std::optional<std::string>>)> done) override;
+    void set(std::string key, std::string json_text, Lifetime lifetime,
+             std::function<void(Result<void>)> done) override;
+    void increment(std::string key, std::int64_t by, Lifetime lifetime,
+                   std::function<void(Result<std::int64_t>)> done) override;
     void remove(std::string key, std::function<void(Result<bool>)> done) override;
     void set_if_absent(std::string key, std::string json_text, Lifetime lifetime,
                        std::function<void(Result<std::optional<std::string>>)> done) override;
@@ -28,7 +32,9 @@ class MemoryKeys final : public script::KeyValues {
         TimePoint until = TimePoint::max();
     };
     Value* find(const std::string& key);
-    TimePoint end_of(const Lifetime& lifetime) const { return lifetime ? clock_.now() + *lifetime : TimePoint::max(); }
+    TimePoint end_of(const Lifetime& lifetime) const {
+        return lifetime ? clock_.now() + *lifetime : TimePoint::max();
+    }
 
     const VirtualClock& clock_;
     std::map<std::string, Value> values_;

@@ -17,10 +17,12 @@ Checked<config::AgentSettings> agent_of(const Scenario& scenario, const Stage& s
     if (scenario.agent.empty()) {
         const auto* routed = stage.settings.agent_for(scenario.to);
         if (routed == nullptr) {
-            return Fault{scenario.call_where, fmt::format("no agent answers {}", scenario.to), "name one: agent: ..., or call a number the settings route"};
+            return Fault{scenario.call_where, fmt::format("no agent answers {}", scenario.to),
+                         "name one: agent: ..., or call a number the settings route"};
         }
         agent = *routed;
-    } else if (const auto found = stage.settings.agents.find(scenario.agent); found != stage.settings.agents.end()) {
+    } else if (const auto found = stage.settings.agents.find(scenario.agent);
+               found != stage.settings.agents.end()) {
         agent = found->second;
     } else {
         const auto scripts = stage.bundle->agents();
@@ -28,8 +30,10 @@ Checked<config::AgentSettings> agent_of(const Scenario& scenario, const Stage& s
             std::vector<std::string> known = scripts;
             for (const auto& [name, settings] : stage.settings.agents) known.push_back(name);
             const auto meant = did_you_mean(scenario.agent, known);
-            return Fault{scenario.call_where, fmt::format("there is no agent \"{}\"", scenario.agent),
-                         meant ? fmt::format("did you mean \"{}\"?", *meant) : "name one of the settings, or a file of scripts/agents"};
+            return Fault{scenario.call_where,
+                         fmt::format("there is no agent \"{}\"", scenario.agent),
+                         meant ? fmt::format("did you mean \"{}\"?", *meant)
+                               : "name one of the settings, or a file of scripts/agents"};
         }
         agent.name = scenario.agent;  // a script the settings do not use yet
     }
@@ -39,27 +43,34 @@ Checked<config::AgentSettings> agent_of(const Scenario& scenario, const Stage& s
     return agent;
 }
 
-Checked<WallTime> time_of(const Scenario& scenario, const config::AgentSettings& agent, const Stage& stage) {
+Checked<WallTime> time_of(const Scenario& scenario, const config::AgentSettings& agent,
+                          const Stage& stage) {
     const auto space = scenario.at.find(' ');
     const auto date = script::parse_date(std::string_view(scenario.at).substr(0, space));
     const auto minutes = script::parse_time(std::string_view(scenario.at).substr(space + 1));
-    if (!date || !minutes) return Fault{scenario.call_where, fmt::format("there is no time {}", scenario.at), "write a time such as 2026-12-01 10:00"};
+    if (!date || !minutes)
+        return Fault{scenario.call_where, fmt::format("there is no time {}", scenario.at),
+                     "write a time such as 2026-12-01 10:00"};
     return stage.bundle->time_zone(agent)->moment(*date, *minutes);
 }
 
 namespace {
 
-Checked<Performed> played(const Scenario& scenario, const Stage& stage, const std::function<void(Player&)>& play) {
+Checked<Performed> played(const Scenario& scenario, const Stage& stage,
+                          const std::function<void(Player&)>& play) {
     auto agent = agent_of(scenario, stage);
     if (!agent) return agent.error();
     const auto at = time_of(scenario, *agent, stage);
     if (!at) return at.error();
-    auto rig = Rig::make(stage, {std::move(*agent), scenario.from, scenario.to, *at, scenario.seed, scenario.secrets});
+    auto rig = Rig::make(stage, {std::move(*agent), scenario.from, scenario.to, *at, scenario.seed,
+                                 scenario.secrets});
     if (!rig) return rig.error();
     prepare(**rig, scenario);
     for (std::size_t i = 0; i < scenario.given.size(); ++i) {
         const auto done = (*rig)->sql(scenario.given[i]);
-        if (!done) return Fault{scenario.given_where[i], done.error().message, "correct the row, or the table in scripts/migrations"};
+        if (!done)
+            return Fault{scenario.given_where[i], done.error().message,
+                         "correct the row, or the table in scripts/migrations"};
     }
     Player player(scenario, **rig);
     play(player);
@@ -88,7 +99,9 @@ Checked<Scenario> for_a_real_model(const Scenario& scenario) {
         using Kind = Step::Kind;
         if (step.kind == Kind::model && step.model.fails == engine::ScriptedLine::Fails::no) {
             for (const auto& call : step.model.calls) {
-                Expectation expectation{.kind = Expectation::Kind::tool_called, .line = step.line, .value = json::value(call.tool)};
+                Expectation expectation{.kind = Expectation::Kind::tool_called,
+                                        .line = step.line,
+                                        .value = json::value(call.tool)};
                 auto arguments = json_read::parse(call.arguments);
                 if (arguments && arguments->is_object()) expectation.with = arguments->get_object();
                 judged.line = step.line;
@@ -96,10 +109,13 @@ Checked<Scenario> for_a_real_model(const Scenario& scenario) {
             }
             continue;
         }
-        const bool is_trouble = step.kind == Kind::model || step.kind == Kind::provider_drops || step.kind == Kind::provider_drops_after ||
+        const bool is_trouble = step.kind == Kind::model || step.kind == Kind::provider_drops ||
+                                step.kind == Kind::provider_drops_after ||
                                 step.kind == Kind::provider_refuses;
         if (is_trouble) {
-            return Fault{fmt::format("{}:{}", scenario.file, step.line), "troubles of the provider cannot be played with a real model", "leave this scenario out: --filter"};
+            return Fault{fmt::format("{}:{}", scenario.file, step.line),
+                         "troubles of the provider cannot be played with a real model",
+                         "leave this scenario out: --filter"};
         }
         flush();
         live.steps.push_back(step);
@@ -114,7 +130,8 @@ Checked<Performed> perform(const Scenario& scenario, const Stage& stage) {
     return played(scenario, stage, [](Player& player) { player.run(); });
 }
 
-Checked<Performed> perform_live(const Scenario& scenario, const Stage& stage, const engine::OpenAiOptions& model) {
+Checked<Performed> perform_live(const Scenario& scenario, const Stage& stage,
+                                const engine::OpenAiOptions& model) {
     const auto live = for_a_real_model(scenario);
     if (!live) return live.error();
     return played(*live, stage, [&](Player& player) { player.run_live(model); });

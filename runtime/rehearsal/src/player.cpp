@@ -9,18 +9,23 @@ namespace {
 
 using Kind = Step::Kind;
 
-constexpr milliseconds quiet_before_speaking{400};   // a caller's polite pause
+constexpr milliseconds quiet_before_speaking{400};  // a caller's polite pause
 constexpr milliseconds quiet_before_hanging_up{2'500};
-constexpr milliseconds quiet_without_model{8'000};   // nothing has asked the model to answer: nothing will
+// nothing has asked the model to answer: nothing will
+constexpr milliseconds quiet_without_model{8'000};
 constexpr milliseconds between_keys{200};
-constexpr milliseconds dtmf_pause{2'300};            // keys are told to the model after a pause of 2 s
+// keys are told to the model after a pause of 2 s
+constexpr milliseconds dtmf_pause{2'300};
 constexpr milliseconds step_max{5 * 60'000};
 constexpr std::chrono::minutes call_max{60};
 
 }  // namespace
 
 Player::Player(const Scenario& scenario, Rig& rig)
-    : scenario_(scenario), rig_(rig), wake_(rig.clock().make_alarm([] {})), step_began_(rig.clock().now()) {
+    : scenario_(scenario),
+      rig_(rig),
+      wake_(rig.clock().make_alarm([] {})),
+      step_began_(rig.clock().now()) {
     mouth_ = rig.clock().make_alarm([this] {
         is_speaking_ = false;
         if (engine_ != nullptr) engine_->caller_stops(std::exchange(saying_, {}));
@@ -63,7 +68,8 @@ void Player::go_on() {
         if (rig_.is_over()) break;
         if (advance() == Progress::made || rig_.is_over()) continue;
         if (!rig_.advance(limit)) {
-            broke({.text = "expected the call to end", .detail = fmt::format("it still goes on after {} minutes", call_max.count())});
+            broke({.text = "expected the call to end",
+                   .detail = fmt::format("it still goes on after {} minutes", call_max.count())});
             break;
         }
     }
@@ -78,13 +84,15 @@ void Player::go_on() {
         } else if (step.kind == Kind::caller_is_silent && silent_since_ != TimePoint::max()) {
             silent_since_ = TimePoint::max();  // until the end of the call
         } else {
-            return stuck(step, fmt::format("the call was over: {} ({})", rig_.ending().outcome, rig_.ending().reason));
+            return stuck(step, fmt::format("the call was over: {} ({})", rig_.ending().outcome,
+                                           rig_.ending().reason));
         }
     }
     window_ = 0;
     check_all(scenario_.expectations);
     for (const auto& tool : rig_.never_slow()) {
-        broke({.text = fmt::format("expected the tool {} to be slow", tool), .detail = "it was not run, or waited for nothing"});
+        broke({.text = fmt::format("expected the tool {} to be slow", tool),
+               .detail = "it was not run, or waited for nothing"});
     }
 }
 
@@ -108,11 +116,14 @@ std::optional<engine::ScriptedLine> Player::next_line(std::string_view) {
             return step.model;
         }
         // First things first: these are done before the model goes on.
-        const bool comes_first = step.kind == Kind::expect || step.kind == Kind::provider_drops || step.kind == Kind::provider_refuses ||
-                                 step.kind == Kind::slow_tool || step.kind == Kind::database_is_busy;
+        const bool comes_first = step.kind == Kind::expect || step.kind == Kind::provider_drops ||
+                                 step.kind == Kind::provider_refuses ||
+                                 step.kind == Kind::slow_tool ||
+                                 step.kind == Kind::database_is_busy;
         if (comes_first) return std::nullopt;
     }
-    rig_.note({.kind = Happening::Kind::model_speechless, .text = "is asked to answer; the scenario has no line for it here"});
+    rig_.note({.kind = Happening::Kind::model_speechless,
+               .text = "is asked to answer; the scenario has no line for it here"});
     return engine::ScriptedLine{};
 }
 
@@ -124,23 +135,31 @@ void Player::opened(const call::AgentProfile& profile, const std::vector<call::T
 void Player::offered(const json::array& tools) {
     tools_offered_.clear();
     for (const auto& tool : tools) {
-        if (const auto* object = tool.if_object()) tools_offered_.push_back(json_read::text(*object, "name"));
+        if (const auto* object = tool.if_object())
+            tools_offered_.push_back(json_read::text(*object, "name"));
     }
 }
 
-void Player::told(const call::Turn& turn) { rig_.note({.kind = Happening::Kind::model_told, .text = turn.text}); }
+void Player::told(const call::Turn& turn) {
+    rig_.note({.kind = Happening::Kind::model_told, .text = turn.text});
+}
 
 void Player::asked(std::string_view instructions) {
-    if (!instructions.empty()) rig_.note({.kind = Happening::Kind::model_told, .text = std::string(instructions)});
+    if (!instructions.empty())
+        rig_.note({.kind = Happening::Kind::model_told, .text = std::string(instructions)});
 }
 
 // ---- the state of the line --------------------------------------------------------------------
 
 bool Player::is_settled() const {
     const auto now = rig_.clock().now();
-    const bool are_keys_told = keys_left_.empty() && (pressed_at_ == TimePoint::min() || now >= pressed_at_ + dtmf_pause);
-    const bool is_model_done = engine_ != nullptr && (engine_->is_idle() || (scripted_ != nullptr && scripted_->is_waiting_for_line()));
-    return rig_.is_listening() && is_model_done && !rig_.line().is_playing() && !is_speaking_ && rig_.tools_running() == 0 && are_keys_told;
+    const bool are_keys_told =
+        keys_left_.empty() && (pressed_at_ == TimePoint::min() || now >= pressed_at_ + dtmf_pause);
+    const bool is_model_done =
+        engine_ != nullptr &&
+        (engine_->is_idle() || (scripted_ != nullptr && scripted_->is_waiting_for_line()));
+    return rig_.is_listening() && is_model_done && !rig_.line().is_playing() && !is_speaking_ &&
+           rig_.tools_running() == 0 && are_keys_told;
 }
 
 milliseconds Player::quiet_for() const {
@@ -197,7 +216,8 @@ Player::Progress Player::take(const Step& step) {
             press(step.keys);
             break;
         case Kind::caller_is_silent:
-            // Counted from when the agent has finished for the first time, whatever it says into the silence.
+            // Counted from when the agent has finished for the first time, whatever it says into
+            // the silence.
             if (silent_since_ == TimePoint::max()) {
                 if (settled_since_ == TimePoint::max()) return Progress::none;
                 silent_since_ = now;
@@ -220,13 +240,17 @@ Player::Progress Player::take(const Step& step) {
             break;
         case Kind::provider_drops:
             if (quiet_for() < quiet_before_speaking) {
-                if (settled_since_ != TimePoint::max()) wake_at(settled_since_ + quiet_before_speaking);
+                if (settled_since_ != TimePoint::max())
+                    wake_at(settled_since_ + quiet_before_speaking);
                 return Progress::none;
             }
             scripted_->lose("the scenario drops the connection",
-                            step.is_for_good ? engine::ScriptedEngine::Retry::pointless : engine::ScriptedEngine::Retry::allowed);
+                            step.is_for_good ? engine::ScriptedEngine::Retry::pointless
+                                             : engine::ScriptedEngine::Retry::allowed);
             break;
-        case Kind::provider_refuses: scripted_->refuse_connections(step.count, engine::ScriptedEngine::Retry::allowed); break;
+        case Kind::provider_refuses:
+            scripted_->refuse_connections(step.count, engine::ScriptedEngine::Retry::allowed);
+            break;
         case Kind::slow_tool: rig_.slow_down(step.tool, step.span); break;
         case Kind::database_is_busy: rig_.refuse_statements(step.count); break;
     }
@@ -242,7 +266,8 @@ Player::Progress Player::interrupt(const Step& step) {
         wake_at(due);
         if (now < due) return Progress::none;
         if (step.kind == Kind::provider_drops_after) {
-            scripted_->lose("the scenario drops the connection", engine::ScriptedEngine::Retry::allowed);
+            scripted_->lose("the scenario drops the connection",
+                            engine::ScriptedEngine::Retry::allowed);
         } else if (step.text.empty()) {
             press(step.keys);
         } else {
@@ -252,8 +277,11 @@ Player::Progress Player::interrupt(const Step& step) {
         return Progress::made;
     }
     if (quiet_for() >= quiet_without_model) {
-        const auto spoke = std::chrono::duration_cast<milliseconds>(line.audible_until() - line.audible_since());
-        stuck(step, line.audible_until() > step_began_ ? fmt::format("the agent had finished after {} ms", spoke.count()) : "the agent said nothing");
+        const auto spoke =
+            std::chrono::duration_cast<milliseconds>(line.audible_until() - line.audible_since());
+        stuck(step, line.audible_until() > step_began_
+                        ? fmt::format("the agent had finished after {} ms", spoke.count())
+                        : "the agent said nothing");
     } else if (settled_since_ != TimePoint::max()) {
         wake_at(settled_since_ + quiet_without_model);
     }
@@ -371,8 +399,10 @@ std::string Player::describe(const Step& step) const {
         case Kind::caller_hangs_up_after: return "`caller hangs up after`";
         case Kind::model:
             if (!step.model.says.empty()) return fmt::format("`model says: {}`", step.model.says);
-            if (!step.model.calls.empty()) return fmt::format("`model calls: {}`", step.model.calls.front().tool);
-            return step.model.fails == engine::ScriptedLine::Fails::stall ? "`provider stalls`" : "`model fails`";
+            if (!step.model.calls.empty())
+                return fmt::format("`model calls: {}`", step.model.calls.front().tool);
+            return step.model.fails == engine::ScriptedLine::Fails::stall ? "`provider stalls`"
+                                                                          : "`model fails`";
         case Kind::provider_drops: return "`provider drops`";
         case Kind::provider_drops_after: return "`provider drops after`";
         case Kind::provider_refuses: return "`provider refuses`";
@@ -385,7 +415,9 @@ std::string Player::describe(const Step& step) const {
 
 void Player::stuck(const Step& step, std::string why) {
     is_stuck_ = true;
-    broke({.text = fmt::format("the scenario stopped at {}", describe(step)), .detail = std::move(why), .line = step.line});
+    broke({.text = fmt::format("the scenario stopped at {}", describe(step)),
+           .detail = std::move(why),
+           .line = step.line});
 }
 
 }  // namespace parley::rehearsal

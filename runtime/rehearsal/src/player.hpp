@@ -1,8 +1,9 @@
 // player.hpp: walks through the steps of a scenario while the call goes on.
 //
-// Problem: steps are written one after the other, a call goes on by itself. Idea: a step waits for its moment. The
-// caller's steps, and expectations, wait until the line has been quiet for a while; the model's wait until the engine
-// has a response to fill. A step whose moment can no longer come breaks the scenario, and says why.
+// Problem: steps are written one after the other, a call goes on by itself. Idea: a step waits for
+// its moment. The caller's steps, and expectations, wait until the line has been quiet for a while;
+// the model's wait until the engine has a response to fill. A step whose moment can no longer come
+// breaks the scenario, and says why.
 //
 // Owner:  perform(). Thread: the rig's.
 #pragma once
@@ -27,7 +28,8 @@ class Player final : public engine::Prompter {
     Player(const Scenario& scenario, Rig& rig);
 
     void run();
-    void run_live(const engine::OpenAiOptions& model);  // a scenario without steps of the model and the provider
+    // a scenario without steps of the model and the provider
+    void run_live(const engine::OpenAiOptions& model);
     std::vector<Happening>& broken() { return broken_; }
     std::size_t turns() const { return turns_; }
 
@@ -48,14 +50,15 @@ class Player final : public engine::Prompter {
     Progress expect(const Step& step);
     Progress wait_for_model(const Step& step);
     void after_the_last();
-    void done();                             // with the current step
+    void done();  // with the current step
     void open_window();
     void speak(const std::string& text);
     void press(const std::string& keys);
     void hang_up();
-    bool is_settled() const;                 // nothing is under way, or only a response without a line
-    milliseconds quiet_for() const;          // how long that has been so
-    bool has_floor();                        // the caller may begin to speak
+    // nothing is under way, or only a response without a line
+    bool is_settled() const;
+    milliseconds quiet_for() const;  // how long that has been so
+    bool has_floor();                // the caller may begin to speak
     void wake_at(TimePoint when);
     Seen seen() const;
     void check_all(const std::vector<Expectation>& expectations);
@@ -66,13 +69,13 @@ class Player final : public engine::Prompter {
 
     const Scenario& scenario_;
     Rig& rig_;
-    engine::TypedCaller* engine_ = nullptr;      // while the call lasts
-    engine::ScriptedEngine* scripted_ = nullptr; // the same, unless the model is a real one
+    engine::TypedCaller* engine_ = nullptr;       // while the call lasts
+    engine::ScriptedEngine* scripted_ = nullptr;  // the same, unless the model is a real one
     std::unique_ptr<Alarm> wake_;
-    std::unique_ptr<Alarm> mouth_;               // the end of what the caller says
-    std::unique_ptr<Alarm> finger_;              // the next key
-    std::size_t next_ = 0;                       // step
-    std::set<std::size_t> taken_;                // model steps used ahead of their turn
+    std::unique_ptr<Alarm> mouth_;   // the end of what the caller says
+    std::unique_ptr<Alarm> finger_;  // the next key
+    std::size_t next_ = 0;           // step
+    std::set<std::size_t> taken_;    // model steps used ahead of their turn
     TimePoint step_began_;
     TimePoint settled_since_ = TimePoint::max();
     TimePoint silent_since_ = TimePoint::max();  // of the step in which the caller is silent

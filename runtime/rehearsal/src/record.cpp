@@ -79,18 +79,29 @@ std::string words(const Happening& happening) {
     const std::string text = safe(happening.text);
     switch (happening.kind) {
         case Kind::caller_pressed: return "presses " + text;
-        case Kind::agent_said: return happening.detail.empty() ? text : fmt::format("{} ✂ [not heard: {}]", text, safe(happening.detail));
+        case Kind::agent_said:
+            return happening.detail.empty()
+                       ? text
+                       : fmt::format("{} ✂ [not heard: {}]", text, safe(happening.detail));
         case Kind::web:
-        case Kind::tool_called: return fmt::format("{} {}", safe(happening.name), shortened(text, shown_bytes_max));
+        case Kind::tool_called:
+            return fmt::format("{} {}", safe(happening.name), shortened(text, shown_bytes_max));
         case Kind::tool_returned:
-            return happening.took_ms > 0 ? fmt::format("{}  ({} ms)", shortened(text, shown_bytes_max), happening.took_ms)
-                                         : shortened(text, shown_bytes_max);
+            return happening.took_ms > 0
+                       ? fmt::format("{}  ({} ms)", shortened(text, shown_bytes_max),
+                                     happening.took_ms)
+                       : shortened(text, shown_bytes_max);
         case Kind::logged: return fmt::format("{} {}", happening.name, text);
         case Kind::ended: return fmt::format("{} ({})", text, safe(happening.detail));
         case Kind::broken:
-            return fmt::format("{}{}{}", happening.line == 0 ? "" : fmt::format("line {}: ", happening.line), text,
-                               happening.detail.empty() ? "" : fmt::format("\n                found: {}", safe(happening.detail)));
-        default: return happening.detail.empty() ? text : fmt::format("{}: {}", text, safe(happening.detail));
+            return fmt::format(
+                "{}{}{}", happening.line == 0 ? "" : fmt::format("line {}: ", happening.line), text,
+                happening.detail.empty()
+                    ? ""
+                    : fmt::format("\n                found: {}", safe(happening.detail)));
+        default:
+            return happening.detail.empty() ? text
+                                            : fmt::format("{}: {}", text, safe(happening.detail));
     }
 }
 
@@ -99,48 +110,82 @@ std::string words(const Happening& happening) {
 void Record::add(const call::journal::Entry& entry) {
     namespace journal = call::journal;
     const auto at = since_start(entry.at);
-    std::visit(Match{
-                   [&](const journal::CallStarted& each) {
-                       add({.kind = Kind::began, .at = at, .text = fmt::format("{} calls {}", each.from, each.to), .detail = each.agent});
-                   },
-                   [&](const journal::CallerSaid& each) { add({.kind = Kind::caller_said, .at = at, .text = each.text}); },
-                   [&](const journal::AgentSaid& each) {
-                       add({.kind = Kind::agent_said, .at = at, .text = each.heard, .detail = each.unheard, .took_ms = each.heard_ms});
-                   },
-                   [&](const journal::ToolStarted& each) {
-                       add({.kind = Kind::tool_called, .at = at, .name = each.name, .text = each.arguments, .detail = each.tool_call_id});
-                   },
-                   [&](const journal::ToolReturned& each) {
-                       add({.kind = Kind::tool_returned, .at = at, .name = each.name, .text = each.output, .detail = each.tool_call_id,
-                            .took_ms = each.duration_ms, .ok = each.ok});
-                   },
-                   [&](const journal::TurnLatency& each) {
-                       add({.kind = Kind::latency, .at = at, .took_ms = each.first_audio_ms});
-                   },
-                   [&](const journal::ProviderLost& each) {
-                       add({.kind = Kind::provider, .at = at, .text = "provider lost", .detail = each.reason});
-                   },
-                   [&](const journal::ProviderRestored& each) {
-                       add({.kind = Kind::provider, .at = at, .text = fmt::format("provider back after {} ms", each.gap_ms)});
-                   },
-                   [&](const journal::Problem& each) {
-                       add({.kind = Kind::problem, .at = at, .text = each.what, .detail = each.detail});
-                   },
-                   [&](const journal::Note& each) {
-                       add({.kind = Kind::noted, .at = at, .text = each.text + (each.fields.empty() ? "" : " " + json::serialize(each.fields))});
-                   },
-                   [&](const journal::Summary& each) { add({.kind = Kind::summed_up, .at = at, .text = json::serialize(each.fields)}); },
-                   [&](const journal::CallEnded& each) {
-                       add({.kind = Kind::ended, .at = at, .text = each.outcome, .detail = each.reason, .took_ms = each.duration_ms});
-                   },
-                   [](const auto&) {},
-               },
-               entry.event);
+    std::visit(
+        Match{
+            [&](const journal::CallStarted& each) {
+                add({.kind = Kind::began,
+                     .at = at,
+                     .text = fmt::format("{} calls {}", each.from, each.to),
+                     .detail = each.agent});
+            },
+            [&](const journal::CallerSaid& each) {
+                add({.kind = Kind::caller_said, .at = at, .text = each.text});
+            },
+            [&](const journal::AgentSaid& each) {
+                add({.kind = Kind::agent_said,
+                     .at = at,
+                     .text = each.heard,
+                     .detail = each.unheard,
+                     .took_ms = each.heard_ms});
+            },
+            [&](const journal::ToolStarted& each) {
+                add({.kind = Kind::tool_called,
+                     .at = at,
+                     .name = each.name,
+                     .text = each.arguments,
+                     .detail = each.tool_call_id});
+            },
+            [&](const journal::ToolReturned& each) {
+                add({.kind = Kind::tool_returned,
+                     .at = at,
+                     .name = each.name,
+                     .text = each.output,
+                     .detail = each.tool_call_id,
+                     .took_ms = each.duration_ms,
+                     .ok = each.ok});
+            },
+            [&](const journal::TurnLatency& each) {
+                add({.kind = Kind::latency, .at = at, .took_ms = each.first_audio_ms});
+            },
+            [&](const journal::ProviderLost& each) {
+                add({.kind = Kind::provider,
+                     .at = at,
+                     .text = "provider lost",
+                     .detail = each.reason});
+            },
+            [&](const journal::ProviderRestored& each) {
+                add({.kind = Kind::provider,
+                     .at = at,
+                     .text = fmt::format("provider back after {} ms", each.gap_ms)});
+            },
+            [&](const journal::Problem& each) {
+                add({.kind = Kind::problem, .at = at, .text = each.what, .detail = each.detail});
+            },
+            [&](const journal::Note& each) {
+                add({.kind = Kind::noted,
+                     .at = at,
+                     .text = each.text +
+                             (each.fields.empty() ? "" : " " + json::serialize(each.fields))});
+            },
+            [&](const journal::Summary& each) {
+                add({.kind = Kind::summed_up, .at = at, .text = json::serialize(each.fields)});
+            },
+            [&](const journal::CallEnded& each) {
+                add({.kind = Kind::ended,
+                     .at = at,
+                     .text = each.outcome,
+                     .detail = each.reason,
+                     .took_ms = each.duration_ms});
+            },
+            [](const auto&) {},
+        },
+        entry.event);
 }
 
 std::string line_of(const Happening& happening, Ink ink) {
     const auto ms = happening.at.count();
-    std::string line = fmt::format("{:>7}.{}  {:<8} {}", ms / 1000, ms % 1000 / 100, label(happening.kind), words(happening));
+    std::string line = fmt::format("{:>7}.{}  {:<8} {}", ms / 1000, ms % 1000 / 100,
+                                   label(happening.kind), words(happening));
     if (happening.kind == Kind::broken) line = fmt::format("  ✗ {}", words(happening));
     const auto paint = ink == Ink::ansi ? colour(happening) : std::string_view();
     return paint.empty() ? line : fmt::format("{}{}\033[0m", paint, line);
@@ -152,7 +197,8 @@ std::string conversation(const Record& record, Ink ink) {
         if (happening.kind != Kind::latency) order.push_back(&happening);
     }
     // Speech is noted when it is over, and belongs where it began.
-    std::stable_sort(order.begin(), order.end(), [](const auto* one, const auto* other) { return one->at < other->at; });
+    std::stable_sort(order.begin(), order.end(),
+                     [](const auto* one, const auto* other) { return one->at < other->at; });
     std::string text;
     for (const auto* happening : order) text += line_of(*happening, ink) + "\n";
     return text;

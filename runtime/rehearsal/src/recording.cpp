@@ -24,19 +24,23 @@ namespace {
 namespace fs = std::filesystem;
 using std::chrono::nanoseconds;
 
-constexpr std::size_t piece_bytes = 64 * 1024;         // handed to the disk at once
+constexpr std::size_t piece_bytes = 64 * 1024;  // handed to the disk at once
 constexpr std::size_t file_bytes_max = 64 * 1024 * 1024;
 constexpr const char* cut_line = "cut";
 
 // ---- answers of the database ------------------------------------------------------------------
 
 json::value answer_json(const store::QueryAnswer& answer) {
-    return json::object{{"rows", answer.rows}, {"changes", answer.changes}, {"last_id", answer.last_id}};
+    return json::object{
+        {"rows", answer.rows}, {"changes", answer.changes}, {"last_id", answer.last_id}};
 }
 json::value problem_json(const store::QueryProblem& problem) {
-    return json::object{{"problem", {{"kind", static_cast<int>(problem.kind)}, {"message", problem.message}}}};
+    return json::object{
+        {"problem", {{"kind", static_cast<int>(problem.kind)}, {"message", problem.message}}}};
 }
-json::value result_json(const store::QueryResult& result) { return result ? answer_json(*result) : problem_json(result.error()); }
+json::value result_json(const store::QueryResult& result) {
+    return result ? answer_json(*result) : problem_json(result.error());
+}
 json::value result_json(const script::TransactionResult& result) {
     if (!result) return problem_json(result.error());
     json::array answers;
@@ -91,10 +95,13 @@ struct Recordings::Disk {
             bytes_queued -= piece.text.size();
             const auto lost = std::exchange(dropped, 0);
             lock.unlock();
-            if (lost > 0) log::warn("recording.dropped", {{"pieces", lost}, {"why", "the disk is too slow"}});
+            if (lost > 0)
+                log::warn("recording.dropped", {{"pieces", lost}, {"why", "the disk is too slow"}});
             std::ofstream out(piece.path, std::ios::binary | std::ios::app);
             out << piece.text;
-            if (!out.flush()) log::warn("recording.write_failed", {{"file", piece.path}, {"do", "free space, or turn calls.record off"}});
+            if (!out.flush())
+                log::warn("recording.write_failed",
+                          {{"file", piece.path}, {"do", "free space, or turn calls.record off"}});
             lock.lock();
         }
     }
@@ -111,10 +118,12 @@ struct Recordings::Disk {
 
 namespace {
 
-// What the call's thread and the store's thread write into. Outlives the recorder while an answer is on its way.
+// What the call's thread and the store's thread write into. Outlives the recorder while an answer
+// is on its way.
 class Pages {
  public:
-    Pages(std::shared_ptr<Recordings::Disk> disk, std::size_t bytes_max) : disk_(std::move(disk)), bytes_max_(bytes_max) {}
+    Pages(std::shared_ptr<Recordings::Disk> disk, std::size_t bytes_max)
+        : disk_(std::move(disk)), bytes_max_(bytes_max) {}
     ~Pages() { hand_over(); }
     Pages(const Pages&) = delete;
     Pages& operator=(const Pages&) = delete;
@@ -164,11 +173,17 @@ json::value result_json(const script::KeyValues::Result<bool>& result) {
 }
 json::value result_json(const script::HttpClient::Result& result) {
     if (!result) {
-        return json::object{{"failure", {{"kind", static_cast<int>(result.error().kind)}, {"what", result.error().what}}}};
+        return json::object{
+            {"failure",
+             {{"kind", static_cast<int>(result.error().kind)}, {"what", result.error().what}}}};
     }
     json::array headers;
-    for (const auto& [name, value] : result->headers.all()) headers.push_back(json::array{name, value});
-    return json::object{{"status", result->status}, {"type", result->content_type}, {"headers", std::move(headers)}, {"body", to_valid_utf8(result->body)}};
+    for (const auto& [name, value] : result->headers.all())
+        headers.push_back(json::array{name, value});
+    return json::object{{"status", result->status},
+                        {"type", result->content_type},
+                        {"headers", std::move(headers)},
+                        {"body", to_valid_utf8(result->body)}};
 }
 json::value result_json(const script::KeyValues::Result<void>& result) {
     if (!result) return problem_json(result.error());
@@ -178,17 +193,22 @@ json::value result_json(const script::KeyValues::Result<void>& result) {
 // Writes what a script asks for, and what it is answered.
 class Asking {
  public:
-    Asking(std::shared_ptr<Pages> pages, std::function<TimePoint()> now) : pages_(std::move(pages)), now_(std::move(now)) {}
+    Asking(std::shared_ptr<Pages> pages, std::function<TimePoint()> now)
+        : pages_(std::move(pages)), now_(std::move(now)) {}
 
     void begun(TimePoint when) { began_ = when; }
 
     template <class Result>
     std::function<void(Result)> noting(json::array asked, std::function<void(Result)> done) {
         const auto request = next_++;
-        pages_->add_safely("? " + json::serialize(json::object{{"request", request}, {"asked", std::move(asked)}}));
-        return [pages = pages_, now = now_, began = began_, request, done = std::move(done)](Result result) {
+        pages_->add_safely("? " + json::serialize(json::object{{"request", request},
+                                                               {"asked", std::move(asked)}}));
+        return [pages = pages_, now = now_, began = began_, request,
+                done = std::move(done)](Result result) {
             const auto at = std::chrono::duration_cast<nanoseconds>(now() - began).count();
-            pages->add_safely("! " + json::serialize(json::object{{"request", request}, {"at_ns", at}, {"answer", result_json(result)}}));
+            pages->add_safely(
+                "! " + json::serialize(json::object{
+                           {"request", request}, {"at_ns", at}, {"answer", result_json(result)}}));
             done(std::move(result));
         };
     }
@@ -204,27 +224,36 @@ class RecordedKeys final : public script::KeyValues {
  public:
     RecordedKeys(script::KeyValues& inner, Asking& asking) : inner_(inner), asking_(asking) {}
 
-    void get(std::string key, std::function<void(Result<std::optional<std::string>>)> done) override {
+    void get(std::string key,
+             std::function<void(Result<std::optional<std::string>>)> done) override {
         json::array asked{{{"get", key}}};
-        inner_.get(std::move(key), asking_.noting<Result<std::optional<std::string>>>(std::move(asked), std::move(done)));
+        inner_.get(std::move(key), asking_.noting<Result<std::optional<std::string>>>(
+                                       std::move(asked), std::move(done)));
     }
-    void set(std::string key, std::string json_text, Lifetime lifetime, std::function<void(Result<void>)> done) override {
+    void set(std::string key, std::string json_text, Lifetime lifetime,
+             std::function<void(Result<void>)> done) override {
         json::array asked{{{"set", key}, {"value", json_text}, {"seconds", seconds(lifetime)}}};
-        inner_.set(std::move(key), std::move(json_text), lifetime, asking_.noting<Result<void>>(std::move(asked), std::move(done)));
+        inner_.set(std::move(key), std::move(json_text), lifetime,
+                   asking_.noting<Result<void>>(std::move(asked), std::move(done)));
     }
-    void increment(std::string key, std::int64_t by, Lifetime lifetime, std::function<void(Result<std::int64_t>)> done) override {
+    void increment(std::string key, std::int64_t by, Lifetime lifetime,
+                   std::function<void(Result<std::int64_t>)> done) override {
         json::array asked{{{"increment", key}, {"by", by}, {"seconds", seconds(lifetime)}}};
-        inner_.increment(std::move(key), by, lifetime, asking_.noting<Result<std::int64_t>>(std::move(asked), std::move(done)));
+        inner_.increment(std::move(key), by, lifetime,
+                         asking_.noting<Result<std::int64_t>>(std::move(asked), std::move(done)));
     }
     void remove(std::string key, std::function<void(Result<bool>)> done) override {
         json::array asked{{{"remove", key}}};
-        inner_.remove(std::move(key), asking_.noting<Result<bool>>(std::move(asked), std::move(done)));
+        inner_.remove(std::move(key),
+                      asking_.noting<Result<bool>>(std::move(asked), std::move(done)));
     }
     void set_if_absent(std::string key, std::string json_text, Lifetime lifetime,
                        std::function<void(Result<std::optional<std::string>>)> done) override {
-        json::array asked{{{"set_if_absent", key}, {"value", json_text}, {"seconds", seconds(lifetime)}}};
-        inner_.set_if_absent(std::move(key), std::move(json_text), lifetime,
-                             asking_.noting<Result<std::optional<std::string>>>(std::move(asked), std::move(done)));
+        json::array asked{
+            {{"set_if_absent", key}, {"value", json_text}, {"seconds", seconds(lifetime)}}};
+        inner_.set_if_absent(
+            std::move(key), std::move(json_text), lifetime,
+            asking_.noting<Result<std::optional<std::string>>>(std::move(asked), std::move(done)));
     }
 
  private:
@@ -240,11 +269,13 @@ class RecordedWeb final : public script::HttpClient {
  public:
     RecordedWeb(script::HttpClient& inner, Asking& asking) : inner_(inner), asking_(asking) {}
 
-    std::shared_ptr<void> send(boost::asio::any_io_executor home, net::Url url, net::Request request, net::RequestLimits limits,
+    std::shared_ptr<void> send(boost::asio::any_io_executor home, net::Url url,
+                               net::Request request, net::RequestLimits limits,
                                std::function<void(Result)> done) override {
         json::array asked{web_request_json(url, request)};
         auto noted = asking_.noting<Result>(std::move(asked), std::move(done));
-        return inner_.send(std::move(home), std::move(url), std::move(request), std::move(limits), std::move(noted));
+        return inner_.send(std::move(home), std::move(url), std::move(request), std::move(limits),
+                           std::move(noted));
     }
 
  private:
@@ -258,12 +289,16 @@ class RecordedDatabase final : public script::Database {
 
     void query(store::Statement statement, std::function<void(store::QueryResult)> done) override {
         json::array asked{{{"sql", statement.sql}, {"parameters", statement.parameters}}};
-        inner_.query(std::move(statement), asking_.noting<store::QueryResult>(std::move(asked), std::move(done)));
+        inner_.query(std::move(statement),
+                     asking_.noting<store::QueryResult>(std::move(asked), std::move(done)));
     }
-    void transaction(std::vector<store::Statement> statements, std::function<void(script::TransactionResult)> done) override {
+    void transaction(std::vector<store::Statement> statements,
+                     std::function<void(script::TransactionResult)> done) override {
         json::array asked;
-        for (const auto& each : statements) asked.push_back({{"sql", each.sql}, {"parameters", each.parameters}});
-        inner_.transaction(std::move(statements), asking_.noting<script::TransactionResult>(std::move(asked), std::move(done)));
+        for (const auto& each : statements)
+            asked.push_back({{"sql", each.sql}, {"parameters", each.parameters}});
+        inner_.transaction(std::move(statements), asking_.noting<script::TransactionResult>(
+                                                      std::move(asked), std::move(done)));
     }
 
  private:
@@ -273,8 +308,12 @@ class RecordedDatabase final : public script::Database {
 
 class FileRecorder final : public CallRecorder {
  public:
-    FileRecorder(std::shared_ptr<Recordings::Disk> disk, RecordedCall call, std::function<TimePoint()> now)
-        : dir_(disk->options.dir), call_(std::move(call)), pages_(std::make_shared<Pages>(disk, disk->options.bytes_max)), asking_(pages_, std::move(now)) {}
+    FileRecorder(std::shared_ptr<Recordings::Disk> disk, RecordedCall call,
+                 std::function<TimePoint()> now)
+        : dir_(disk->options.dir),
+          call_(std::move(call)),
+          pages_(std::make_shared<Pages>(disk, disk->options.bytes_max)),
+          asking_(pages_, std::move(now)) {}
 
     script::Services record(script::Services services) override {
         if (services.database != nullptr) {
@@ -298,19 +337,25 @@ class FileRecorder final : public CallRecorder {
         asking_.begun(now);
         // A carrier's id is letters and digits; anything else must not lead out of the folder.
         std::string name;
-        for (const char c : info.call_sid) name += std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' ? c : '_';
+        for (const char c : info.call_sid)
+            name +=
+                std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' ? c : '_';
         pages_->begin((fs::path(dir_) / (name + ".events")).string(), head_of(call_));
     }
-    void prepared(const call::AgentProfile& profile) override { pages_->add_safely("= " + json::serialize(profile_json(profile))); }
+    void prepared(const call::AgentProfile& profile) override {
+        pages_->add_safely("= " + json::serialize(profile_json(profile)));
+    }
 
-    void handled(const call::Event& event, TimePoint now, const std::vector<call::Command>& commands) override {
+    void handled(const call::Event& event, TimePoint now,
+                 const std::vector<call::Command>& commands) override {
         line_.clear();
         const auto since = std::chrono::duration_cast<nanoseconds>(now - last_).count();
         last_ = now;
         const auto* audio = std::get_if<call::CallerAudio>(&event);
         if (audio != nullptr && commands.size() <= 1) {
             // Fifty a second: "20012345 a160", with "+" when the model got it.
-            fmt::format_to(std::back_inserter(line_), "{} a{}{}", since, audio->audio.size(), commands.empty() ? "" : "+");
+            fmt::format_to(std::back_inserter(line_), "{} a{}{}", since, audio->audio.size(),
+                           commands.empty() ? "" : "+");
             return pages_->add(line_);
         }
         fmt::format_to(std::back_inserter(line_), "{} {}", since, event_text(event));
@@ -336,10 +381,12 @@ Checked<std::unique_ptr<Recordings>> Recordings::open(Options options) {
     std::error_code error;
     fs::create_directories(options.dir, error);
     if (error && !fs::is_directory(options.dir)) {
-        return Fault{options.dir, "the folder of the recordings cannot be made: " + error.message(), "make it, or set calls.record to off"};
+        return Fault{options.dir, "the folder of the recordings cannot be made: " + error.message(),
+                     "make it, or set calls.record to off"};
     }
     // What callers say is not for every user of the machine.
-    fs::permissions(options.dir, fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec, error);
+    fs::permissions(options.dir,
+                    fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec, error);
     return std::unique_ptr<Recordings>(new Recordings(std::make_shared<Disk>(std::move(options))));
 }
 
@@ -351,9 +398,13 @@ std::unique_ptr<CallRecorder> Recordings::begin(RecordedCall call, std::function
 
 json::object web_request_json(const net::Url& url, const net::Request& request) {
     json::array headers;
-    for (const auto& [name, value] : request.headers.all()) headers.push_back(json::array{name, value});
-    return {{"method", request.method}, {"url", fmt::format("{}://{}{}", url.scheme, url.authority(), request.target.empty() ? url.target : request.target)},
-            {"headers", std::move(headers)}, {"body", to_valid_utf8(request.body)}};
+    for (const auto& [name, value] : request.headers.all())
+        headers.push_back(json::array{name, value});
+    return {{"method", request.method},
+            {"url", fmt::format("{}://{}{}", url.scheme, url.authority(),
+                                request.target.empty() ? url.target : request.target)},
+            {"headers", std::move(headers)},
+            {"body", to_valid_utf8(request.body)}};
 }
 
 std::string recordings_dir(const std::string& database_path) {
@@ -366,10 +417,14 @@ Checked<Recording> Recording::load(const std::string& path) {
     std::error_code error;
     const auto size = fs::file_size(path, error);
     std::ifstream in(path, std::ios::binary);
-    if (error || !in) return Fault{path, "cannot be read", "`parley calls` lists the calls; recorded are those made with calls.record: events"};
+    if (error || !in)
+        return Fault{
+            path, "cannot be read",
+            "`parley calls` lists the calls; recorded are those made with calls.record: events"};
     if (size > file_bytes_max) return Fault{path, "is too large for a recording", ""};
     const auto broken = [&](std::size_t number, const char* what) {
-        return Fault{fmt::format("{}:{}", path, number), what, "this is no recording of Parley, or one of another version"};
+        return Fault{fmt::format("{}:{}", path, number), what,
+                     "this is no recording of Parley, or one of another version"};
     };
     Recording recording;
     recording.file = path;
@@ -401,7 +456,8 @@ Checked<Recording> Recording::load(const std::string& path) {
                 recording.profile = std::move(object);
                 continue;
             }
-            const auto request = static_cast<std::size_t>(json_read::integer(object, "request").value_or(0));
+            const auto request =
+                static_cast<std::size_t>(json_read::integer(object, "request").value_or(0));
             Answer& answer = answers[request];
             answer.request = request;
             if (const auto* asked = json_read::array(object, "asked")) answer.asked = *asked;
@@ -413,10 +469,12 @@ Checked<Recording> Recording::load(const std::string& path) {
         } else {
             std::int64_t since = 0;
             const auto [end, code] = std::from_chars(line.data(), line.data() + line.size(), since);
-            if (code != std::errc{} || end == line.data() + line.size() || *end != ' ') return broken(number, "the line cannot be read");
+            if (code != std::errc{} || end == line.data() + line.size() || *end != ' ')
+                return broken(number, "the line cannot be read");
             at += nanoseconds(since);
             Line read{.number = number, .at = at};
-            const std::string_view text(end + 1, static_cast<std::size_t>(line.data() + line.size() - end - 1));
+            const std::string_view text(
+                end + 1, static_cast<std::size_t>(line.data() + line.size() - end - 1));
             if (text.size() > 1 && text[0] == 'a' && text[1] >= '0' && text[1] <= '9') {
                 const bool was_passed_on = text.back() == '+';
                 const std::string bytes(text.substr(1, text.size() - 1 - (was_passed_on ? 1 : 0)));

@@ -42,11 +42,19 @@ std::string head_of(const RecordedCall& call) {
         {"from", call.info.from},
         {"to", call.info.to},
         {"channel", call.info.channel},
-        {"began_at_us", std::chrono::duration_cast<std::chrono::microseconds>(call.info.started_at.time_since_epoch()).count()},
-        {"began_ns", std::chrono::duration_cast<nanoseconds>(call.began.time_since_epoch()).count()},
+        {"began_at_us", std::chrono::duration_cast<std::chrono::microseconds>(
+                            call.info.started_at.time_since_epoch())
+                            .count()},
+        {"began_ns",
+         std::chrono::duration_cast<nanoseconds>(call.began.time_since_epoch()).count()},
         {"agent",
-         {{"name", agent.name}, {"script", agent.script}, {"voice", agent.voice}, {"model", agent.model}, {"language", agent.language},
-          {"greeting", agent.greeting}, {"vars", agent.vars}}},
+         {{"name", agent.name},
+          {"script", agent.script},
+          {"voice", agent.voice},
+          {"model", agent.model},
+          {"language", agent.language},
+          {"greeting", agent.greeting},
+          {"vars", agent.vars}}},
         {"rules", std::move(rules)},
         {"phrases", json::array{call.one_moment_bytes, call.apology_bytes, call.goodbye_bytes}},
         {"seed", call.seed},
@@ -57,7 +65,9 @@ std::string head_of(const RecordedCall& call) {
 
 std::optional<RecordedCall> read_head(std::string_view line) {
     const auto parsed = json_read::parse(line);
-    if (!parsed || !parsed->is_object() || json_read::integer(parsed->get_object(), "parley_recording") != 1) return std::nullopt;
+    if (!parsed || !parsed->is_object() ||
+        json_read::integer(parsed->get_object(), "parley_recording") != 1)
+        return std::nullopt;
     const json::object& head = parsed->get_object();
     const auto text = [&](std::string_view key) { return json_read::text(head, key); };
     RecordedCall call;
@@ -65,7 +75,8 @@ std::optional<RecordedCall> read_head(std::string_view line) {
     call.info.from = text("from");
     call.info.to = text("to");
     call.info.channel = text("channel");
-    call.info.started_at = WallTime(std::chrono::microseconds(json_read::integer(head, "began_at_us").value_or(0)));
+    call.info.started_at =
+        WallTime(std::chrono::microseconds(json_read::integer(head, "began_at_us").value_or(0)));
     call.began = TimePoint(nanoseconds(json_read::integer(head, "began_ns").value_or(0)));
     if (const auto* agent = json_read::object(head, "agent")) {
         call.agent.name = json_read::text(*agent, "name");
@@ -82,8 +93,11 @@ std::optional<RecordedCall> read_head(std::string_view line) {
             if (const auto found = json_read::integer(*rules, name)) from_json(*found, value);
         });
     }
-    if (const auto* sizes = json_read::array(head, "phrases"); sizes != nullptr && sizes->size() == 3) {
-        const auto size = [&](std::size_t i) { return (*sizes)[i].is_int64() ? static_cast<std::size_t>((*sizes)[i].get_int64()) : 0; };
+    if (const auto* sizes = json_read::array(head, "phrases");
+        sizes != nullptr && sizes->size() == 3) {
+        const auto size = [&](std::size_t i) {
+            return (*sizes)[i].is_int64() ? static_cast<std::size_t>((*sizes)[i].get_int64()) : 0;
+        };
         call.one_moment_bytes = size(0);
         call.apology_bytes = size(1);
         call.goodbye_bytes = size(2);

@@ -17,7 +17,7 @@
 namespace parley::rehearsal {
 namespace {
 
-constexpr std::size_t context_bytes = 60;      // shown before the place where two texts differ
+constexpr std::size_t context_bytes = 60;  // shown before the place where two texts differ
 constexpr std::size_t shown_bytes_max = 400;
 
 // From shortly before where the two part.
@@ -27,7 +27,8 @@ std::pair<std::string, std::string> parted(const std::string& one, const std::st
     at = at > context_bytes ? at - context_bytes : 0;
     while (at > 0 && (static_cast<unsigned char>(one[at]) & 0xC0) == 0x80) --at;
     const auto piece = [&](const std::string& text) {
-        return (at > 0 ? "…" : "") + shortened(std::string_view(text).substr(std::min(at, text.size())), shown_bytes_max);
+        return (at > 0 ? "…" : "") +
+               shortened(std::string_view(text).substr(std::min(at, text.size())), shown_bytes_max);
     };
     return {piece(one), piece(other)};
 }
@@ -58,11 +59,16 @@ std::optional<store::QueryProblem> problem_of(const json::value& value) {
     const auto* object = value.if_object();
     const auto* problem = object == nullptr ? nullptr : json_read::object(*object, "problem");
     if (problem == nullptr) return std::nullopt;
-    const auto kind = std::clamp<std::int64_t>(json_read::integer(*problem, "kind").value_or(4), 0, 4);
-    return store::QueryProblem{static_cast<store::QueryProblem::Kind>(kind), json_read::text(*problem, "message")};
+    const auto kind =
+        std::clamp<std::int64_t>(json_read::integer(*problem, "kind").value_or(4), 0, 4);
+    return store::QueryProblem{static_cast<store::QueryProblem::Kind>(kind),
+                               json_read::text(*problem, "message")};
 }
 
-class Replay final : public call::EventSink, public script::Database, public script::KeyValues, public script::HttpClient {
+class Replay final : public call::EventSink,
+                     public script::Database,
+                     public script::KeyValues,
+                     public script::HttpClient {
  public:
     Replay(const Recording& recording, const Stage& stage, config::AgentSettings agent)
         : recording_(recording),
@@ -100,7 +106,8 @@ class Replay final : public call::EventSink, public script::Database, public scr
             if (!play(line)) break;
             ++done_.events;
         }
-        if (!done_.difference && !recording_.is_cut && !made_.empty()) differ("what the script does", "", event_text(made_.front()));
+        if (!done_.difference && !recording_.is_cut && !made_.empty())
+            differ("what the script does", "", event_text(made_.front()));
         done_.is_cut = recording_.is_cut;
         return std::move(done_);
     }
@@ -111,24 +118,30 @@ class Replay final : public call::EventSink, public script::Database, public scr
     }
 
     void query(store::Statement statement, std::function<void(store::QueryResult)> done) override {
-        await({{{"sql", statement.sql}, {"parameters", statement.parameters}}}, [done = std::move(done)](const json::value* answer) {
-            if (answer == nullptr) return done(no_answer);
-            if (const auto problem = problem_of(*answer)) return done(*problem);
-            done(answer_of(*answer));
-        });
+        await({{{"sql", statement.sql}, {"parameters", statement.parameters}}},
+              [done = std::move(done)](const json::value* answer) {
+                  if (answer == nullptr) return done(no_answer);
+                  if (const auto problem = problem_of(*answer)) return done(*problem);
+                  done(answer_of(*answer));
+              });
     }
-    void get(std::string key, std::function<void(KeyValues::Result<std::optional<std::string>>)> done) override {
+    void get(std::string key,
+             std::function<void(KeyValues::Result<std::optional<std::string>>)> done) override {
         await({{{"get", key}}}, told_value(std::move(done)));
     }
-    void set(std::string key, std::string json_text, Lifetime lifetime, std::function<void(KeyValues::Result<void>)> done) override {
-        await({{{"set", key}, {"value", json_text}, {"seconds", seconds(lifetime)}}}, written(std::move(done)));
+    void set(std::string key, std::string json_text, Lifetime lifetime,
+             std::function<void(KeyValues::Result<void>)> done) override {
+        await({{{"set", key}, {"value", json_text}, {"seconds", seconds(lifetime)}}},
+              written(std::move(done)));
     }
-    void increment(std::string key, std::int64_t by, Lifetime lifetime, std::function<void(KeyValues::Result<std::int64_t>)> done) override {
-        await({{{"increment", key}, {"by", by}, {"seconds", seconds(lifetime)}}}, [done = std::move(done)](const json::value* answer) {
-            if (answer == nullptr) return done(no_answer);
-            if (const auto problem = problem_of(*answer)) return done(*problem);
-            done(json_read::integer(object_of(*answer), "number").value_or(0));
-        });
+    void increment(std::string key, std::int64_t by, Lifetime lifetime,
+                   std::function<void(KeyValues::Result<std::int64_t>)> done) override {
+        await({{{"increment", key}, {"by", by}, {"seconds", seconds(lifetime)}}},
+              [done = std::move(done)](const json::value* answer) {
+                  if (answer == nullptr) return done(no_answer);
+                  if (const auto problem = problem_of(*answer)) return done(*problem);
+                  done(json_read::integer(object_of(*answer), "number").value_or(0));
+              });
     }
     void remove(std::string key, std::function<void(KeyValues::Result<bool>)> done) override {
         await({{{"remove", key}}}, [done = std::move(done)](const json::value* answer) {
@@ -137,21 +150,32 @@ class Replay final : public call::EventSink, public script::Database, public scr
             done(json_read::boolean(object_of(*answer), "was_there").value_or(false));
         });
     }
-    void set_if_absent(std::string key, std::string json_text, Lifetime lifetime,
-                       std::function<void(KeyValues::Result<std::optional<std::string>>)> done) override {
-        await({{{"set_if_absent", key}, {"value", json_text}, {"seconds", seconds(lifetime)}}}, told_value(std::move(done)));
+    void set_if_absent(
+        std::string key, std::string json_text, Lifetime lifetime,
+        std::function<void(KeyValues::Result<std::optional<std::string>>)> done) override {
+        await({{{"set_if_absent", key}, {"value", json_text}, {"seconds", seconds(lifetime)}}},
+              told_value(std::move(done)));
     }
-    std::shared_ptr<void> send(boost::asio::any_io_executor, net::Url url, net::Request request, net::RequestLimits,
+    std::shared_ptr<void> send(boost::asio::any_io_executor, net::Url url, net::Request request,
+                               net::RequestLimits,
                                std::function<void(HttpClient::Result)> done) override {
         // Dropped, the exchange is over: its answer must not come.
         auto going = std::make_shared<int>();
-        await({web_request_json(url, request)}, [done = std::move(done), still = std::weak_ptr(going)](const json::value* answer) {
+        await({web_request_json(url, request)}, [done = std::move(done),
+                                                 still = std::weak_ptr(going)](
+                                                    const json::value* answer) {
             if (still.expired()) return;
-            if (answer == nullptr) return done(net::FetchFailure{net::FetchFailure::Kind::broken, "the recording has no answer to this", {}});
+            if (answer == nullptr)
+                return done(net::FetchFailure{
+                    net::FetchFailure::Kind::broken, "the recording has no answer to this", {}});
             const json::object& of = object_of(*answer);
             if (const auto* failure = json_read::object(of, "failure")) {
-                const auto kind = std::clamp<std::int64_t>(json_read::integer(*failure, "kind").value_or(0), 0, static_cast<int>(net::FetchFailure::Kind::broken));
-                return done(net::FetchFailure{static_cast<net::FetchFailure::Kind>(kind), json_read::text(*failure, "what"), {}});
+                const auto kind =
+                    std::clamp<std::int64_t>(json_read::integer(*failure, "kind").value_or(0), 0,
+                                             static_cast<int>(net::FetchFailure::Kind::broken));
+                return done(net::FetchFailure{static_cast<net::FetchFailure::Kind>(kind),
+                                              json_read::text(*failure, "what"),
+                                              {}});
             }
             net::Response response;
             response.status = static_cast<int>(json_read::integer(of, "status").value_or(200));
@@ -160,8 +184,10 @@ class Replay final : public call::EventSink, public script::Database, public scr
             if (const auto* headers = json_read::array(of, "headers")) {
                 for (const auto& each : *headers) {
                     const auto* pair = each.if_array();
-                    if (pair != nullptr && pair->size() == 2 && (*pair)[0].is_string() && (*pair)[1].is_string()) {
-                        response.headers.add(std::string((*pair)[0].get_string()), std::string((*pair)[1].get_string()));
+                    if (pair != nullptr && pair->size() == 2 && (*pair)[0].is_string() &&
+                        (*pair)[1].is_string()) {
+                        response.headers.add(std::string((*pair)[0].get_string()),
+                                             std::string((*pair)[1].get_string()));
                     }
                 }
             }
@@ -169,9 +195,11 @@ class Replay final : public call::EventSink, public script::Database, public scr
         });
         return going;
     }
-    void transaction(std::vector<store::Statement> statements, std::function<void(script::TransactionResult)> done) override {
+    void transaction(std::vector<store::Statement> statements,
+                     std::function<void(script::TransactionResult)> done) override {
         json::array asked;
-        for (const auto& each : statements) asked.push_back({{"sql", each.sql}, {"parameters", each.parameters}});
+        for (const auto& each : statements)
+            asked.push_back({{"sql", each.sql}, {"parameters", each.parameters}});
         await(std::move(asked), [done = std::move(done)](const json::value* answer) {
             if (answer == nullptr) return done(no_answer);
             if (const auto problem = problem_of(*answer)) return done(*problem);
@@ -184,21 +212,27 @@ class Replay final : public call::EventSink, public script::Database, public scr
     }
 
  private:
-    static inline const store::QueryProblem no_answer{store::QueryProblem::Kind::busy, "the recording has no answer to this"};
+    static inline const store::QueryProblem no_answer{store::QueryProblem::Kind::busy,
+                                                      "the recording has no answer to this"};
 
     static std::shared_ptr<const call::Phrases> phrases_of(const RecordedCall& call) {
-        const auto sound = [](std::size_t bytes) { return std::vector<std::uint8_t>(std::min<std::size_t>(bytes, 1024 * 1024), 0x01); };
-        return std::make_shared<const call::Phrases>(call::Phrases{sound(call.one_moment_bytes), sound(call.apology_bytes), sound(call.goodbye_bytes)});
+        const auto sound = [](std::size_t bytes) {
+            return std::vector<std::uint8_t>(std::min<std::size_t>(bytes, 1024 * 1024), 0x01);
+        };
+        return std::make_shared<const call::Phrases>(call::Phrases{
+            sound(call.one_moment_bytes), sound(call.apology_bytes), sound(call.goodbye_bytes)});
     }
 
     void differ(std::string what, std::string recorded, std::string now) {
         if (done_.difference) return;
         auto [one, other] = parted(recorded, now);
-        done_.difference = Difference{.line = line_ == nullptr ? 1 : line_->number,
-                                      .at = line_ == nullptr ? milliseconds(0) : std::chrono::duration_cast<milliseconds>(line_->at),
-                                      .what = std::move(what),
-                                      .recorded = std::move(one),
-                                      .now = std::move(other)};
+        done_.difference =
+            Difference{.line = line_ == nullptr ? 1 : line_->number,
+                       .at = line_ == nullptr ? milliseconds(0)
+                                              : std::chrono::duration_cast<milliseconds>(line_->at),
+                       .what = std::move(what),
+                       .recorded = std::move(one),
+                       .now = std::move(other)};
     }
 
     using Tell = std::function<void(const json::value*)>;
@@ -207,7 +241,8 @@ class Replay final : public call::EventSink, public script::Database, public scr
         if (!lifetime) return nullptr;
         return lifetime->count();
     }
-    static Tell told_value(std::function<void(KeyValues::Result<std::optional<std::string>>)> done) {
+    static Tell told_value(
+        std::function<void(KeyValues::Result<std::optional<std::string>>)> done) {
         return [done = std::move(done)](const json::value* answer) {
             if (answer == nullptr) return done(no_answer);
             if (const auto problem = problem_of(*answer)) return done(*problem);
@@ -226,9 +261,11 @@ class Replay final : public call::EventSink, public script::Database, public scr
     // The recorded answer comes when it came then: before the same event.
     void await(json::array asked, Tell tell) {
         const std::size_t number = requests_++;
-        const auto found = std::find_if(recording_.answers.begin(), recording_.answers.end(), [&](const auto& each) { return each.request == number; });
+        const auto found = std::find_if(recording_.answers.begin(), recording_.answers.end(),
+                                        [&](const auto& each) { return each.request == number; });
         if (found == recording_.answers.end()) {
-            if (!recording_.is_cut) differ(asked_of(asked), "", log::without_secrets(json::serialize(asked)));
+            if (!recording_.is_cut)
+                differ(asked_of(asked), "", log::without_secrets(json::serialize(asked)));
             return tell(nullptr);
         }
         const std::string now = log::without_secrets(json::serialize(asked));
@@ -266,7 +303,9 @@ class Replay final : public call::EventSink, public script::Database, public scr
         const auto limit = zero_ + line_->at;
         while (true) {
             const auto next = next_answer();
-            const auto at = next == waiting_.end() ? TimePoint::max() : std::max(zero_ + next->first->at, clock_.now());
+            const auto at = next == waiting_.end()
+                                ? TimePoint::max()
+                                : std::max(zero_ + next->first->at, clock_.now());
             if (at <= std::min(limit, clock_.next_alarm())) {
                 clock_.ring_next(at);  // none is due by then: only time moves on
                 give(next);
@@ -285,7 +324,8 @@ class Replay final : public call::EventSink, public script::Database, public scr
     // False at the first difference.
     bool play(const Recording::Line& line) {
         const bool is_script = line.event.starts_with("script ");
-        std::optional<call::Event> event = is_script ? take_made(line.event) : event_of(line.event, scratch_, audio_);
+        std::optional<call::Event> event =
+            is_script ? take_made(line.event) : event_of(line.event, scratch_, audio_);
         if (done_.difference) return false;
         if (!event) {
             differ("the event", line.event, "(not to be read)");
@@ -293,7 +333,8 @@ class Replay final : public call::EventSink, public script::Database, public scr
         }
         const auto& commands = conversation_.handle(*event, recording_.call.began + line.at);
         for (std::size_t i = 0; i < std::max(commands.size(), line.commands.size()); ++i) {
-            const std::string now = i < commands.size() ? log::without_secrets(command_text(commands[i])) : "";
+            const std::string now =
+                i < commands.size() ? log::without_secrets(command_text(commands[i])) : "";
             const std::string recorded = i < line.commands.size() ? line.commands[i] : "";
             if (now != recorded) {
                 differ("what is done after `" + shortened(line.event, 100) + "`", recorded, now);
@@ -341,8 +382,9 @@ class Replay final : public call::EventSink, public script::Database, public scr
 
     void compare_profiles() {
         static constexpr std::pair<const char*, const char*> parts[] = {
-            {"instructions", "the prompt"}, {"greeting", "the greeting"}, {"tools", "the tools"}, {"name", "the agent's name"},
-            {"language", "the language"},   {"voice", "the voice"},       {"model", "the model"},
+            {"instructions", "the prompt"}, {"greeting", "the greeting"}, {"tools", "the tools"},
+            {"name", "the agent's name"},   {"language", "the language"}, {"voice", "the voice"},
+            {"model", "the model"},
         };
         const auto now = profile_json(*profile_);
         for (const auto& [key, words] : parts) {
@@ -350,9 +392,11 @@ class Replay final : public call::EventSink, public script::Database, public scr
             const auto* present = now.if_contains(key);
             if (recorded == nullptr || present == nullptr) continue;
             const auto text = [](const json::value& value) {
-                return log::without_secrets(value.is_string() ? std::string(value.get_string()) : json::serialize(value));
+                return log::without_secrets(value.is_string() ? std::string(value.get_string())
+                                                              : json::serialize(value));
             };
-            if (text(*recorded) != text(*present)) return differ(words, text(*recorded), text(*present));
+            if (text(*recorded) != text(*present))
+                return differ(words, text(*recorded), text(*present));
         }
     }
 
@@ -363,7 +407,7 @@ class Replay final : public call::EventSink, public script::Database, public scr
     boost::asio::io_context io_;
     call::Conversation conversation_;
     log::Capture log_;
-    std::deque<call::Event> made_;             // by the script, not yet compared
+    std::deque<call::Event> made_;  // by the script, not yet compared
     std::optional<call::AgentProfile> profile_;
     std::unique_ptr<call::Agent> agent_;
     const Recording::Line* line_ = nullptr;
@@ -387,9 +431,11 @@ Checked<Replayed> replay(const Recording& recording, const Stage& stage) {
 }
 
 std::string shown(const Difference& difference) {
-    return fmt::format("line {}, {}.{} s into the call, {} differs\n  recorded: {}\n  now:      {}\n", difference.line, difference.at.count() / 1000,
-                       difference.at.count() % 1000 / 100, difference.what, difference.recorded.empty() ? "nothing" : difference.recorded,
-                       difference.now.empty() ? "nothing" : difference.now);
+    return fmt::format(
+        "line {}, {}.{} s into the call, {} differs\n  recorded: {}\n  now:      {}\n",
+        difference.line, difference.at.count() / 1000, difference.at.count() % 1000 / 100,
+        difference.what, difference.recorded.empty() ? "nothing" : difference.recorded,
+        difference.now.empty() ? "nothing" : difference.now);
 }
 
 }  // namespace parley::rehearsal

@@ -8,11 +8,13 @@
 namespace parley::rehearsal {
 namespace {
 
-constexpr std::chrono::seconds model_patience{60};  // for a model on the network; then time goes on, and the call gives it up
-constexpr std::chrono::minutes last_word_max{2};             // the script's own limit ends sooner
-constexpr milliseconds answer_the_phone{600};  // from the webhook to the caller's line
+// for a model on the network; then time goes on, and the call gives it up
+constexpr std::chrono::seconds model_patience{60};
+constexpr std::chrono::minutes last_word_max{2};  // the script's own limit ends sooner
+constexpr milliseconds answer_the_phone{600};     // from the webhook to the caller's line
 
-// What the runtime says without a model. Each is a byte of its own, so that the line can tell what is heard.
+// What the runtime says without a model. Each is a byte of its own, so that the line can tell what
+// is heard.
 struct Phrase {
     std::uint8_t byte;
     const char* name;
@@ -23,12 +25,13 @@ constexpr Phrase apology{0x02, "apology", milliseconds(3'000)};
 constexpr Phrase goodbye{0x03, "goodbye", milliseconds(700)};
 
 std::vector<std::uint8_t> audio_of(const Phrase& phrase) {
-    return std::vector<std::uint8_t>(static_cast<std::size_t>(phrase.length.count()) * 8, phrase.byte);
+    return std::vector<std::uint8_t>(static_cast<std::size_t>(phrase.length.count()) * 8,
+                                     phrase.byte);
 }
 
 std::shared_ptr<const call::Phrases> phrases() {
-    static const auto all =
-        std::make_shared<const call::Phrases>(call::Phrases{audio_of(one_moment), audio_of(apology), audio_of(goodbye)});
+    static const auto all = std::make_shared<const call::Phrases>(
+        call::Phrases{audio_of(one_moment), audio_of(apology), audio_of(goodbye)});
     return all;
 }
 
@@ -44,7 +47,8 @@ std::string field(log::Fields fields, std::string_view name) {
 Checked<std::unique_ptr<Rig>> Rig::make(const Stage& stage, Call call, Watch watch) {
     auto store = store::InlineStore::open(stage.migrations_dir());
     if (!store) return store.error();
-    return std::unique_ptr<Rig>(new Rig(stage, std::move(call), std::move(*store), std::move(watch)));
+    return std::unique_ptr<Rig>(
+        new Rig(stage, std::move(call), std::move(*store), std::move(watch)));
 }
 
 Rig::Rig(const Stage& stage, Call call, std::unique_ptr<store::InlineStore> store, Watch watch)
@@ -58,7 +62,8 @@ Rig::Rig(const Stage& stage, Call call, std::unique_ptr<store::InlineStore> stor
       web_(clock_),
       scripts_(stage.settings.scripts),
       line_(clock_, sink_),
-      log_(log::Level::info, [this](log::Level level, std::string_view event, log::Fields fields) { take_log(level, event, fields); }),
+      log_(log::Level::info, [this](log::Level level, std::string_view event,
+                                    log::Fields fields) { take_log(level, event, fields); }),
       attach_(clock_.make_alarm([this] {
           is_attached_ = true;
           if (!is_over_) session_->attach(line_.make_channel());
@@ -68,7 +73,9 @@ Rig::Rig(const Stage& stage, Call call, std::unique_ptr<store::InlineStore> stor
         scripts_.secrets[name].value = Secret(value);
     }
     web_.watch([this](const FakeWeb::Sent& sent) {
-        note({.kind = Happening::Kind::web, .name = sent.method + " " + sent.url, .text = sent.body});
+        note({.kind = Happening::Kind::web,
+              .name = sent.method + " " + sent.url,
+              .text = sent.body});
     });
 }
 
@@ -90,18 +97,20 @@ void Rig::begin(MakeEngine make_engine) {
     Timekeeper& time = *parts.time;
     script::Services services{.database = this, .keys = &keys_, .http = &web_};
     if (stage_.recorder != nullptr) {
-        auto recording = stage_.recorder->begin({.agent = call_.agent,
-                                                 .policy = parts.policy,
-                                                 .one_moment_bytes = parts.phrases->one_moment.size(),
-                                                 .apology_bytes = parts.phrases->apology.size(),
-                                                 .goodbye_bytes = parts.phrases->goodbye.size(),
-                                                 .seed = call_.seed,
-                                                 .bundle = stage_.bundle->version()},
-                                                [this] { return clock_.now(); });
+        auto recording =
+            stage_.recorder->begin({.agent = call_.agent,
+                                    .policy = parts.policy,
+                                    .one_moment_bytes = parts.phrases->one_moment.size(),
+                                    .apology_bytes = parts.phrases->apology.size(),
+                                    .goodbye_bytes = parts.phrases->goodbye.size(),
+                                    .seed = call_.seed,
+                                    .bundle = stage_.bundle->version()},
+                                   [this] { return clock_.now(); });
         services = recording->record(services);
         parts.recorder = std::move(recording);
     }
-    parts.make_agent = [this, services](call::EventSink& sink, const call::CallInfo& info, Timekeeper& clock) {
+    parts.make_agent = [this, services](call::EventSink& sink, const call::CallInfo& info,
+                                        Timekeeper& clock) {
         script::AgentParts agent;
         agent.bundle = stage_.bundle;
         agent.settings = call_.agent;
@@ -115,7 +124,8 @@ void Rig::begin(MakeEngine make_engine) {
         agent.vars_kept = [this](const json::object& vars) { vars_ = vars; };
         return script::make_agent(std::move(agent));
     };
-    parts.make_engine = [make_engine = std::move(make_engine), &time](call::EventSink& sink, const call::CallInfo&) {
+    parts.make_engine = [make_engine = std::move(make_engine), &time](call::EventSink& sink,
+                                                                      const call::CallInfo&) {
         return make_engine(sink, time);
     };
 
@@ -129,7 +139,8 @@ void Rig::begin(MakeEngine make_engine) {
         is_over_ = true;
         sink_ = nullptr;
     };
-    session_ = call::Session::create(std::move(info), std::move(parts), over, [this] { is_closed_ = true; });
+    session_ = call::Session::create(std::move(info), std::move(parts), over,
+                                     [this] { is_closed_ = true; });
     sink_ = session_.get();
     attach_->arm(clock_.now() + answer_the_phone);
     session_->start();
@@ -159,7 +170,9 @@ void Rig::on(const call::Event& event) {
     if (sink_ != nullptr) sink_->on(event);
 }
 
-bool Rig::is_listening() const { return is_attached_ && !is_over_ && session_->snapshot().state == "listening"; }
+bool Rig::is_listening() const {
+    return is_attached_ && !is_over_ && session_->snapshot().state == "listening";
+}
 
 void Rig::note(Happening happening) {
     if (happening.at.count() == 0) happening.at = at();
@@ -168,7 +181,8 @@ void Rig::note(Happening happening) {
 }
 
 void Rig::on_entry(const call::journal::Entry& entry) {
-    if (const auto* started = std::get_if<call::journal::ToolStarted>(&entry.event)) tools_[started->tool_call_id] = started->name;
+    if (const auto* started = std::get_if<call::journal::ToolStarted>(&entry.event))
+        tools_[started->tool_call_id] = started->name;
     if (const auto* returned = std::get_if<call::journal::ToolReturned>(&entry.event)) {
         if (slowed_.contains(returned->name)) slow_.erase(returned->name);
         tools_.erase(returned->tool_call_id);
@@ -185,7 +199,8 @@ void Rig::note_phrase() {
     for (const auto& phrase : {one_moment, apology, goodbye}) {
         if (byte != phrase.byte) continue;
         const auto text = stage_.settings.calls.phrases.find(phrase.name);
-        note({.kind = Happening::Kind::phrase, .text = text == stage_.settings.calls.phrases.end() ? phrase.name : text->second});
+        note({.kind = Happening::Kind::phrase,
+              .text = text == stage_.settings.calls.phrases.end() ? phrase.name : text->second});
     }
 }
 
@@ -196,20 +211,30 @@ void Rig::take_log(log::Level level, std::string_view event, log::Fields fields)
         if (what.find(script) == std::string::npos) what = fmt::format("{}: {}", script, what);
         note({.kind = Happening::Kind::script_failed, .text = std::move(what), .detail = ""});
     } else if (event == "script.gave_up") {
-        note({.kind = Happening::Kind::logged, .name = "gave up", .text = fmt::format("{}: {}", field(fields, "script"), field(fields, "problem"))});
+        note({.kind = Happening::Kind::logged,
+              .name = "gave up",
+              .text = fmt::format("{}: {}", field(fields, "script"), field(fields, "problem"))});
     } else if (event == "script.tool_rejected") {
-        note({.kind = Happening::Kind::logged, .name = "rejected", .text = fmt::format("{}: {}", field(fields, "tool"), field(fields, "what"))});
+        note({.kind = Happening::Kind::logged,
+              .name = "rejected",
+              .text = fmt::format("{}: {}", field(fields, "tool"), field(fields, "what"))});
     } else if (event == "script.log" || event == "script.print") {
         std::string text = field(fields, "text");
         for (const auto& each : fields) {
-            if (each.name != "call" && each.name != "text" && each.name != "script") text += fmt::format(" {}={}", each.name, each.value);
+            if (each.name != "call" && each.name != "text" && each.name != "script")
+                text += fmt::format(" {}={}", each.name, each.value);
         }
-        const char* name = level == log::Level::error ? "error" : level == log::Level::warn ? "warn" : event == "script.print" ? "print" : "info";
+        const char* name = level == log::Level::error  ? "error"
+                           : level == log::Level::warn ? "warn"
+                           : event == "script.print"   ? "print"
+                                                       : "info";
         note({.kind = Happening::Kind::logged, .name = name, .text = std::move(text)});
     } else if (event.starts_with("script.") && level >= log::Level::warn) {
-        note({.kind = Happening::Kind::script_failed, .text = fmt::format("{}: {}", event, field(fields, "what"))});
+        note({.kind = Happening::Kind::script_failed,
+              .text = fmt::format("{}: {}", event, field(fields, "what"))});
     } else if (event == "call.bug") {
-        note({.kind = Happening::Kind::script_failed, .text = fmt::format("a bug of the runtime: {}", field(fields, "what"))});
+        note({.kind = Happening::Kind::script_failed,
+              .text = fmt::format("a bug of the runtime: {}", field(fields, "what"))});
     }
 }
 
@@ -218,7 +243,8 @@ void Rig::take_log(log::Level level, std::string_view event, log::Fields fields)
 std::optional<store::QueryProblem> Rig::take_refusal() {
     if (busy_ == 0) return std::nullopt;
     --busy_;
-    return store::QueryProblem{store::QueryProblem::Kind::busy, "the database is locked by another program"};
+    return store::QueryProblem{store::QueryProblem::Kind::busy,
+                               "the database is locked by another program"};
 }
 
 template <class Result>
@@ -229,10 +255,11 @@ void Rig::answer(Result result, std::function<void(Result)> done) {
         if (slow == slow_.end()) continue;
         slowed_.insert(name);
         const auto number = next_late_++;
-        auto alarm = clock_.make_alarm([this, number, late = std::move(result), told = std::move(done)]() mutable {
-            told(std::move(late));
-            late_.erase(number);
-        });
+        auto alarm = clock_.make_alarm(
+            [this, number, late = std::move(result), told = std::move(done)]() mutable {
+                told(std::move(late));
+                late_.erase(number);
+            });
         alarm->arm(clock_.now() + slow->second);
         late_.emplace(number, std::move(alarm));
         return;
@@ -242,12 +269,16 @@ void Rig::answer(Result result, std::function<void(Result)> done) {
 
 void Rig::query(store::Statement statement, std::function<void(store::QueryResult)> done) {
     const auto refused = take_refusal();
-    answer<store::QueryResult>(refused ? store::QueryResult(*refused) : store_->query(statement), std::move(done));
+    answer<store::QueryResult>(refused ? store::QueryResult(*refused) : store_->query(statement),
+                               std::move(done));
 }
 
-void Rig::transaction(std::vector<store::Statement> statements, std::function<void(script::TransactionResult)> done) {
+void Rig::transaction(std::vector<store::Statement> statements,
+                      std::function<void(script::TransactionResult)> done) {
     const auto refused = take_refusal();
-    answer<script::TransactionResult>(refused ? script::TransactionResult(*refused) : store_->transaction(statements), std::move(done));
+    answer<script::TransactionResult>(
+        refused ? script::TransactionResult(*refused) : store_->transaction(statements),
+        std::move(done));
 }
 
 std::vector<std::string> Rig::never_slow() const {
@@ -261,7 +292,8 @@ std::vector<std::string> Rig::never_slow() const {
 void prepare(Rig& rig, const Scenario& scenario) {
     for (const auto& answer : scenario.web) rig.web().add(answer);
     for (const auto& [key, value] : scenario.keys) {
-        rig.keys().set(rig.stored_key(key), json::serialize(value), std::nullopt, [](const auto&) {});
+        rig.keys().set(rig.stored_key(key), json::serialize(value), std::nullopt,
+                       [](const auto&) {});
     }
 }
 

@@ -1,10 +1,12 @@
-// rig.hpp: one call in the real runtime, with everything round it under control: time, line, database, log.
+// rig.hpp: one call in the real runtime, with everything round it under control: time, line,
+// database, log.
 //
-// The session, the agent's script and its tools are those of a call that is served. The clock is virtual, the
-// database is fresh and in memory, and what becomes noteworthy goes into a Record. The engine is whatever the owner
-// makes it.
+// The session, the agent's script and its tools are those of a call that is served. The clock is
+// virtual, the database is fresh and in memory, and what becomes noteworthy goes into a Record. The
+// engine is whatever the owner makes it.
 //
-// Owner:  whoever rehearses. Thread: one thread; log lines of scripts are captured on it while the rig lives.
+// Owner:  whoever rehearses. Thread: one thread; log lines of scripts are captured on it while the
+// rig lives.
 // End:    the destructor ends the session, whatever state it is in.
 #pragma once
 
@@ -53,10 +55,12 @@ class Rig final : public call::journal::Subscriber, public script::Database {
 
     // Starts the session; the caller's line is there a moment later.
     void begin(MakeEngine make_engine);
-    // A model on the network: while it has the word, time stands still and the network is waited for. To be called before begin().
+    // A model on the network: while it has the word, time stands still and the network is waited
+    // for. To be called before begin().
     void wait_while(std::function<bool()> is_asking) { is_asking_ = std::move(is_asking); }
     boost::asio::any_io_executor home() { return io_.get_executor(); }
-    // Whatever is ready runs; then time moves to the next alarm. False: nothing is left to happen by `limit`.
+    // Whatever is ready runs; then time moves to the next alarm. False: nothing is left to happen
+    // by `limit`.
     void run_ready();
     bool advance(TimePoint limit);
 
@@ -73,7 +77,7 @@ class Rig final : public call::journal::Subscriber, public script::Database {
     std::size_t tools_running() const { return tools_.size(); }
     const call::Finish& ending() const { return session_->ending(); }
     const json::object& vars() const { return vars_; }
-    void note(Happening happening);     // stamped with the time, unless it has one
+    void note(Happening happening);  // stamped with the time, unless it has one
     milliseconds at() const { return record_.since_start(clock_.wall_now()); }
 
     // ---- the world round the call --------------------------------------------------------------
@@ -82,7 +86,9 @@ class Rig final : public call::journal::Subscriber, public script::Database {
     FakeWeb& web() { return web_; }
     script::KeyValues& keys() { return keys_; }
     // As the module kv writes it.
-    std::string stored_key(const std::string& key) const { return script::stored_key(scripts_, key); }
+    std::string stored_key(const std::string& key) const {
+        return script::stored_key(scripts_, key);
+    }
     void slow_down(const std::string& tool, milliseconds by) { slow_[tool] = by; }
     // Tools that were to be slow, and never waited for anything.
     std::vector<std::string> never_slow() const;
@@ -90,7 +96,8 @@ class Rig final : public call::journal::Subscriber, public script::Database {
     // ---- ports ---------------------------------------------------------------------------------
     void on_entry(const call::journal::Entry& entry) override;
     void query(store::Statement statement, std::function<void(store::QueryResult)> done) override;
-    void transaction(std::vector<store::Statement> statements, std::function<void(script::TransactionResult)> done) override;
+    void transaction(std::vector<store::Statement> statements,
+                     std::function<void(script::TransactionResult)> done) override;
 
  private:
     Rig(const Stage& stage, Call call, std::unique_ptr<store::InlineStore> store, Watch watch);
@@ -109,7 +116,7 @@ class Rig final : public call::journal::Subscriber, public script::Database {
     std::unique_ptr<store::InlineStore> store_;
     MemoryKeys keys_;
     FakeWeb web_;
-    config::ScriptSettings scripts_;    // with the secrets of this call
+    config::ScriptSettings scripts_;  // with the secrets of this call
     call::EventSink* sink_ = nullptr;
     Line line_;
     log::Capture log_;
@@ -120,9 +127,9 @@ class Rig final : public call::journal::Subscriber, public script::Database {
     bool is_attached_ = false;
     bool is_over_ = false;
     bool is_closed_ = false;
-    std::map<std::string, std::string> tools_;   // running: id, name
+    std::map<std::string, std::string> tools_;  // running: id, name
     int busy_ = 0;
-    std::map<std::string, milliseconds> slow_;   // the next run of a tool
+    std::map<std::string, milliseconds> slow_;  // the next run of a tool
     std::set<std::string> slowed_;
     std::map<std::uint64_t, std::unique_ptr<Alarm>> late_;
     std::uint64_t next_late_ = 0;

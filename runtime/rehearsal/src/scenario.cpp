@@ -46,9 +46,11 @@ class Reader {
         read_call(scenario);
         if (const auto* given = json_read::object(root, "given")) read_given(*given, scenario);
         if (const auto* steps = json_read::array(root, "steps")) {
-            for (std::size_t i = 0; i < steps->size(); ++i) read_step((*steps)[i], "/steps/" + std::to_string(i), scenario.steps);
+            for (std::size_t i = 0; i < steps->size(); ++i)
+                read_step((*steps)[i], "/steps/" + std::to_string(i), scenario.steps);
         }
-        if (const auto* expect = root.if_contains("expect")) read_expectations(*expect, "/expect", scenario.expectations);
+        if (const auto* expect = root.if_contains("expect"))
+            read_expectations(*expect, "/expect", scenario.expectations);
     }
 
  private:
@@ -77,7 +79,9 @@ class Reader {
         if (const auto* web = json_read::array(given, "http")) {
             for (std::size_t i = 0; i < web->size(); ++i) {
                 auto answer = web_answer_of((*web)[i].get_object());
-                if (!answer) fault("/given/http/" + std::to_string(i), answer.error().what, answer.error().remedy);
+                if (!answer)
+                    fault("/given/http/" + std::to_string(i), answer.error().what,
+                          answer.error().remedy);
                 if (answer) scenario.web.push_back(std::move(*answer));
             }
         }
@@ -85,7 +89,8 @@ class Reader {
             for (const auto& each : *keys) scenario.keys[each.key()] = each.value();
         }
         if (const auto* secrets = json_read::object(given, "secrets")) {
-            for (const auto& each : *secrets) scenario.secrets[each.key()] = json_read::text(*secrets, each.key());
+            for (const auto& each : *secrets)
+                scenario.secrets[each.key()] = json_read::text(*secrets, each.key());
         }
         const auto* database = json_read::array(given, "database");
         if (database == nullptr) return;
@@ -108,16 +113,19 @@ class Reader {
         }
     }
 
-    void add_row(std::string_view table, const json::value& row, const std::string& pointer, Scenario& scenario) {
+    void add_row(std::string_view table, const json::value& row, const std::string& pointer,
+                 Scenario& scenario) {
         const auto* columns = row.if_object();
         const bool is_name = !table.empty() && table.find('"') == std::string_view::npos;
         if (columns == nullptr || columns->empty() || !is_name) {
-            return fault(pointer, "expected a row such as {name: value}", "write the table's name, and below it the columns with their values");
+            return fault(pointer, "expected a row such as {name: value}",
+                         "write the table's name, and below it the columns with their values");
         }
         std::string names, marks;
         store::Statement statement;
         for (const auto& column : *columns) {
-            names += fmt::format("{}\"{}\"", names.empty() ? "" : ", ", std::string_view(column.key()));
+            names +=
+                fmt::format("{}\"{}\"", names.empty() ? "" : ", ", std::string_view(column.key()));
             marks += marks.empty() ? "?" : ", ?";
             statement.parameters.push_back(column.value());
         }
@@ -142,20 +150,26 @@ class Reader {
             const std::string_view key = member.key();
             if (key != "says" && key != "presses") leading.emplace_back(key);
         }
-        const bool is_model = step->contains("model says") || step->contains("model calls") || step->contains("model fails");
+        const bool is_model = step->contains("model says") || step->contains("model calls") ||
+                              step->contains("model fails");
         if (is_model) {
-            std::erase_if(leading, [](const std::string& key) { return key.starts_with("model "); });
+            std::erase_if(leading,
+                          [](const std::string& key) { return key.starts_with("model "); });
             leading.insert(leading.begin(), "model");
         }
         if (leading.empty()) {
-            return fault(pointer, "a step without a beginning", "begin with `caller says`, `model says`, `expect` ...");
+            return fault(pointer, "a step without a beginning",
+                         "begin with `caller says`, `model says`, `expect` ...");
         }
         if (leading.size() > 1) {
-            return fault(pointer, fmt::format("two steps in one: {}", fmt::join(leading, ", ")), "begin each with a dash of its own");
+            return fault(pointer, fmt::format("two steps in one: {}", fmt::join(leading, ", ")),
+                         "begin each with a dash of its own");
         }
         const std::string& key = leading.front();
-        if (key != "caller interrupts after" && (step->contains("says") || step->contains("presses"))) {
-            return fault(pointer, "`says` and `presses` go with `caller interrupts after`", "did you mean `caller says` or `caller presses`?");
+        if (key != "caller interrupts after" &&
+            (step->contains("says") || step->contains("presses"))) {
+            return fault(pointer, "`says` and `presses` go with `caller interrupts after`",
+                         "did you mean `caller says` or `caller presses`?");
         }
         if (key == "model") {
             read_model(*step, pointer, read);
@@ -168,10 +182,13 @@ class Reader {
         steps.push_back(std::move(read));
     }
 
-    bool read_plain(const std::string& key, const json::object& step, const std::string& pointer, Step& read) {
+    bool read_plain(const std::string& key, const json::object& step, const std::string& pointer,
+                    Step& read) {
         using Kind = Step::Kind;
         const json::value& value = step.at(key);
-        const auto text = [&] { return value.is_string() ? std::string(value.get_string()) : std::string(); };
+        const auto text = [&] {
+            return value.is_string() ? std::string(value.get_string()) : std::string();
+        };
         const auto timed = [&](Kind kind) {
             read.kind = kind;
             read.span = duration_of(text());
@@ -193,7 +210,8 @@ class Reader {
             read.text = json_read::text(step, "says");
             read.keys = json_read::text(step, "presses");
             if (read.text.empty() == read.keys.empty()) {
-                fault(pointer, "an interruption needs either `says` or `presses`", "write what the caller says: says: \"...\"");
+                fault(pointer, "an interruption needs either `says` or `presses`",
+                      "write what the caller says: says: \"...\"");
                 return false;
             }
         } else if (key == "caller hangs up") {
@@ -223,21 +241,25 @@ class Reader {
     void read_model(const json::object& step, const std::string& pointer, Step& read) {
         read.kind = Step::Kind::model;
         read.model.says = json_read::text(step, "model says");
-        if (const auto* calls = step.if_contains("model calls")) read_calls(*calls, pointer_to(pointer, "model calls"), read.model);
+        if (const auto* calls = step.if_contains("model calls"))
+            read_calls(*calls, pointer_to(pointer, "model calls"), read.model);
         const auto fails = json_read::text(step, "model fails");
         if (fails.empty()) return;
         if (!read.model.says.empty() || !read.model.calls.empty()) {
             fault(pointer, "an answer that fails says and calls nothing", "make two steps of it");
         }
-        read.model.fails = fails == "rate limit" ? engine::ScriptedLine::Fails::rate_limit
+        read.model.fails = fails == "rate limit"     ? engine::ScriptedLine::Fails::rate_limit
                            : fails == "out of quota" ? engine::ScriptedLine::Fails::quota
                                                      : engine::ScriptedLine::Fails::server_error;
     }
 
-    void read_calls(const json::value& value, const std::string& pointer, engine::ScriptedLine& line) {
-        if (const auto* name = value.if_string()) return line.calls.push_back({std::string(*name), "{}"});
+    void read_calls(const json::value& value, const std::string& pointer,
+                    engine::ScriptedLine& line) {
+        if (const auto* name = value.if_string())
+            return line.calls.push_back({std::string(*name), "{}"});
         if (const auto* list = value.if_array()) {
-            for (std::size_t i = 0; i < list->size(); ++i) read_calls((*list)[i], pointer + "/" + std::to_string(i), line);
+            for (std::size_t i = 0; i < list->size(); ++i)
+                read_calls((*list)[i], pointer + "/" + std::to_string(i), line);
             return;
         }
         for (const auto& call : value.get_object()) {
@@ -246,7 +268,8 @@ class Reader {
             } else if (call.value().is_object()) {
                 line.calls.push_back({std::string(call.key()), json::serialize(call.value())});
             } else {
-                fault(pointer_to(pointer, call.key()), "expected the arguments of the tool, such as {date: 2026-12-01}",
+                fault(pointer_to(pointer, call.key()),
+                      "expected the arguments of the tool, such as {date: 2026-12-01}",
                       "put the tool's name before a colon, and its arguments into braces after it");
             }
         }
@@ -254,7 +277,8 @@ class Reader {
 
     // ---- expectations -------------------------------------------------------------------------
 
-    void read_expectations(const json::value& value, const std::string& pointer, std::vector<Expectation>& into) {
+    void read_expectations(const json::value& value, const std::string& pointer,
+                           std::vector<Expectation>& into) {
         if (value.is_null()) return;  // every line of it is a comment
         if (const auto* list = value.if_array()) {
             for (std::size_t i = 0; i < list->size(); ++i) {
@@ -266,25 +290,39 @@ class Reader {
         using Kind = Expectation::Kind;
         static const std::pair<std::string_view, Kind> kinds[] = {
             {"http requested", Kind::http_requested},
-            {"tool called", Kind::tool_called},           {"tool not called", Kind::tool_not_called},
-            {"heard", Kind::heard},                       {"never heard", Kind::never_heard},
-            {"unheard", Kind::unheard},                   {"in order", Kind::in_order},
-            {"answered within", Kind::answered_within},   {"model told", Kind::model_told},
-            {"instructions contain", Kind::instructions_contain}, {"tools offered", Kind::tools_offered},
-            {"tools not offered", Kind::tools_not_offered}, {"database", Kind::database},
-            {"outcome", Kind::outcome},                   {"reason", Kind::reason},
-            {"hang-up by", Kind::hang_up_by},             {"hand-off to", Kind::hand_off_to},
-            {"vars", Kind::vars},                         {"note", Kind::note},
+            {"tool called", Kind::tool_called},
+            {"tool not called", Kind::tool_not_called},
+            {"heard", Kind::heard},
+            {"never heard", Kind::never_heard},
+            {"unheard", Kind::unheard},
+            {"in order", Kind::in_order},
+            {"answered within", Kind::answered_within},
+            {"model told", Kind::model_told},
+            {"instructions contain", Kind::instructions_contain},
+            {"tools offered", Kind::tools_offered},
+            {"tools not offered", Kind::tools_not_offered},
+            {"database", Kind::database},
+            {"outcome", Kind::outcome},
+            {"reason", Kind::reason},
+            {"hang-up by", Kind::hang_up_by},
+            {"hand-off to", Kind::hand_off_to},
+            {"vars", Kind::vars},
+            {"note", Kind::note},
             {"summary", Kind::summary},
-            {"log", Kind::log},                           {"script error", Kind::script_error},
+            {"log", Kind::log},
+            {"script error", Kind::script_error},
         };
         std::size_t of_tool = 0;
-        for (const char* key : {"with", "times", "result", "result contains", "within"}) of_tool += group.contains(key) ? 1 : 0;
+        for (const char* key : {"with", "times", "result", "result contains", "within"})
+            of_tool += group.contains(key) ? 1 : 0;
         if (of_tool > 0 && !group.contains("tool called") && !group.contains("http requested")) {
-            fault(pointer, "`with`, `times`, `result`, `result contains` and `within` go with `tool called`", "name the tool: tool called: ...");
+            fault(pointer,
+                  "`with`, `times`, `result`, `result contains` and `within` go with `tool called`",
+                  "name the tool: tool called: ...");
         }
         if (group.contains("tool called") && group.contains("http requested")) {
-            fault(pointer, "`tool called` and `http requested` stand in one group", "begin each with a dash of its own");
+            fault(pointer, "`tool called` and `http requested` stand in one group",
+                  "begin each with a dash of its own");
         }
         for (const auto& [key, kind] : kinds) {
             const auto* found = group.if_contains(key);
@@ -293,8 +331,10 @@ class Reader {
             expectation.kind = kind;
             expectation.line = file_.line(pointer_to(pointer, key));
             expectation.value = *found;
-            if (kind == Kind::tool_called || kind == Kind::http_requested) read_tool(group, expectation);
-            if (kind == Kind::answered_within) expectation.within = duration_of(std::string_view(found->get_string()));
+            if (kind == Kind::tool_called || kind == Kind::http_requested)
+                read_tool(group, expectation);
+            if (kind == Kind::answered_within)
+                expectation.within = duration_of(std::string_view(found->get_string()));
             into.push_back(std::move(expectation));
         }
     }
@@ -303,15 +343,18 @@ class Reader {
         if (const auto* with = json_read::object(group, "with")) expectation.with = *with;
         expectation.times = json_read::integer(group, "times");
         if (const auto* result = group.if_contains("result")) expectation.result = *result;
-        if (const auto* words = group.if_contains("result contains")) expectation.result_contains = words_of(*words);
-        if (const auto within = json_read::string(group, "within")) expectation.within = duration_of(*within);
+        if (const auto* words = group.if_contains("result contains"))
+            expectation.result_contains = words_of(*words);
+        if (const auto within = json_read::string(group, "within"))
+            expectation.within = duration_of(*within);
     }
 
     const config::YamlFile& file_;
     Faults& faults_;
 };
 
-Scenario::Loaded<Scenario> read(const std::string& name, const config::YamlFile::Loaded<config::YamlFile>& file) {
+Scenario::Loaded<Scenario> read(const std::string& name,
+                                const config::YamlFile::Loaded<config::YamlFile>& file) {
     if (!file) return file.error();
     Scenario scenario;
     scenario.file = name;
@@ -331,11 +374,13 @@ milliseconds duration_of(std::string_view text) {
     return milliseconds(static_cast<std::int64_t>(number * factor + 0.5));
 }
 
-Scenario::Loaded<Scenario> Scenario::load(const std::string& path, const config::FileSchema& schema) {
+Scenario::Loaded<Scenario> Scenario::load(const std::string& path,
+                                          const config::FileSchema& schema) {
     return read(path, config::YamlFile::load(path, schema));
 }
 
-Scenario::Loaded<Scenario> Scenario::parse(std::string_view yaml, const std::string& name, const config::FileSchema& schema) {
+Scenario::Loaded<Scenario> Scenario::parse(std::string_view yaml, const std::string& name,
+                                           const config::FileSchema& schema) {
     return read(name, config::YamlFile::parse(yaml, name, schema));
 }
 

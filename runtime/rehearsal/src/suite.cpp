@@ -20,8 +20,13 @@ constexpr std::size_t files_max = 10'000;
 
 constexpr const char* settings_file = "parley.yaml";
 
-bool is_scenario(const fs::path& path) { return path.filename() != settings_file && (path.extension() == ".yaml" || path.extension() == ".yml"); }
-bool is_script_test(const fs::path& path) { return path.filename().string().ends_with("_test.lua"); }
+bool is_scenario(const fs::path& path) {
+    return path.filename() != settings_file &&
+           (path.extension() == ".yaml" || path.extension() == ".yml");
+}
+bool is_script_test(const fs::path& path) {
+    return path.filename().string().ends_with("_test.lua");
+}
 
 TestResult refused(const std::string& file, const std::vector<Fault>& faults) {
     TestResult result{.file = file, .name = file};
@@ -35,7 +40,8 @@ TestResult refused(const std::string& file, const std::vector<Fault>& faults) {
 
 }  // namespace
 
-Suite::Suite(const Stage& stage, std::shared_ptr<const config::FileSchema> schema, SuiteOptions options)
+Suite::Suite(const Stage& stage, std::shared_ptr<const config::FileSchema> schema,
+             SuiteOptions options)
     : stage_(stage), schema_(std::move(schema)), options_(std::move(options)) {}
 
 std::vector<Suite::File> Suite::files(const std::function<void(TestResult)>& refuse) const {
@@ -50,17 +56,21 @@ std::vector<Suite::File> Suite::files(const std::function<void(TestResult)>& ref
         std::error_code error;
         if (fs::is_directory(path, error)) {
             const std::size_t first = found.size();
-            for (fs::recursive_directory_iterator it(path, error), end; !error && it != end && found.size() < files_max; it.increment(error)) {
+            for (fs::recursive_directory_iterator it(path, error), end;
+                 !error && it != end && found.size() < files_max; it.increment(error)) {
                 if (it->is_regular_file(error)) add(it->path());
             }
-            std::sort(found.begin() + static_cast<std::ptrdiff_t>(first), found.end(), [](const File& a, const File& b) { return a.path < b.path; });
+            std::sort(found.begin() + static_cast<std::ptrdiff_t>(first), found.end(),
+                      [](const File& a, const File& b) { return a.path < b.path; });
             continue;
         }
         const bool is_default = options_.paths.empty();
         if (!fs::exists(path, error)) {
             if (!is_default) refuse(refused(path, {{path, "there is no such file or folder", ""}}));
         } else if (!is_scenario(path) && !is_script_test(path)) {
-            refuse(refused(path, {{path, "is neither a scenario (*.yaml) nor a test of scripts (*_test.lua)", "name it accordingly"}}));
+            refuse(refused(
+                path, {{path, "is neither a scenario (*.yaml) nor a test of scripts (*_test.lua)",
+                        "name it accordingly"}}));
         } else {
             add(path);
         }
@@ -69,10 +79,12 @@ std::vector<Suite::File> Suite::files(const std::function<void(TestResult)>& ref
 }
 
 bool Suite::is_wanted(const std::string& file, const std::string& name) const {
-    return options_.filter.empty() || contains_words(file, options_.filter) || contains_words(name, options_.filter);
+    return options_.filter.empty() || contains_words(file, options_.filter) ||
+           contains_words(name, options_.filter);
 }
 
-const Stage* Suite::stage_of(const std::string& path, const std::function<void(TestResult)>& refuse) {
+const Stage* Suite::stage_of(const std::string& path,
+                             const std::function<void(TestResult)>& refuse) {
     const fs::path folder = fs::path(path).parent_path();
     std::error_code error;
     if (!options_.load_stage || !fs::exists(folder / settings_file, error)) return &stage_;
@@ -88,7 +100,8 @@ const Stage* Suite::stage_of(const std::string& path, const std::function<void(T
     return stage.get();
 }
 
-void Suite::play(const std::string& path, const Stage& stage, const std::function<void(TestResult)>& done) const {
+void Suite::play(const std::string& path, const Stage& stage,
+                 const std::function<void(TestResult)>& done) const {
     const auto scenario = Scenario::load(path, *schema_);
     if (!scenario) {
         if (is_wanted(path, path)) done(refused(path, scenario.error()));
@@ -98,7 +111,8 @@ void Suite::play(const std::string& path, const Stage& stage, const std::functio
     TestResult result{.file = path, .name = scenario->name};
     result.runs = options_.live ? options_.times : 1;
     for (int run = 0; run < result.runs; ++run) {
-        auto performed = options_.live ? perform_live(*scenario, stage, *options_.live) : perform(*scenario, stage);
+        auto performed = options_.live ? perform_live(*scenario, stage, *options_.live)
+                                       : perform(*scenario, stage);
         if (!performed) {
             result = refused(path, {performed.error()});
             result.name = scenario->name;
@@ -112,14 +126,17 @@ void Suite::play(const std::string& path, const Stage& stage, const std::functio
         }
         result.broken.clear();
         for (const auto& broken : performed->broken) {
-            result.broken.push_back({broken.line == 0 ? path : fmt::format("{}:{}", path, broken.line), broken.text, broken.detail});
+            result.broken.push_back(
+                {broken.line == 0 ? path : fmt::format("{}:{}", path, broken.line), broken.text,
+                 broken.detail});
         }
         result.conversation = conversation(performed->record, options_.ink);
     }
     done(std::move(result));
 }
 
-void Suite::run_scripts(const std::string& path, const Stage& stage, const std::function<void(TestResult)>& done) const {
+void Suite::run_scripts(const std::string& path, const Stage& stage,
+                        const std::function<void(TestResult)>& done) const {
     std::ifstream in(path, std::ios::binary);
     const std::string source(std::istreambuf_iterator<char>(in), {});
     const auto tests = script::ScriptTests::load(stage.bundle, path, source);
@@ -133,7 +150,8 @@ void Suite::run_scripts(const std::string& path, const Stage& stage, const std::
         TestResult result{.file = path, .name = test.name};
         auto world = ToolWorld::make(stage);
         if (!world) return done(refused(path, {world.error()}));
-        if (const auto failure = tests->run(i, **world)) result.broken.push_back({failure->where, failure->what, failure->found});
+        if (const auto failure = tests->run(i, **world))
+            result.broken.push_back({failure->where, failure->what, failure->found});
         done(std::move(result));
     }
 }
@@ -158,12 +176,17 @@ void Suite::run(const std::function<void(const TestResult&)>& each) {
 
 std::string shown(const TestResult& result, Ink ink) {
     const bool is_coloured = ink == Ink::ansi;
-    if (result.is_left_out) return fmt::format("- {}  {}: left out, {}\n", result.file, result.name, result.broken.front().what);
-    const std::string rate = result.runs > 1 ? fmt::format("  {} of {}", result.runs_passed, result.runs) : "";
+    if (result.is_left_out)
+        return fmt::format("- {}  {}: left out, {}\n", result.file, result.name,
+                           result.broken.front().what);
+    const std::string rate =
+        result.runs > 1 ? fmt::format("  {} of {}", result.runs_passed, result.runs) : "";
     if (result.has_passed()) {
-        return fmt::format("{}✓{} {}  {}{}\n", is_coloured ? "\033[32m" : "", is_coloured ? "\033[0m" : "", result.file, result.name, rate);
+        return fmt::format("{}✓{} {}  {}{}\n", is_coloured ? "\033[32m" : "",
+                           is_coloured ? "\033[0m" : "", result.file, result.name, rate);
     }
-    std::string text = fmt::format("{}✗{} {}  {}{}\n", is_coloured ? "\033[31m" : "", is_coloured ? "\033[0m" : "", result.file, result.name, rate);
+    std::string text = fmt::format("{}✗{} {}  {}{}\n", is_coloured ? "\033[31m" : "",
+                                   is_coloured ? "\033[0m" : "", result.file, result.name, rate);
     if (!result.conversation.empty()) return text + "\n" + result.conversation + "\n";
     for (const auto& broken : result.broken) {
         text += fmt::format("  ✗ {}: {}\n", broken.where, broken.what);

@@ -22,7 +22,8 @@ constexpr const char* help =
 
 class Talk final : public engine::Prompter {
  public:
-    Talk(Rig& rig, std::deque<engine::ScriptedLine> lines, std::optional<engine::OpenAiOptions> model)
+    Talk(Rig& rig, std::deque<engine::ScriptedLine> lines,
+         std::optional<engine::OpenAiOptions> model)
         : rig_(rig), lines_(std::move(lines)), wake_(rig.clock().make_alarm([] {})) {
         if (model) {
             rig_.wait_while([this] { return written_ != nullptr && written_->is_asking(); });
@@ -41,7 +42,8 @@ class Talk final : public engine::Prompter {
         }
     }
 
-    void run(const std::function<std::optional<std::string>()>& next_line, const std::function<void(const std::string&)>& print) {
+    void run(const std::function<std::optional<std::string>()>& next_line,
+             const std::function<void(const std::string&)>& print) {
         until_quiet();
         while (!is_over()) {
             const auto typed = next_line();
@@ -57,10 +59,12 @@ class Talk final : public engine::Prompter {
         rig_.let_go();
     }
 
-    // ---- for the scripted engine -----------------------------------------------------------------
+    // ---- for the scripted engine
+    // -----------------------------------------------------------------
     std::optional<engine::ScriptedLine> next_line(std::string_view) override {
         if (lines_.empty()) {
-            rig_.note({.kind = Happening::Kind::model_speechless, .text = "the scenario has no more lines for it"});
+            rig_.note({.kind = Happening::Kind::model_speechless,
+                       .text = "the scenario has no more lines for it"});
             return engine::ScriptedLine{};
         }
         auto line = std::move(lines_.front());
@@ -68,7 +72,9 @@ class Talk final : public engine::Prompter {
         return line;
     }
     void opened(const call::AgentProfile&, const std::vector<call::Turn>&) override {}
-    void told(const call::Turn& turn) override { rig_.note({.kind = Happening::Kind::model_told, .text = turn.text}); }
+    void told(const call::Turn& turn) override {
+        rig_.note({.kind = Happening::Kind::model_told, .text = turn.text});
+    }
     void asked(std::string_view) override {}
     void offered(const json::array&) override {}
 
@@ -86,7 +92,8 @@ class Talk final : public engine::Prompter {
         const std::string_view value = trim(text.substr(space));
         if (name == "/hangup") {
             hang_up();
-        } else if (name == "/press" && !value.empty() && value.find_first_not_of("0123456789*#ABCD") == std::string_view::npos) {
+        } else if (name == "/press" && !value.empty() &&
+                   value.find_first_not_of("0123456789*#ABCD") == std::string_view::npos) {
             for (const char key : value) {
                 rig_.on(call::DtmfPressed{key});
                 pass(between_keys);
@@ -135,7 +142,8 @@ class Talk final : public engine::Prompter {
             rig_.run_ready();
             if (is_over()) return;
             const auto now = rig_.clock().now();
-            const bool is_quiet = rig_.is_listening() && engine_->is_idle() && !rig_.line().is_playing() && rig_.tools_running() == 0;
+            const bool is_quiet = rig_.is_listening() && engine_->is_idle() &&
+                                  !rig_.line().is_playing() && rig_.tools_running() == 0;
             if (!is_quiet) {
                 quiet_since = TimePoint::max();
             } else if (quiet_since == TimePoint::max()) {
@@ -151,18 +159,20 @@ class Talk final : public engine::Prompter {
     Rig& rig_;
     std::deque<engine::ScriptedLine> lines_;
     std::unique_ptr<Alarm> wake_;
-    engine::TypedCaller* engine_ = nullptr;     // while the call lasts
+    engine::TypedCaller* engine_ = nullptr;  // while the call lasts
     engine::WrittenEngine* written_ = nullptr;
 };
 
 }  // namespace
 
-Checked<void> talk(const Stage& stage, TalkOptions options, const std::function<std::optional<std::string>()>& next_line,
+Checked<void> talk(const Stage& stage, TalkOptions options,
+                   const std::function<std::optional<std::string>()>& next_line,
                    const std::function<void(const std::string&)>& print) {
     const bool is_scripted = options.scenario.has_value();
     if (!is_scripted && options.model.api_key.empty()) {
-        return Fault{"openai.api_key", "is not set, so there is no model to talk to",
-                     "set OPENAI_API_KEY, or let a scenario play the model: --scenario tests/scenarios/books_a_slot.yaml"};
+        return Fault{
+            "openai.api_key", "is not set, so there is no model to talk to",
+            "set OPENAI_API_KEY, or let a scenario play the model: --scenario tests/scenarios/books_a_slot.yaml"};
     }
     Scenario scenario = is_scripted ? *options.scenario : Scenario();
     if (!is_scripted) {
@@ -182,20 +192,26 @@ Checked<void> talk(const Stage& stage, TalkOptions options, const std::function<
     }
     const auto watch = [&](const Happening& happening) {
         using Kind = Happening::Kind;
-        const bool is_shown = happening.kind != Kind::caller_said && happening.kind != Kind::latency && happening.kind != Kind::caller_pressed;
+        const bool is_shown = happening.kind != Kind::caller_said &&
+                              happening.kind != Kind::latency &&
+                              happening.kind != Kind::caller_pressed;
         if (is_shown) print(line_of(happening, options.ink) + "\n");
     };
-    auto rig = Rig::make(stage, {std::move(*agent), scenario.from, scenario.to, at, scenario.seed, scenario.secrets}, watch);
+    auto rig = Rig::make(
+        stage, {std::move(*agent), scenario.from, scenario.to, at, scenario.seed, scenario.secrets},
+        watch);
     if (!rig) return rig.error();
     prepare(**rig, scenario);
     for (std::size_t i = 0; i < scenario.given.size(); ++i) {
-        if (const auto done = (*rig)->sql(scenario.given[i]); !done) return Fault{scenario.given_where[i], done.error().message, ""};
+        if (const auto done = (*rig)->sql(scenario.given[i]); !done)
+            return Fault{scenario.given_where[i], done.error().message, ""};
     }
     std::deque<engine::ScriptedLine> lines;
     for (const auto& step : scenario.steps) {
         if (step.kind == Step::Kind::model) lines.push_back(step.model);
     }
-    Talk conversation(**rig, std::move(lines), is_scripted ? std::nullopt : std::optional(options.model));
+    Talk conversation(**rig, std::move(lines),
+                      is_scripted ? std::nullopt : std::optional(options.model));
     conversation.run(next_line, print);
     return {};
 }

@@ -9,7 +9,7 @@
 namespace parley::rehearsal {
 namespace {
 
-constexpr const char* begins_at = "2026-12-01";   // a Tuesday, at ten; as in scenarios
+constexpr const char* begins_at = "2026-12-01";  // a Tuesday, at ten; as in scenarios
 constexpr int begins_at_minutes = 10 * 60;
 constexpr std::chrono::minutes tool_max{5};
 
@@ -18,15 +18,18 @@ struct Wishes final : call::EventSink {
     void on(const call::Event& event) override {
         if (const auto* set = std::get_if<call::OutcomeSet>(&event)) outcome = set->outcome;
         if (std::holds_alternative<call::HangUpAsked>(event)) hung_up = true;
-        if (const auto* text = std::get_if<call::TextInjected>(&event)) injected.emplace_back(text->text);
-        if (const auto* note = std::get_if<call::NoteTaken>(&event)) notes.push_back({{"text", note->text}, {"fields", note->fields}});
-        if (const auto* asked = std::get_if<call::ModelAsked>(&event)) asked_model.emplace_back(asked->instructions);
+        if (const auto* text = std::get_if<call::TextInjected>(&event))
+            injected.emplace_back(text->text);
+        if (const auto* note = std::get_if<call::NoteTaken>(&event))
+            notes.push_back({{"text", note->text}, {"fields", note->fields}});
+        if (const auto* asked = std::get_if<call::ModelAsked>(&event))
+            asked_model.emplace_back(asked->instructions);
         if (const auto* say = std::get_if<call::SayAsked>(&event)) {
             said.emplace_back(say->text);
             says.push_back(*say);
         }
     }
-    std::vector<call::SayAsked> says;     // not yet heard
+    std::vector<call::SayAsked> says;  // not yet heard
     std::string outcome;
     bool hung_up = false;
     json::array injected, notes, said, asked_model;
@@ -58,14 +61,17 @@ Checked<std::unique_ptr<ToolWorld>> ToolWorld::make(const Stage& stage) {
 
 ToolWorld::ToolWorld(const Stage& stage, std::unique_ptr<store::InlineStore> store)
     : stage_(stage),
-      clock_(stage.bundle->time_zone(first_agent(stage))->moment(*script::parse_date(begins_at), begins_at_minutes)),
+      clock_(stage.bundle->time_zone(first_agent(stage))
+                 ->moment(*script::parse_date(begins_at), begins_at_minutes)),
       io_(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE),
       store_(std::move(store)),
       time_(clock_.make_timekeeper()),
       keys_(clock_),
       web_(clock_),
       zone_(stage.bundle->time_zone(first_agent(stage))),
-      log_(log::Level::info, [this](log::Level, std::string_view event, log::Fields fields) { take_log(event, fields); }) {
+      log_(log::Level::info, [this](log::Level, std::string_view event, log::Fields fields) {
+          take_log(event, fields);
+      }) {
     services_.database = this;
     services_.keys = &keys_;
     services_.http = &web_;
@@ -74,7 +80,8 @@ ToolWorld::ToolWorld(const Stage& stage, std::unique_ptr<store::InlineStore> sto
 void ToolWorld::take_log(std::string_view event, log::Fields fields) {
     if (event == "script.failed") {
         script_error_ = field(fields, "what");
-        if (script_error_.find(".lua") == std::string::npos) script_error_ = fmt::format("{}: {}", field(fields, "script"), script_error_);
+        if (script_error_.find(".lua") == std::string::npos)
+            script_error_ = fmt::format("{}: {}", field(fields, "script"), script_error_);
     } else if (event == "script.log") {
         logged_.push_back(field(fields, "text"));
     }
@@ -88,7 +95,8 @@ Checked<json::value> ToolWorld::ask(std::string_view what, const json::value& ar
     if (what == "clock.set") return set_clock(given);
     if (what == "clock.advance") {
         const auto seconds = json_read::number(given, "seconds");
-        if (!seconds || *seconds < 0) return Fault{"", "clock.advance: expected a number of seconds", ""};
+        if (!seconds || *seconds < 0)
+            return Fault{"", "clock.advance: expected a number of seconds", ""};
         pass(milliseconds(static_cast<std::int64_t>(*seconds * 1'000)));
         return json::value(nullptr);
     }
@@ -139,22 +147,32 @@ Checked<json::value> ToolWorld::set_clock(const json::object& arguments) {
     const std::string when = json_read::text(arguments, "when");
     const auto space = std::min(when.find(' '), when.size());
     const auto date = script::parse_date(std::string_view(when).substr(0, space));
-    const auto minutes = space == when.size() ? std::optional<int>(0) : script::parse_time(std::string_view(when).substr(space + 1));
-    if (!date || !minutes) return Fault{"", fmt::format("clock.set: expected a time such as \"2026-12-01 10:00\", found \"{}\"", when), ""};
+    const auto minutes = space == when.size()
+                             ? std::optional<int>(0)
+                             : script::parse_time(std::string_view(when).substr(space + 1));
+    if (!date || !minutes)
+        return Fault{
+            "",
+            fmt::format("clock.set: expected a time such as \"2026-12-01 10:00\", found \"{}\"",
+                        when),
+            ""};
     auto zone = zone_;
     if (const auto name = json_read::string(arguments, "zone")) {
         zone = script::TimeZone::find(*name);
-        if (!zone) return Fault{"", fmt::format("clock.set: there is no time zone \"{}\"", *name), ""};
+        if (!zone)
+            return Fault{"", fmt::format("clock.set: there is no time zone \"{}\"", *name), ""};
     }
     clock_.set_wall(zone->moment(*date, *minutes));
     return json::value(nullptr);
 }
 
-Checked<config::AgentSettings> ToolWorld::agent_for(const std::string& tool, const json::object& options) const {
+Checked<config::AgentSettings> ToolWorld::agent_for(const std::string& tool,
+                                                    const json::object& options) const {
     const auto tools = stage_.bundle->tools();
     if (std::find(tools.begin(), tools.end(), tool) == tools.end()) {
         const auto meant = did_you_mean(tool, tools);
-        return Fault{"", fmt::format("run_tool: there is no tool \"{}\"", tool), meant ? fmt::format("did you mean \"{}\"?", *meant) : ""};
+        return Fault{"", fmt::format("run_tool: there is no tool \"{}\"", tool),
+                     meant ? fmt::format("did you mean \"{}\"?", *meant) : ""};
     }
     config::AgentSettings agent = first_agent(stage_);
     if (const auto name = json_read::string(options, "agent")) {
@@ -196,7 +214,9 @@ Checked<json::value> ToolWorld::run_tool(const json::object& arguments) {
         const std::string key(member.key());
         if (std::find(known.begin(), known.end(), key) != known.end()) continue;
         const auto meant = did_you_mean(key, known);
-        return Fault{"", fmt::format("run_tool: unknown option `{}`", key), meant ? fmt::format("did you mean `{}`?", *meant) : "there are from, to, sid, vars and agent"};
+        return Fault{"", fmt::format("run_tool: unknown option `{}`", key),
+                     meant ? fmt::format("did you mean `{}`?", *meant)
+                           : "there are from, to, sid, vars and agent"};
     }
     auto agent = agent_for(tool, chosen);
     if (!agent) return agent.error();
@@ -236,34 +256,47 @@ Checked<json::value> ToolWorld::run_tool(const json::object& arguments) {
         if (!profile) fault = profile.error();
         is_done = true;
     });
-    if (!run_until(is_done, [] {})) return Fault{"", "run_tool: the agent's on_start gave no result", ""};
+    if (!run_until(is_done, [] {}))
+        return Fault{"", "run_tool: the agent's on_start gave no result", ""};
     if (fault) return Fault{"", "run_tool: " + fault->text(), ""};
     const json::value* given = arguments.if_contains("arguments");
-    const bool is_empty = given == nullptr || given->is_null() || (given->is_array() && given->get_array().empty());
+    const bool is_empty =
+        given == nullptr || given->is_null() || (given->is_array() && given->get_array().empty());
     is_done = false;
-    running->run_tool({"call_1", tool, is_empty ? "{}" : json::serialize(*given)}, [&](call::ToolFinished result) {
-        finished = std::move(result);
-        is_done = true;
-    });
+    running->run_tool({"call_1", tool, is_empty ? "{}" : json::serialize(*given)},
+                      [&](call::ToolFinished result) {
+                          finished = std::move(result);
+                          is_done = true;
+                      });
     // What the tool says is heard at once.
     const auto hear = [&] {
         for (auto& say : std::exchange(wishes.says, {})) {
-            running->tell(call::SayDone{say.say_id, call::SayDone::How::heard, std::move(say.text)});
+            running->tell(
+                call::SayDone{say.say_id, call::SayDone::How::heard, std::move(say.text)});
         }
     };
     const bool has_ended = run_until(is_done, hear);
     running.reset();
     io_.restart();
     io_.poll();
-    if (!has_ended) return Fault{"", fmt::format("run_tool: {} gave no result within {} minutes", tool, tool_max.count()), ""};
+    if (!has_ended)
+        return Fault{
+            "",
+            fmt::format("run_tool: {} gave no result within {} minutes", tool, tool_max.count()),
+            ""};
 
     json::array log_lines;
     for (const auto& line : logged_) log_lines.emplace_back(line);
     json::object answer;
     auto result = json_read::parse(finished.output);
     answer["result"] = result ? std::move(*result) : json::value(finished.output);
-    json::object state{{"ok", finished.ok}, {"hung_up", wishes.hung_up}, {"vars", std::move(vars)}, {"log", std::move(log_lines)},
-                       {"injected", std::move(wishes.injected)}, {"notes", std::move(wishes.notes)}, {"said", std::move(wishes.said)},
+    json::object state{{"ok", finished.ok},
+                       {"hung_up", wishes.hung_up},
+                       {"vars", std::move(vars)},
+                       {"log", std::move(log_lines)},
+                       {"injected", std::move(wishes.injected)},
+                       {"notes", std::move(wishes.notes)},
+                       {"said", std::move(wishes.said)},
                        {"asked_model", std::move(wishes.asked_model)}};
     if (!wishes.outcome.empty()) state["outcome"] = wishes.outcome;
     answer["call"] = std::move(state);

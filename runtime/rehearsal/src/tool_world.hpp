@@ -1,4 +1,5 @@
-// tool_world.hpp: what a test of a script can ask for: a tool run as in a call, the clock, a fresh database.
+// tool_world.hpp: what a test of a script can ask for: a tool run as in a call, the clock, a fresh
+// database.
 //
 // Owner:  whoever runs the tests; one world for each test. Thread: one.
 #pragma once
@@ -33,8 +34,11 @@ class ToolWorld final : public script::TestHost, public script::Database {
     boost::asio::any_io_executor home() override { return io_.get_executor(); }
     bool go_on() override;
 
-    void query(store::Statement statement, std::function<void(store::QueryResult)> done) override { done(store_->query(statement)); }
-    void transaction(std::vector<store::Statement> statements, std::function<void(script::TransactionResult)> done) override {
+    void query(store::Statement statement, std::function<void(store::QueryResult)> done) override {
+        done(store_->query(statement));
+    }
+    void transaction(std::vector<store::Statement> statements,
+                     std::function<void(script::TransactionResult)> done) override {
         done(store_->transaction(statements));
     }
 
@@ -45,7 +49,8 @@ class ToolWorld final : public script::TestHost, public script::Database {
     Checked<json::value> answer_web(const json::object& arguments);
     json::array requests() const;
     Checked<json::value> set_clock(const json::object& arguments);
-    Checked<config::AgentSettings> agent_for(const std::string& tool, const json::object& options) const;
+    Checked<config::AgentSettings> agent_for(const std::string& tool,
+                                             const json::object& options) const;
     bool run_until(const bool& is_done, const std::function<void()>& meanwhile);
     void take_log(std::string_view event, log::Fields fields);
 
@@ -58,7 +63,7 @@ class ToolWorld final : public script::TestHost, public script::Database {
     FakeWeb web_;
     script::Services services_;
     std::shared_ptr<const script::TimeZone> zone_;
-    std::string script_error_;           // of the tool under way
+    std::string script_error_;  // of the tool under way
     std::vector<std::string> logged_;
     log::Capture log_;
 };

@@ -3,6 +3,7 @@
 // Everything that posted handlers may need. They hold it weakly and stop when it is closed.
 //
 //   agent.cpp        preparation, the profile, the end
+//   agent_adopt.cpp  going on with newer scripts
 //   agent_runs.cpp   one handler in progress: start, resume, wait, deadline, end
 //   agent_tools.cpp  a call of a tool: check, run, result
 //   agent_hooks.cpp  hooks one at a time, and which tools are offered
@@ -30,6 +31,7 @@ class Core : public std::enable_shared_from_this<Core> {
     void prepare(std::function<void(Checked<call::AgentProfile>)> done);
     void run_tool(const call::RunTool& call, std::function<void(call::ToolFinished)> done);
     void tell(const call::News& news);
+    void adopt(std::function<void(Checked<call::AgentProfile>)> done);
     void end(const call::Finish& ending, std::function<void(json::object)> done);
     void close();
 
@@ -43,10 +45,12 @@ class Core : public std::enable_shared_from_this<Core> {
         Run run;
         std::unique_ptr<Alarm> deadline;
         TimePoint ends_at;
-        TimePoint stopped_at = TimePoint::max();  // while it says something: that time is not its own
+        // while it says something: that time is not its own
+        TimePoint stopped_at = TimePoint::max();
         int says = 0;  // under way
-        std::map<std::uint64_t, std::shared_ptr<void>> pending;  // what it waits for; dropping one cancels it
-        bool is_paused = false;                                  // its next turn is posted already
+        // what it waits for; dropping one cancels it
+        std::map<std::uint64_t, std::shared_ptr<void>> pending;
+        bool is_paused = false;  // its next turn is posted already
         Done done;
     };
     struct Task {
@@ -86,8 +90,13 @@ class Core : public std::enable_shared_from_this<Core> {
     std::string failure_text(const Job& job, Vm::Step step, const std::string& problem) const;
     void log_failure(const Job& job, Vm::Step step, const std::string& problem) const;
 
+    // ---- newer scripts ----
+    void adopt_when_idle();
+    bool take_over(Newer newer);
+
     // ---- preparation ----
     using Prepared = std::function<void(Checked<call::AgentProfile>)>;
+    void start_with_entry();
     void run_on_start(Prepared done);
     void run_prompt(Prepared done);
     void offer_and_finish(Prepared done);
@@ -96,8 +105,10 @@ class Core : public std::enable_shared_from_this<Core> {
 
     // ---- tools ----
     void start_tool(const call::RunTool& call, std::function<void(call::ToolFinished)> done);
-    call::ToolFinished tool_result(Job& job, Vm::Step step, const std::string& problem, const call::RunTool& call) const;
-    void tell_tool_error(const call::ToolFinished& result, const call::RunTool& call, Problem trouble);
+    call::ToolFinished tool_result(Job& job, Vm::Step step, const std::string& problem,
+                                   const call::RunTool& call) const;
+    void tell_tool_error(const call::ToolFinished& result, const call::RunTool& call,
+                         Problem trouble);
 
     // ---- hooks ----
     void queue(Hook hook);
@@ -108,9 +119,9 @@ class Core : public std::enable_shared_from_this<Core> {
     AgentParts parts_;
     const AgentEntry* entry_ = nullptr;
     std::shared_ptr<const TimeZone> zone_;
-    json::object vars_;   // as of the last handler that finished
-    std::string prompt_;  // with {vars}: the script's text, or what its function gave
-    std::vector<std::string> tools_;               // names; all there are, offered or not
+    json::object vars_;               // as of the last handler that finished
+    std::string prompt_;              // with {vars}: the script's text, or what its function gave
+    std::vector<std::string> tools_;  // names; all there are, offered or not
     std::set<std::string, std::less<>> withheld_;  // tools whose `when` says no
     bool has_when_ = false;
     bool is_prepared_ = false;
@@ -122,6 +133,7 @@ class Core : public std::enable_shared_from_this<Core> {
     bool is_hook_running_ = false;
     std::map<std::uint64_t, std::function<void(Answer)>> says_;
     std::uint64_t next_say_ = 1;
+    Prepared adopting_;      // set while newer scripts wait for a moment without handlers
     bool is_ended_ = false;  // only on_end runs now
     bool is_closed_ = false;
 };

@@ -48,8 +48,10 @@ bool Core::begin(Task task, Job::Done done) {
         const auto self = weak.lock();
         if (!self || self->is_closed_) return;
         const auto late = self->jobs_.find(id);
-        if (late != self->jobs_.end()) late->second->run.where = late->second->vm->where(late->second->run);
-        self->finish(id, Vm::Step::failed, fmt::format("gave no result within {} ms", timeout.count()));
+        if (late != self->jobs_.end())
+            late->second->run.where = late->second->vm->where(late->second->run);
+        self->finish(id, Vm::Step::failed,
+                     fmt::format("gave no result within {} ms", timeout.count()));
     });
     job->deadline->arm(job->ends_at);
     jobs_.emplace(id, std::move(job));
@@ -89,7 +91,8 @@ std::function<void(Answer)> Core::answer_to(const Job& job, std::uint64_t reques
             Job& waiting = *found->second;
             waiting.pending.erase(request);
             if (std::holds_alternative<call::SayDone>(answer)) self->start_clock(waiting);
-            if (waiting.vm->answer(waiting.run, request, std::move(answer)) && !waiting.is_paused) self->drive(id);
+            if (waiting.vm->answer(waiting.run, request, std::move(answer)) && !waiting.is_paused)
+                self->drive(id);
         });
     };
 }
@@ -138,7 +141,8 @@ bool Core::keep_what_it_left(Job& job, Vm::Step step) {
         if (parts_.vars_kept) parts_.vars_kept(vars_);
     }
     if (step == Vm::Step::killed || job.run.has_bad_vars) {
-        if (job.vm == vm_) vm_.reset();  // the next handler gets a fresh one; others in this VM may end there
+        // the next handler gets a fresh one; others in this VM may end there
+        if (job.vm == vm_) vm_.reset();
     } else {
         job.vm->forget(job.run);
     }
@@ -151,7 +155,8 @@ void Core::finish(std::uint64_t id, Vm::Step step, const std::string& problem) {
     const std::shared_ptr<Job> job = std::move(node.mapped());
     job->deadline->cancel();
     const bool has_changed = keep_what_it_left(*job, step);
-    if (!has_changed || !has_when_ || !is_prepared_ || is_ended_) return conclude(*job, step, problem);
+    if (!has_changed || !has_when_ || !is_prepared_ || is_ended_)
+        return conclude(*job, step, problem);
     // Before its result is told: the model must know the new tools when it answers.
     find_offered([this, job, step, problem] { conclude(*job, step, problem); });
 }
@@ -159,8 +164,10 @@ void Core::finish(std::uint64_t id, Vm::Step step, const std::string& problem) {
 void Core::conclude(Job& job, Vm::Step step, const std::string& problem) {
     const auto self = shared_from_this();
     job.done(job, step, problem);
+    if (!is_closed_ && adopting_) post([](Core& core) { core.adopt_when_idle(); });
     if (is_closed_ || !vm_) return;
-    // A full collection keeps a call at half the memory; after the answer is on its way, it delays nothing.
+    // A full collection keeps a call at half the memory; after the answer is on its way, it delays
+    // nothing.
     post([](Core& core) {
         if (core.vm_) core.vm_->collect();
     });
@@ -171,14 +178,19 @@ std::string Core::failure_text(const Job& job, Vm::Step step, const std::string&
     if (!problem.empty()) return where + problem;
     if (step != Vm::Step::killed) return job.run.error;
     switch (job.run.kill) {
-        case Kill::memory: return fmt::format("{}used more than {} bytes of memory", where, parts_.limits.memory_bytes_max);
+        case Kill::memory:
+            return fmt::format("{}used more than {} bytes of memory", where,
+                               parts_.limits.memory_bytes_max);
         case Kill::unyielding: return where + "took too long inside a sort or gsub function";
-        default: return fmt::format("{}used more than {} ms of computing time", where, parts_.limits.cpu_max.count());
+        default:
+            return fmt::format("{}used more than {} ms of computing time", where,
+                               parts_.limits.cpu_max.count());
     }
 }
 
 void Core::log_failure(const Job& job, Vm::Step step, const std::string& problem) const {
-    const auto cpu_us = std::chrono::duration_cast<std::chrono::microseconds>(job.run.cpu_used).count();
+    const auto cpu_us =
+        std::chrono::duration_cast<std::chrono::microseconds>(job.run.cpu_used).count();
     log::error("script.failed", {{"call", parts_.info.call_sid},
                                  {"script", job.run.what},
                                  {"what", shortened(failure_text(job, step, problem), 1'000)},

@@ -58,7 +58,8 @@ std::string describe(lua_State* L, int index) {
     }
 }
 
-std::optional<std::string_view> text_argument(lua_State* L, int index, const char* what, std::string& problem) {
+std::optional<std::string_view> text_argument(lua_State* L, int index, const char* what,
+                                              std::string& problem) {
     if (lua_type(L, index) != LUA_TSTRING && lua_type(L, index) != LUA_TNUMBER) {
         problem = fmt::format("{}: expected text, found {}", what, describe(L, index));
         return std::nullopt;
@@ -68,24 +69,26 @@ std::optional<std::string_view> text_argument(lua_State* L, int index, const cha
     return std::string_view(text, size);
 }
 
-std::optional<double> number_argument(lua_State* L, int index, const char* what, double min, double max,
-                                      std::string& problem) {
+std::optional<double> number_argument(lua_State* L, int index, const char* what, double min,
+                                      double max, std::string& problem) {
     if (lua_type(L, index) == LUA_TNUMBER) {
         const double number = lua_tonumber(L, index);
         if (number >= min && number <= max) return number;
     }
-    problem = fmt::format("{}: expected a number from {} to {}, found {}", what, min, max, describe(L, index));
+    problem = fmt::format("{}: expected a number from {} to {}, found {}", what, min, max,
+                          describe(L, index));
     return std::nullopt;
 }
 
 std::optional<json::object> options_argument(lua_State* L, int index, const char* function,
-                                             std::span<const std::string_view> known, std::string& problem,
-                                             std::size_t bytes_max) {
+                                             std::span<const std::string_view> known,
+                                             std::string& problem, std::size_t bytes_max) {
     if (lua_isnoneornil(L, index)) return json::object();
     std::string list;
     for (const auto name : known) list += fmt::format("{}{}", list.empty() ? "" : ", ", name);
     if (lua_type(L, index) != LUA_TTABLE) {
-        problem = fmt::format("{}: expected options such as {{ {} = ... }}, found {}", function, known.front(), describe(L, index));
+        problem = fmt::format("{}: expected options such as {{ {} = ... }}, found {}", function,
+                              known.front(), describe(L, index));
         return std::nullopt;
     }
     ReadLimits limits;
@@ -103,8 +106,9 @@ std::optional<json::object> options_argument(lua_State* L, int index, const char
     for (const auto& [name, option] : value.get_object()) {
         if (std::find(names.begin(), names.end(), std::string_view(name)) != names.end()) continue;
         const auto near = did_you_mean(name, names);
-        problem = fmt::format("{}: unknown option `{}`; {}", function, std::string_view(name),
-                              near ? fmt::format("did you mean `{}`?", *near) : "there are: " + list);
+        problem =
+            fmt::format("{}: unknown option `{}`; {}", function, std::string_view(name),
+                        near ? fmt::format("did you mean `{}`?", *near) : "there are: " + list);
         return std::nullopt;
     }
     return std::move(value.get_object());
@@ -127,16 +131,22 @@ std::string in_plain_words(std::string_view message) {
     const auto quote = rest.find('\'');
     const auto quote_end = quote == std::string_view::npos ? quote : rest.find('\'', quote + 1);
     const auto kind = rest.rfind(" (a ");
-    if (quote_end == std::string_view::npos || kind == std::string_view::npos || !rest.ends_with(" value)"))
+    if (quote_end == std::string_view::npos || kind == std::string_view::npos ||
+        !rest.ends_with(" value)"))
         return std::string(message);
     const std::string_view name = rest.substr(quote + 1, quote_end - quote - 1);
-    const std::string_view type = rest.substr(kind + 4, rest.size() - kind - 4 - std::strlen(" value)"));
+    const std::string_view type =
+        rest.substr(kind + 4, rest.size() - kind - 4 - std::strlen(" value)"));
     std::string is = type == "nil" ? "nil" : fmt::format("a {}", type);
     if (verb == "index")
-        return fmt::format("{}`{}` is {}, so it has no fields; check where it gets its value", place, name, is);
-    if (verb == "call") return fmt::format("{}`{}` is {}, not a function; check the spelling", place, name, is);
-    if (verb == "perform") return fmt::format("{}`{}` is {}, so it cannot be calculated with", place, name, is);
-    if (verb == "concatenate") return fmt::format("{}`{}` is {}, so it cannot be joined to text", place, name, is);
+        return fmt::format("{}`{}` is {}, so it has no fields; check where it gets its value",
+                           place, name, is);
+    if (verb == "call")
+        return fmt::format("{}`{}` is {}, not a function; check the spelling", place, name, is);
+    if (verb == "perform")
+        return fmt::format("{}`{}` is {}, so it cannot be calculated with", place, name, is);
+    if (verb == "concatenate")
+        return fmt::format("{}`{}` is {}, so it cannot be joined to text", place, name, is);
     return std::string(message);
 }
 
@@ -144,7 +154,8 @@ std::string without_own_frames(std::string_view traceback) {
     std::string kept;
     for (const auto line : split(traceback, '\n')) {
         const auto text = trim(line);
-        if (text.empty() || text.starts_with("parley:") || text.starts_with("[C]") || text == "stack traceback:")
+        if (text.empty() || text.starts_with("parley:") || text.starts_with("[C]") ||
+            text == "stack traceback:")
             continue;
         if (!kept.empty()) kept += " < ";
         kept += text;

@@ -1,4 +1,5 @@
-// The C++ side of `call`: what a script asks of its call, and what it knows of the caller. The Lua side: prelude_call.cpp.
+// The C++ side of `call`: what a script asks of its call, and what it knows of the caller. The Lua
+// side: prelude_call.cpp.
 #include "bind.hpp"
 #include "secrets.hpp"
 
@@ -15,11 +16,14 @@ constexpr std::size_t instructions_bytes_max = 4'000;
 constexpr std::size_t note_bytes_max = 2'000;
 constexpr std::size_t key_bytes_max = 100;
 constexpr std::size_t remembered_bytes_max = 16 * 1024;
-constexpr std::chrono::hours remembered_for{24 * 365};  // what nobody has asked for in a year is personal data too many
-constexpr std::string_view withheld_as_number = "+266696687";  // "ANONYMOUS" on a telephone's keys, as some carriers send it
+// what nobody has asked for in a year is personal data too many
+constexpr std::chrono::hours remembered_for{24 * 365};
+// "ANONYMOUS" on a telephone's keys, as some carriers send it
+constexpr std::string_view withheld_as_number = "+266696687";
 
 // A text that is not blank and not too long.
-std::optional<std::string> said_text(lua_State* L, int index, const char* function, std::size_t bytes_max, std::string& problem) {
+std::optional<std::string> said_text(lua_State* L, int index, const char* function,
+                                     std::size_t bytes_max, std::string& problem) {
     const auto text = text_argument(L, index, function, problem);
     if (!text) return std::nullopt;
     if (trim(*text).empty()) {
@@ -33,7 +37,8 @@ std::optional<std::string> said_text(lua_State* L, int index, const char* functi
 }
 
 // A table of names and values, or nothing.
-bool read_fields(lua_State* L, int index, const char* function, json::object& out, std::string& problem) {
+bool read_fields(lua_State* L, int index, const char* function, json::object& out,
+                 std::string& problem) {
     if (lua_isnoneornil(L, index)) return true;
     json::value fields;
     if (lua_type(L, index) == LUA_TTABLE) {
@@ -47,19 +52,22 @@ bool read_fields(lua_State* L, int index, const char* function, json::object& ou
         }
         if (fields.is_array() && fields.get_array().empty()) return true;
     }
-    problem = fmt::format("{}: expected fields such as {{ by = \"phone\" }}, found {}", function, describe(L, index));
+    problem = fmt::format("{}: expected fields such as {{ by = \"phone\" }}, found {}", function,
+                          describe(L, index));
     return false;
 }
 
 int set_outcome(lua_State* L, Vm& vm, std::string& problem) {
     const auto name = text_argument(L, 1, "call.set_outcome", problem);
     if (!name) return refused;
-    const bool is_word =
-        !name->empty() && name->size() <= outcome_bytes_max && std::all_of(name->begin(), name->end(), [](char c) {
-            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-        });
+    const bool is_word = !name->empty() && name->size() <= outcome_bytes_max &&
+                         std::all_of(name->begin(), name->end(), [](char c) {
+                             return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+                         });
     if (!is_word) {
-        problem = fmt::format("call.set_outcome: expected a name like appointment_booked, found \"{}\"", shortened(*name, 80));
+        problem =
+            fmt::format("call.set_outcome: expected a name like appointment_booked, found \"{}\"",
+                        shortened(*name, 80));
         return refused;
     }
     vm.running()->events.emplace_back(call::OutcomeSet{std::string(*name)});
@@ -80,7 +88,9 @@ int inject(lua_State* L, Vm& vm, std::string& problem) {
     call::TextInjected event{*text, true};
     for (const auto& [name, value] : options) {
         if (name != "respond" || !value.is_bool()) {
-            problem = fmt::format("call.inject: expected {{ respond = true }} or {{ respond = false }}, found {}", json::serialize(options));
+            problem = fmt::format(
+                "call.inject: expected {{ respond = true }} or {{ respond = false }}, found {}",
+                json::serialize(options));
             return refused;
         }
         event.respond = value.get_bool();
@@ -104,7 +114,8 @@ int note(lua_State* L, Vm& vm, std::string& problem) {
     if (!read_fields(L, 2, "call.note", event.fields, problem)) return refused;
     Run& run = *vm.running();
     if (++run.used.notes > vm.limits().budgets.notes_max) {
-        problem = fmt::format("call.note: more than {} notes in one run", vm.limits().budgets.notes_max);
+        problem =
+            fmt::format("call.note: more than {} notes in one run", vm.limits().budgets.notes_max);
         return refused;
     }
     run.events.emplace_back(std::move(event));
@@ -156,8 +167,9 @@ int unknown_field(lua_State* L, Vm&, std::string& problem) {
         if (lua_type(L, -2) == LUA_TSTRING) known.emplace_back(lua_tostring(L, -2));
     }
     const auto near = did_you_mean(name, known);
-    problem = fmt::format("call has no `{}`; {}", name,
-                          near ? fmt::format("did you mean `{}`?", *near) : "facts of your own go into call.vars");
+    problem = fmt::format(
+        "call has no `{}`; {}", name,
+        near ? fmt::format("did you mean `{}`?", *near) : "facts of your own go into call.vars");
     return refused;
 }
 
@@ -165,15 +177,19 @@ int unknown_field(lua_State* L, Vm&, std::string& problem) {
 
 bool is_number(std::string_view from) {
     if (from.starts_with('+')) from.remove_prefix(1);
-    return from.size() >= 5 && std::all_of(from.begin(), from.end(), [](char c) { return c >= '0' && c <= '9'; });
+    return from.size() >= 5 &&
+           std::all_of(from.begin(), from.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-// "remember/sarah/+15550001111/allergies"; nothing, with `problem`, for a bad key; "" when the caller has no number.
-std::optional<std::string> memory_key(lua_State* L, const Vm& vm, const char* function, std::string& problem) {
+// "remember/sarah/+15550001111/allergies"; nothing, with `problem`, for a bad key; "" when the
+// caller has no number.
+std::optional<std::string> memory_key(lua_State* L, const Vm& vm, const char* function,
+                                      std::string& problem) {
     const auto key = text_argument(L, 1, function, problem);
     if (!key) return std::nullopt;
     if (key->empty() || key->size() > key_bytes_max || !is_valid_utf8(*key)) {
-        problem = fmt::format("{}: expected a key of 1 to {} characters, found {}", function, key_bytes_max, describe(L, 1));
+        problem = fmt::format("{}: expected a key of 1 to {} characters, found {}", function,
+                              key_bytes_max, describe(L, 1));
         return std::nullopt;
     }
     const auto& world = vm.world();
@@ -201,14 +217,17 @@ int remember(lua_State* L, Vm& vm, std::string& problem) {
     }
     if (!may_wait(L, vm, "call.remember", problem, Waits::for_keys)) return refused;
     Errand errand;
-    errand.start = [key = std::move(*key), value = std::move(value)](const Around& around, Done done) -> std::shared_ptr<void> {
+    errand.start = [key = std::move(*key), value = std::move(value)](
+                       const Around& around, Done done) -> std::shared_ptr<void> {
         KeyValues* keys = around.services.keys;
         if (key.empty() || keys == nullptr) {
             done(key.empty() ? no_number : no_keys);
         } else if (value) {
-            keys->set(key, *value, remembered_for, [done = std::move(done)](KeyValues::Result<void> result) {
-                done(result ? Outcome(json::value(true)) : Outcome(problem_of(result.error())));
-            });
+            keys->set(
+                key, *value, remembered_for,
+                [done = std::move(done)](KeyValues::Result<void> result) {
+                    done(result ? Outcome(json::value(true)) : Outcome(problem_of(result.error())));
+                });
         } else {
             keys->remove(key, [done = std::move(done)](KeyValues::Result<bool> result) {
                 done(result ? Outcome(json::value(true)) : Outcome(problem_of(result.error())));
@@ -223,17 +242,19 @@ int recall(lua_State* L, Vm& vm, std::string& problem) {
     auto key = memory_key(L, vm, "call.recall", problem);
     if (!key || !may_wait(L, vm, "call.recall", problem, Waits::for_keys)) return refused;
     Errand errand;
-    errand.start = [key = std::move(*key)](const Around& around, Done done) -> std::shared_ptr<void> {
+    errand.start = [key = std::move(*key)](const Around& around,
+                                           Done done) -> std::shared_ptr<void> {
         KeyValues* keys = around.services.keys;
         if (key.empty() || keys == nullptr) {
             done(key.empty() ? no_number : no_keys);
             return nullptr;
         }
-        keys->get(key, [done = std::move(done)](KeyValues::Result<std::optional<std::string>> result) {
-            if (!result) return done(problem_of(result.error()));
-            auto value = *result ? json_read::parse(**result) : std::nullopt;
-            done(value ? std::move(*value) : json::value());
-        });
+        keys->get(key,
+                  [done = std::move(done)](KeyValues::Result<std::optional<std::string>> result) {
+                      if (!result) return done(problem_of(result.error()));
+                      auto value = *result ? json_read::parse(**result) : std::nullopt;
+                      done(value ? std::move(*value) : json::value());
+                  });
         return nullptr;
     };
     return wait_for(L, vm, std::move(errand));

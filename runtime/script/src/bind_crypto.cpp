@@ -12,7 +12,8 @@ namespace {
 constexpr double token_bytes_max = 256;
 constexpr std::uint64_t digest_ns_per_byte = 5;
 
-std::optional<std::string_view> message_argument(lua_State* L, Vm& vm, int index, const char* function, std::string& problem) {
+std::optional<std::string_view> message_argument(lua_State* L, Vm& vm, int index,
+                                                 const char* function, std::string& problem) {
     const auto text = text_argument(L, index, function, problem);
     if (!text) return std::nullopt;
     if (!vm.charge(L, 2'000 + text->size() * digest_ns_per_byte)) {
@@ -23,7 +24,8 @@ std::optional<std::string_view> message_argument(lua_State* L, Vm& vm, int index
 }
 
 // "hex" unless `index` says "base64".
-int give_digest(lua_State* L, int index, const char* function, std::span<const std::uint8_t> digest, std::string& problem) {
+int give_digest(lua_State* L, int index, const char* function, std::span<const std::uint8_t> digest,
+                std::string& problem) {
     std::string_view form = "hex";
     if (!lua_isnoneornil(L, index)) {
         const auto given = text_argument(L, index, function, problem);
@@ -32,20 +34,24 @@ int give_digest(lua_State* L, int index, const char* function, std::span<const s
     }
     if (form == "hex") return give_text(L, crypto::hex(digest));
     if (form == "base64") return give_text(L, base64::encode(digest));
-    problem = fmt::format("{}: expected \"hex\" or \"base64\", found {}", function, describe(L, index));
+    problem =
+        fmt::format("{}: expected \"hex\" or \"base64\", found {}", function, describe(L, index));
     return refused;
 }
 
 int sha256(lua_State* L, Vm& vm, std::string& problem) {
     const auto message = message_argument(L, vm, 1, "crypto.sha256", problem);
-    return message ? give_digest(L, 2, "crypto.sha256", crypto::sha256(*message), problem) : refused;
+    return message ? give_digest(L, 2, "crypto.sha256", crypto::sha256(*message), problem)
+                   : refused;
 }
 
 int hmac_sha256(lua_State* L, Vm& vm, std::string& problem) {
     const auto key = text_argument(L, 1, "crypto.hmac_sha256: the key", problem);
     if (!key) return refused;
     const auto message = message_argument(L, vm, 2, "crypto.hmac_sha256: the message", problem);
-    return message ? give_digest(L, 3, "crypto.hmac_sha256", crypto::hmac_sha256(*key, *message), problem) : refused;
+    return message ? give_digest(L, 3, "crypto.hmac_sha256", crypto::hmac_sha256(*key, *message),
+                                 problem)
+                   : refused;
 }
 
 int uuid(lua_State* L, Vm& vm, std::string& problem) {
@@ -60,7 +66,8 @@ int uuid(lua_State* L, Vm& vm, std::string& problem) {
 int random_token(lua_State* L, Vm& vm, std::string& problem) {
     double bytes = 16;
     if (!lua_isnoneornil(L, 1)) {
-        const auto given = number_argument(L, 1, "crypto.random_token: bytes", 4, token_bytes_max, problem);
+        const auto given =
+            number_argument(L, 1, "crypto.random_token: bytes", 4, token_bytes_max, problem);
         if (!given) return refused;
         bytes = *given;
     }
@@ -81,7 +88,8 @@ int base64_decode(lua_State* L, Vm& vm, std::string& problem) {
     const auto text = message_argument(L, vm, 1, "crypto.base64_decode", problem);
     if (!text) return refused;
     std::vector<std::uint8_t> bytes;
-    if (!base64::decode(*text, bytes)) return push_problem(L, {"mistake", "this is not base64", false});
+    if (!base64::decode(*text, bytes))
+        return push_problem(L, {"mistake", "this is not base64", false});
     return give_text(L, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 

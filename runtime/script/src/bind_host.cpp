@@ -1,5 +1,5 @@
-// What the prelude needs of C++: the log, files of the bundle, and the ends of a handler. The call: bind_call.cpp.
-// Scripts see none of this directly.
+// What the prelude needs of C++: the log, files of the bundle, and the ends of a handler. The call:
+// bind_call.cpp. Scripts see none of this directly.
 #include "bind.hpp"
 #include "secrets.hpp"
 
@@ -10,7 +10,6 @@
 
 namespace parley::script {
 namespace {
-
 
 std::vector<std::string> names_of_globals(lua_State* L) {
     std::vector<std::string> names;
@@ -28,7 +27,8 @@ int raise_text(lua_State* L, Vm&, std::string& problem) {
 // After a pcall that failed: a broken limit goes on failing.
 int check_kill(lua_State*, Vm& vm, std::string& problem) {
     if (vm.running() == nullptr || vm.running()->kill == Kill::none) return 0;
-    problem = vm.running()->kill == Kill::memory ? "not enough memory" : "stopped: too much computing";
+    problem =
+        vm.running()->kill == Kill::memory ? "not enough memory" : "stopped: too much computing";
     return refused;
 }
 
@@ -90,7 +90,8 @@ int module_path(lua_State* L, Vm& vm, std::string& problem) {
             known.push_back(std::move(module));
         }
         problem = fmt::format("require \"{}\": there is no file {}", *name, path);
-        if (const auto near = did_you_mean(*name, known)) problem += fmt::format("; did you mean \"{}\"?", *near);
+        if (const auto near = did_you_mean(*name, known))
+            problem += fmt::format("; did you mean \"{}\"?", *near);
         return refused;
     }
     lua_pushlstring(L, path.data(), path.size());
@@ -114,7 +115,8 @@ int open_file(lua_State* L, Vm& vm, std::string& problem) {
         return refused;
     }
     const std::string name = "@" + file->first;
-    if (luaL_loadbufferx(L, file->second.data(), file->second.size(), name.c_str(), "b") != 0) return raised;
+    if (luaL_loadbufferx(L, file->second.data(), file->second.size(), name.c_str(), "b") != 0)
+        return raised;
     run->opening.push_back(file->first);
     return 1;
 }
@@ -154,13 +156,15 @@ int give_result(lua_State* L, Vm& vm, std::string& problem) {
     Run& run = *vm.running();
     if (lua_isnoneornil(L, 1)) {
         if (!run.gave_up)
-            run.output = json::object{{"done", true}};  // a forgotten "return" before fail() changes nothing
+            // a forgotten "return" before fail() changes nothing
+            run.output = json::object{{"done", true}};
         return 0;
     }
     ReadLimits limits;
     limits.bytes_max = vm.limits().output_bytes_max;
     if (!read_json(L, 1, limits, run.output, problem)) {
-        problem = fmt::format("the result of {} cannot be given to the model: {}", run.what, problem);
+        problem =
+            fmt::format("the result of {} cannot be given to the model: {}", run.what, problem);
         return refused;
     }
     hide_secrets(run.output, vm.settings());
@@ -183,8 +187,9 @@ int keep_vars(lua_State* L, Vm& vm, std::string& problem) {
     ReadLimits limits;
     json::value vars;
     if (!read_json(L, 1, limits, vars, problem)) {
-        problem = fmt::format("call.vars cannot be kept: {}; only text, numbers, true, false and tables of these can",
-                              problem);
+        problem = fmt::format(
+            "call.vars cannot be kept: {}; only text, numbers, true, false and tables of these can",
+            problem);
         return refused;
     }
     if (vars.is_object()) {
@@ -210,10 +215,13 @@ int give_up(lua_State* L, Vm& vm, std::string& problem) {
     if (lua_type(L, 2) == LUA_TTABLE) {
         lua_getfield(L, 2, "kind");
         lua_getfield(L, 2, "message");
-        why = fmt::format("{}: {}", lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "problem",
-                          lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "-");
-        if (lua_type(L, -2) == LUA_TSTRING) run.problem.kind = to_valid_utf8(shortened(lua_tostring(L, -2), 64));
-        if (lua_type(L, -1) == LUA_TSTRING) run.problem.message = to_valid_utf8(shortened(lua_tostring(L, -1), 1'000));
+        why =
+            fmt::format("{}: {}", lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "problem",
+                        lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "-");
+        if (lua_type(L, -2) == LUA_TSTRING)
+            run.problem.kind = to_valid_utf8(shortened(lua_tostring(L, -2), 64));
+        if (lua_type(L, -1) == LUA_TSTRING)
+            run.problem.message = to_valid_utf8(shortened(lua_tostring(L, -1), 1'000));
         lua_pop(L, 2);
     } else if (!lua_isnoneornil(L, 2)) {
         why = describe(L, 2);
@@ -241,13 +249,15 @@ int write_log(lua_State* L, Vm& vm, std::string& problem) {
         }
         if (const auto* object = fields.if_object()) {
             for (const auto& [name, value] : *object) {
-                const std::string shown = value.is_string() ? std::string(value.get_string()) : json::serialize(value);
+                const std::string shown =
+                    value.is_string() ? std::string(value.get_string()) : json::serialize(value);
                 line += fmt::format(" {}={}", std::string_view(name), shortened(shown, 200));
             }
         }
     } else if (!lua_isnoneornil(L, 3)) {
-        problem = fmt::format("log.{}: expected fields such as {{ tool = \"check_slots\" }}, found {}", level,
-                              describe(L, 3));
+        problem =
+            fmt::format("log.{}: expected fields such as {{ tool = \"check_slots\" }}, found {}",
+                        level, describe(L, 3));
         return refused;
     }
     Run* run = vm.running();
@@ -255,8 +265,9 @@ int write_log(lua_State* L, Vm& vm, std::string& problem) {
     const int lines_max = vm.limits().budgets.log_lines_max;
     if (++run->used.log_lines > lines_max) {
         if (run->used.log_lines == lines_max + 1)
-            log::warn("script.log_limit",
-                      {{"call", vm.world().call_sid}, {"script", run->what}, {"lines_max", lines_max}});
+            log::warn(
+                "script.log_limit",
+                {{"call", vm.world().call_sid}, {"script", run->what}, {"lines_max", lines_max}});
         return 0;
     }
     log::write(log::level_named(level), "script.log",

@@ -15,7 +15,8 @@ constexpr double timeout_seconds_max = 60;
 constexpr double retries_max = 5;
 constexpr std::array<std::string_view, 8> options_known{"query", "headers", "json",    "form",
                                                         "body",  "timeout", "retries", "method"};
-constexpr std::array<std::string_view, 7> methods_known{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+constexpr std::array<std::string_view, 7> methods_known{"GET",   "HEAD",   "POST",   "PUT",
+                                                        "PATCH", "DELETE", "OPTIONS"};
 
 std::optional<std::string> scalar_text(const json::value& value) {
     if (value.is_string()) return std::string(value.get_string());
@@ -24,8 +25,8 @@ std::optional<std::string> scalar_text(const json::value& value) {
 }
 
 // {a = 1, b = {"x", "y"}} -> a=1&b=x&b=y
-bool read_fields(const json::value& value, const char* function, const char* option, std::string& encoded,
-                 std::string& problem) {
+bool read_fields(const json::value& value, const char* function, const char* option,
+                 std::string& encoded, std::string& problem) {
     const auto* object = value.if_object();
     std::vector<std::pair<std::string, std::string>> fields;
     bool is_good = object != nullptr;
@@ -46,31 +47,40 @@ bool read_fields(const json::value& value, const char* function, const char* opt
         }
     }
     if (!is_good) {
-        problem = fmt::format("{}: {}: `{}`: expected names with text, numbers, true, false or lists of these", function, option, bad);
+        problem = fmt::format(
+            "{}: {}: `{}`: expected names with text, numbers, true, false or lists of these",
+            function, option, bad);
         return false;
     }
     encoded = net::encode_form(fields);
     return true;
 }
 
-bool read_headers(const json::object& options, const char* function, net::Headers& headers, std::string& problem) {
+bool read_headers(const json::object& options, const char* function, net::Headers& headers,
+                  std::string& problem) {
     const auto* value = options.if_contains("headers");
     if (value == nullptr) return true;
     const auto* object = value->if_object();
     if (object == nullptr) {
-        problem = fmt::format("{}: headers: expected names and values such as {{ [\"X-Token\"] = \"...\" }}", function);
+        problem = fmt::format(
+            "{}: headers: expected names and values such as {{ [\"X-Token\"] = \"...\" }}",
+            function);
         return false;
     }
     for (const auto& [name, item] : *object) {
         const std::string plain = lower(name);
-        if (plain == "host" || plain == "content-length" || plain == "connection" || plain == "transfer-encoding") {
-            problem = fmt::format("{}: headers: {} is set by the runtime; leave it out", function, std::string_view(name));
+        if (plain == "host" || plain == "content-length" || plain == "connection" ||
+            plain == "transfer-encoding") {
+            problem = fmt::format("{}: headers: {} is set by the runtime; leave it out", function,
+                                  std::string_view(name));
             return false;
         }
         const auto text = scalar_text(item);
-        const bool is_one_line = text && text->find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos;
+        const bool is_one_line =
+            text && text->find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos;
         if (!is_one_line) {
-            problem = fmt::format("{}: headers: `{}`: expected text on one line", function, std::string_view(name));
+            problem = fmt::format("{}: headers: `{}`: expected text on one line", function,
+                                  std::string_view(name));
             return false;
         }
         headers.set(std::string(name), *text);
@@ -78,8 +88,10 @@ bool read_headers(const json::object& options, const char* function, net::Header
     return true;
 }
 
-// The body, of at most one of json, form and body. `body` is read from Lua itself: it may be any bytes.
-bool read_body(lua_State* L, const json::object& options, const char* function, net::Request& request, std::string& problem) {
+// The body, of at most one of json, form and body. `body` is read from Lua itself: it may be any
+// bytes.
+bool read_body(lua_State* L, const json::object& options, const char* function,
+               net::Request& request, std::string& problem) {
     int given = 0;
     for (const char* name : {"json", "form", "body"}) given += options.contains(name) ? 1 : 0;
     if (given > 1) {
@@ -99,23 +111,26 @@ bool read_body(lua_State* L, const json::object& options, const char* function, 
         type = "application/x-www-form-urlencoded";
     } else if (options.contains("body")) {
         lua_getfield(L, 3, "body");
-        const auto body = text_argument(L, lua_gettop(L), fmt::format("{}: body", function).c_str(), problem);
+        const auto body =
+            text_argument(L, lua_gettop(L), fmt::format("{}: body", function).c_str(), problem);
         if (!body) return false;
         request.body = std::string(*body);
         lua_pop(L, 1);
         type = "text/plain; charset=utf-8";
     }
-    if (type != nullptr && !request.headers.get("Content-Type")) request.headers.set("Content-Type", type);
+    if (type != nullptr && !request.headers.get("Content-Type"))
+        request.headers.set("Content-Type", type);
     return true;
 }
 
-bool read_url(lua_State* L, const json::object& options, const char* function, net::Url& url, std::string& problem) {
+bool read_url(lua_State* L, const json::object& options, const char* function, net::Url& url,
+              std::string& problem) {
     const auto text = text_argument(L, 2, fmt::format("{}: the URL", function).c_str(), problem);
     if (!text) return false;
     auto parsed = net::Url::parse(*text);
     if (!parsed) {
-        problem = fmt::format("{}: {}{}{}", function, parsed.error().what, parsed.error().remedy.empty() ? "" : "; ",
-                              parsed.error().remedy);
+        problem = fmt::format("{}: {}{}{}", function, parsed.error().what,
+                              parsed.error().remedy.empty() ? "" : "; ", parsed.error().remedy);
         return false;
     }
     url = std::move(*parsed);
@@ -126,28 +141,30 @@ bool read_url(lua_State* L, const json::object& options, const char* function, n
     if (const auto* query = options.if_contains("query")) {
         std::string encoded;
         if (!read_fields(*query, function, "query", encoded, problem)) return false;
-        if (!encoded.empty()) url.target += (url.target.find('?') == std::string::npos ? "?" : "&") + encoded;
+        if (!encoded.empty())
+            url.target += (url.target.find('?') == std::string::npos ? "?" : "&") + encoded;
     }
     return true;
 }
 
-bool read_limits(const json::object& options, const char* function, const config::ScriptHttpSettings& settings,
-                 HttpWish& wish, std::string& problem) {
+bool read_limits(const json::object& options, const char* function,
+                 const config::ScriptHttpSettings& settings, HttpWish& wish, std::string& problem) {
     wish.budget = settings.timeout;
     if (const auto* timeout = options.if_contains("timeout")) {
         const double seconds = timeout->is_number() ? timeout->to_number<double>() : -1;
         if (!(seconds > 0 && seconds <= timeout_seconds_max)) {
-            problem = fmt::format("{}: timeout: expected seconds up to {}, found {}", function, timeout_seconds_max,
-                                  json::serialize(*timeout));
+            problem = fmt::format("{}: timeout: expected seconds up to {}, found {}", function,
+                                  timeout_seconds_max, json::serialize(*timeout));
             return false;
         }
-        wish.budget = milliseconds(std::max<std::int64_t>(1, static_cast<std::int64_t>(seconds * 1'000)));
+        wish.budget =
+            milliseconds(std::max<std::int64_t>(1, static_cast<std::int64_t>(seconds * 1'000)));
     }
     if (const auto* retries = options.if_contains("retries")) {
         const double count = retries->is_int64() ? static_cast<double>(retries->get_int64()) : -1;
         if (!(count >= 0 && count <= retries_max)) {
-            problem = fmt::format("{}: retries: expected a whole number up to {}, found {}", function, retries_max,
-                                  json::serialize(*retries));
+            problem = fmt::format("{}: retries: expected a whole number up to {}, found {}",
+                                  function, retries_max, json::serialize(*retries));
             return false;
         }
         wish.retries = static_cast<int>(count);
@@ -159,33 +176,45 @@ json::object reply_of(net::Response response) {
     json::object headers;
     for (const auto& [name, value] : response.headers.all()) {
         auto& kept = headers[lower(name)];
-        kept = kept.is_string() ? json::value(std::string(kept.get_string()) + ", " + to_valid_utf8(value)) : json::value(to_valid_utf8(value));
+        kept = kept.is_string()
+                   ? json::value(std::string(kept.get_string()) + ", " + to_valid_utf8(value))
+                   : json::value(to_valid_utf8(value));
     }
     json::object reply{{"status", response.status}, {"headers", std::move(headers)}};
     const std::string type = lower(response.content_type);
     if (type.find("json") != std::string::npos) {
-        if (auto value = json_read::parse(response.body, value_depth_max)) reply["json"] = std::move(*value);
+        if (auto value = json_read::parse(response.body, value_depth_max))
+            reply["json"] = std::move(*value);
     }
     reply["body"] = json::string(response.body);
     return reply;
 }
 
-// A status of 400 and above is a problem like any other: who looks at the first result only, does not go on with it.
+// A status of 400 and above is a problem like any other: who looks at the first result only, does
+// not go on with it.
 Outcome outcome_of(HttpExchange::Finish finish, const std::string& place) {
     if (!finish) return finish.error();
     const int status = finish->status;
     json::object reply = reply_of(std::move(*finish));
     if (status < 400) return json::value(std::move(reply));
     const bool may_pass = status == 429 || status >= 500;
-    return Problem{"status", fmt::format("{} answered with status {}", place, status), may_pass, std::move(reply)};
+    return Problem{"status", fmt::format("{} answered with status {}", place, status), may_pass,
+                   std::move(reply)};
 }
 
 // One exchange under way: it lives until the answer has come or nobody waits for it.
 class Exchanging : public std::enable_shared_from_this<Exchanging> {
  public:
-    Exchanging(HttpWish wish, const config::ScriptHttpSettings& settings, const Around& around, std::function<void(Outcome)> done)
-        : settings_(settings), rules_(settings_), place_(wish.url.authority()), exchange_(std::move(wish), rules_),
-          client_(around.services.http), time_(around.time), home_(around.home), done_(std::move(done)) {}
+    Exchanging(HttpWish wish, const config::ScriptHttpSettings& settings, const Around& around,
+               std::function<void(Outcome)> done)
+        : settings_(settings),
+          rules_(settings_),
+          place_(wish.url.authority()),
+          exchange_(std::move(wish), rules_),
+          client_(around.services.http),
+          time_(around.time),
+          home_(around.home),
+          done_(std::move(done)) {}
     Exchanging(const Exchanging&) = delete;
     Exchanging& operator=(const Exchanging&) = delete;
 
@@ -194,12 +223,14 @@ class Exchanging : public std::enable_shared_from_this<Exchanging> {
  private:
     void carry_out(HttpExchange::Step step) {
         if (auto* finish = std::get_if<HttpExchange::Finish>(&step)) {
-            if (auto done = std::exchange(done_, nullptr)) done(outcome_of(std::move(*finish), place_));
+            if (auto done = std::exchange(done_, nullptr))
+                done(outcome_of(std::move(*finish), place_));
             return;
         }
         if (const auto* wait = std::get_if<HttpExchange::Wait>(&step)) {
             pause_ = time_.make_alarm([weak = weak_from_this()] {
-                if (const auto self = weak.lock()) self->carry_out(self->exchange_.on_waited(self->time_.now()));
+                if (const auto self = weak.lock())
+                    self->carry_out(self->exchange_.on_waited(self->time_.now()));
             });
             return pause_->arm(time_.now() + wait->span);
         }
@@ -207,17 +238,20 @@ class Exchanging : public std::enable_shared_from_this<Exchanging> {
         net::RequestLimits limits;
         limits.timeout = send.timeout;
         limits.response_bytes_max = settings_.response_bytes_max;
-        limits.may_connect = [settings = settings_, url = send.url](const boost::asio::ip::address& address) {
+        limits.may_connect = [settings = settings_,
+                              url = send.url](const boost::asio::ip::address& address) {
             return HttpRules(settings).allows_address(url, address);
         };
-        under_way_ = client_->send(home_, std::move(send.url), std::move(send.request), std::move(limits),
-                                   [weak = weak_from_this()](HttpClient::Result result) {
-                                       const auto self = weak.lock();
-                                       if (!self || !self->done_) return;
-                                       const auto now = self->time_.now();
-                                       self->carry_out(result ? self->exchange_.on_response(std::move(*result), now, self->time_.wall_now())
-                                                              : self->exchange_.on_failure(result.error(), now));
-                                   });
+        under_way_ = client_->send(
+            home_, std::move(send.url), std::move(send.request), std::move(limits),
+            [weak = weak_from_this()](HttpClient::Result result) {
+                const auto self = weak.lock();
+                if (!self || !self->done_) return;
+                const auto now = self->time_.now();
+                self->carry_out(result ? self->exchange_.on_response(std::move(*result), now,
+                                                                     self->time_.wall_now())
+                                       : self->exchange_.on_failure(result.error(), now));
+            });
     }
 
     const config::ScriptHttpSettings settings_;  // its own: the exchange may end after a reload
@@ -237,7 +271,8 @@ int request(lua_State* L, Vm& vm, std::string& problem) {
     const auto name = text_argument(L, 1, "http", problem);
     if (!name) return refused;
     const std::string function(*name);
-    const auto options = options_argument(L, 3, function.c_str(), options_known, problem, request_bytes_max);
+    const auto options =
+        options_argument(L, 3, function.c_str(), options_known, problem, request_bytes_max);
     if (!options) return refused;
     HttpWish wish;
     std::string method = function.substr(function.find('.') + 1);
@@ -245,10 +280,12 @@ int request(lua_State* L, Vm& vm, std::string& problem) {
         method = json_read::text(*options, "method");
         if (method.empty()) method = "GET";
     } else if (options->contains("method")) {
-        problem = fmt::format("{}: the method is {} already; use http.request for another", function, method);
+        problem = fmt::format("{}: the method is {} already; use http.request for another",
+                              function, method);
         return refused;
     }
-    std::transform(method.begin(), method.end(), method.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    std::transform(method.begin(), method.end(), method.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
     if (std::find(methods_known.begin(), methods_known.end(), method) == methods_known.end()) {
         problem = fmt::format("{}: there is no method \"{}\"", function, shortened(method, 40));
         return refused;
@@ -263,7 +300,9 @@ int request(lua_State* L, Vm& vm, std::string& problem) {
 
     Errand errand;
     errand.counts = Errand::Counts::as_open_request;
-    errand.start = [wish = std::move(wish), settings](const Around& around, std::function<void(Outcome)> done) -> std::shared_ptr<void> {
+    errand.start = [wish = std::move(wish), settings](
+                       const Around& around,
+                       std::function<void(Outcome)> done) -> std::shared_ptr<void> {
         if (around.services.http == nullptr) {
             done(Problem{"not_allowed", "there is no network here", false});
             return nullptr;

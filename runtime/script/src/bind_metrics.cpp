@@ -1,4 +1,4 @@
-// metrics.*: figures of the scripts' own in the service's registry. Nothing shows that registry yet.
+// metrics.*: figures of the scripts' own in the service's registry, where GET /metrics shows them.
 #include "bind.hpp"
 
 #include <parley/core/log.hpp>
@@ -13,13 +13,17 @@ constexpr std::size_t name_bytes_max = 64;
 constexpr std::size_t labels_max = 5;
 
 // "bookings" -> "parley_script_bookings_total"
-std::optional<std::string> name_argument(lua_State* L, const char* function, std::string_view ending, std::string& problem) {
+std::optional<std::string> name_argument(lua_State* L, const char* function,
+                                         std::string_view ending, std::string& problem) {
     const auto name = text_argument(L, 1, fmt::format("{}: the name", function).c_str(), problem);
     if (!name) return std::nullopt;
-    bool is_good = !name->empty() && name->size() <= name_bytes_max && (*name)[0] >= 'a' && (*name)[0] <= 'z';
-    for (const char c : *name) is_good = is_good && ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_');
+    bool is_good =
+        !name->empty() && name->size() <= name_bytes_max && (*name)[0] >= 'a' && (*name)[0] <= 'z';
+    for (const char c : *name)
+        is_good = is_good && ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_');
     if (!is_good) {
-        problem = fmt::format("{}: expected a name such as bookings, of a-z, 0-9 and _, found {}", function, describe(L, 1));
+        problem = fmt::format("{}: expected a name such as bookings, of a-z, 0-9 and _, found {}",
+                              function, describe(L, 1));
         return std::nullopt;
     }
     std::string whole = fmt::format("{}{}", prefix, *name);
@@ -27,24 +31,29 @@ std::optional<std::string> name_argument(lua_State* L, const char* function, std
     return whole;
 }
 
-std::optional<metrics::Labels> labels_argument(lua_State* L, int index, const char* function, std::string& problem) {
+std::optional<metrics::Labels> labels_argument(lua_State* L, int index, const char* function,
+                                               std::string& problem) {
     metrics::Labels labels;
     if (lua_isnoneornil(L, index)) return labels;
     json::value value;
-    const bool is_read = lua_type(L, index) == LUA_TTABLE && read_json(L, index, {}, value, problem);
+    const bool is_read =
+        lua_type(L, index) == LUA_TTABLE && read_json(L, index, {}, value, problem);
     const auto* object = is_read ? value.if_object() : nullptr;
     if (is_read && value.is_array() && value.get_array().empty()) return labels;
     if (object == nullptr || object->size() > labels_max) {
-        problem = fmt::format("{}: expected at most {} labels such as {{ clinic = \"riverside\" }}, found {}", function, labels_max,
-                              describe(L, index));
+        problem = fmt::format(
+            "{}: expected at most {} labels such as {{ clinic = \"riverside\" }}, found {}",
+            function, labels_max, describe(L, index));
         return std::nullopt;
     }
     for (const auto& [name, item] : *object) {
         if (!item.is_string() && !item.is_number() && !item.is_bool()) {
-            problem = fmt::format("{}: label `{}`: expected text, a number, true or false", function, std::string_view(name));
+            problem = fmt::format("{}: label `{}`: expected text, a number, true or false",
+                                  function, std::string_view(name));
             return std::nullopt;
         }
-        labels.emplace_back(name, item.is_string() ? std::string(item.get_string()) : json::serialize(item));
+        labels.emplace_back(
+            name, item.is_string() ? std::string(item.get_string()) : json::serialize(item));
     }
     return labels;
 }
@@ -56,7 +65,9 @@ bool may_count(Vm& vm) {
     const int calls_max = vm.limits().budgets.metric_calls_max;
     if (++run->used.metrics > calls_max) {
         if (run->used.metrics == calls_max + 1) {
-            log::warn("script.metrics_limit", {{"call", vm.world().call_sid}, {"script", run->what}, {"calls_max", calls_max}});
+            log::warn(
+                "script.metrics_limit",
+                {{"call", vm.world().call_sid}, {"script", run->what}, {"calls_max", calls_max}});
         }
         return false;
     }
@@ -94,7 +105,8 @@ int observe(lua_State* L, Vm& vm, std::string& problem) {
     const auto labels = labels_argument(L, 3, function, problem);
     if (!labels) return refused;
     if (!may_count(vm)) return 0;
-    const auto histogram = vm.world().metrics->find_histogram(*name, "Observed by scripts.", *labels);
+    const auto histogram =
+        vm.world().metrics->find_histogram(*name, "Observed by scripts.", *labels);
     if (!histogram) {
         problem = fmt::format("{}: {}", function, histogram.error());
         return refused;

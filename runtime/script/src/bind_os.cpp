@@ -1,4 +1,5 @@
-// os.clock, os.date and os.time: harmless ones, by the call's clock and zone. The rest of os does not exist.
+// os.clock, os.date and os.time: harmless ones, by the call's clock and zone. The rest of os does
+// not exist.
 #include "bind.hpp"
 
 #include <cmath>
@@ -9,10 +10,13 @@ namespace {
 
 constexpr double moment_max = 253'402'300'799.0;  // the end of the year 9999
 constexpr std::size_t format_bytes_max = 200;
-constexpr std::string_view conversions = "aAbBcdDeFHIjmMnprRStTuUwWxXyYzZ%";  // of strftime, without what needs a locale
+// of strftime, without what needs a locale
+constexpr std::string_view conversions = "aAbBcdDeFHIjmMnprRStTuUwWxXyYzZ%";
 
 std::int64_t unix_now(const Vm& vm) {
-    return std::chrono::floor<std::chrono::seconds>(vm.world().wall_now()).time_since_epoch().count();
+    return std::chrono::floor<std::chrono::seconds>(vm.world().wall_now())
+        .time_since_epoch()
+        .count();
 }
 
 std::tm broken_down(std::int64_t moment) {
@@ -24,7 +28,8 @@ std::tm broken_down(std::int64_t moment) {
 
 // clock(): seconds of computing this handler has used.
 int clock(lua_State* L, Vm& vm, std::string&) {
-    lua_pushnumber(L, vm.running() == nullptr ? 0 : std::chrono::duration<double>(vm.cpu_used()).count());
+    lua_pushnumber(
+        L, vm.running() == nullptr ? 0 : std::chrono::duration<double>(vm.cpu_used()).count());
     return 1;
 }
 
@@ -47,12 +52,15 @@ int time(lua_State* L, Vm& vm, std::string& problem) {
         return 1;
     }
     if (lua_type(L, 1) != LUA_TTABLE) {
-        problem = fmt::format("os.time: expected a table with year, month and day, found {}", describe(L, 1));
+        problem = fmt::format("os.time: expected a table with year, month and day, found {}",
+                              describe(L, 1));
         return refused;
     }
     std::tm parts{};
-    int* const targets[] = {&parts.tm_year, &parts.tm_mon, &parts.tm_mday, &parts.tm_hour, &parts.tm_min, &parts.tm_sec};
-    constexpr std::pair<const char*, int> names[] = {{"year", -1}, {"month", -1}, {"day", -1}, {"hour", 12}, {"min", 0}, {"sec", 0}};
+    int* const targets[] = {&parts.tm_year, &parts.tm_mon, &parts.tm_mday,
+                            &parts.tm_hour, &parts.tm_min, &parts.tm_sec};
+    constexpr std::pair<const char*, int> names[] = {{"year", -1}, {"month", -1}, {"day", -1},
+                                                     {"hour", 12}, {"min", 0},    {"sec", 0}};
     for (std::size_t i = 0; i < std::size(names); ++i) {
         const auto value = field(L, names[i].first, names[i].second, problem);
         if (!value) return refused;
@@ -70,9 +78,10 @@ int time(lua_State* L, Vm& vm, std::string& problem) {
 
 void push_parts(lua_State* L, const std::tm& parts) {
     lua_createtable(L, 0, 9);
-    const std::pair<const char*, int> fields[] = {{"year", parts.tm_year + 1900}, {"month", parts.tm_mon + 1}, {"day", parts.tm_mday},
-                                                  {"hour", parts.tm_hour},        {"min", parts.tm_min},       {"sec", parts.tm_sec},
-                                                  {"wday", parts.tm_wday + 1},    {"yday", parts.tm_yday + 1}};
+    const std::pair<const char*, int> fields[] = {
+        {"year", parts.tm_year + 1900}, {"month", parts.tm_mon + 1}, {"day", parts.tm_mday},
+        {"hour", parts.tm_hour},        {"min", parts.tm_min},       {"sec", parts.tm_sec},
+        {"wday", parts.tm_wday + 1},    {"yday", parts.tm_yday + 1}};
     for (const auto& [name, value] : fields) {
         lua_pushnumber(L, value);
         lua_setfield(L, -2, name);
@@ -97,7 +106,8 @@ int date(lua_State* L, Vm& vm, std::string& problem) {
     }
     const bool is_utc = format.starts_with('!');
     if (is_utc) format.erase(0, 1);
-    const std::tm parts = broken_down(is_utc ? moment : moment + vm.world().zone->offset_at(moment));
+    const std::tm parts =
+        broken_down(is_utc ? moment : moment + vm.world().zone->offset_at(moment));
     if (format == "*t") {
         push_parts(L, parts);
         return 1;
@@ -106,8 +116,10 @@ int date(lua_State* L, Vm& vm, std::string& problem) {
         problem = fmt::format("os.date: the format is longer than {} characters", format_bytes_max);
         return refused;
     }
-    for (std::size_t at = format.find('%'); at != std::string::npos; at = format.find('%', at + 2)) {
-        if (at + 1 < format.size() && conversions.find(format[at + 1]) != std::string_view::npos) continue;
+    for (std::size_t at = format.find('%'); at != std::string::npos;
+         at = format.find('%', at + 2)) {
+        if (at + 1 < format.size() && conversions.find(format[at + 1]) != std::string_view::npos)
+            continue;
         problem = fmt::format("os.date: unknown conversion \"{}\"", format.substr(at, 2));
         return refused;
     }
@@ -120,7 +132,8 @@ int date(lua_State* L, Vm& vm, std::string& problem) {
 }  // namespace
 
 void add_os_functions(lua_State* L) {
-    static constexpr Binding bindings[] = {{"clock", bound<clock>}, {"date", bound<date>}, {"time", bound<time>}};
+    static constexpr Binding bindings[] = {
+        {"clock", bound<clock>}, {"date", bound<date>}, {"time", bound<time>}};
     lua_newtable(L);
     set_functions(L, bindings);
     lua_setglobal(L, "os");

@@ -13,12 +13,14 @@ std::string without_extension(std::string_view path) {
     return std::string(path.ends_with(".lua") ? path.substr(0, path.size() - 4) : path);
 }
 
-// "tools/check_slots" of the file in which the call stands; the run's own file where that is not known.
+// "tools/check_slots" of the file in which the call stands; the run's own file where that is not
+// known.
 std::string calling_script(lua_State* L, const Vm& vm) {
     lua_Debug frame;
     for (int level = 1; lua_getstack(L, level, &frame) != 0; ++level) {
         lua_getinfo(L, "Sl", &frame);
-        if (frame.currentline > 0 && std::string_view(frame.short_src) != prelude_path) return without_extension(frame.short_src);
+        if (frame.currentline > 0 && std::string_view(frame.short_src) != prelude_path)
+            return without_extension(frame.short_src);
     }
     return without_extension(vm.running()->what);
 }
@@ -27,7 +29,8 @@ int get(lua_State* L, Vm& vm, std::string& problem) {
     const auto name = text_argument(L, 1, "secrets.get", problem);
     if (!name) return refused;
     if (vm.running() == nullptr || !vm.world().has_call) {
-        problem = "secrets.get cannot be used here: this part of the file runs at loading; use it inside a function";
+        problem =
+            "secrets.get cannot be used here: this part of the file runs at loading; use it inside a function";
         return refused;
     }
     const auto& secrets = vm.settings().secrets;
@@ -37,22 +40,29 @@ int get(lua_State* L, Vm& vm, std::string& problem) {
         std::vector<std::string> names;
         for (const auto& [known, secret] : secrets) names.push_back(known);
         const auto near = did_you_mean(*name, names);
-        problem = fmt::format("secrets.get: there is no secret \"{}\"; {}", shortened(to_valid_utf8(*name), 64),
-                              near ? fmt::format("did you mean \"{}\"?", *near)
-                                   : fmt::format("add it under `secrets` in the YAML settings, with scripts: [{}]", script));
+        problem = fmt::format(
+            "secrets.get: there is no secret \"{}\"; {}", shortened(to_valid_utf8(*name), 64),
+            near ? fmt::format("did you mean \"{}\"?", *near)
+                 : fmt::format("add it under `secrets` in the YAML settings, with scripts: [{}]",
+                               script));
         return refused;
     }
     // Granted to the file that asks, or to the tool or agent on whose behalf a shared file asks.
     const auto& granted = found->second.scripts;
-    const auto has = [&](const std::string& one) { return std::find(granted.begin(), granted.end(), one) != granted.end(); };
+    const auto has = [&](const std::string& one) {
+        return std::find(granted.begin(), granted.end(), one) != granted.end();
+    };
     if (!has(script) && !has(without_extension(vm.running()->what))) {
-        problem = fmt::format("secrets.get: \"{}\" is not granted to {}; add it to secrets.{}.scripts in the YAML settings", *name,
-                              script, *name);
+        problem = fmt::format(
+            "secrets.get: \"{}\" is not granted to {}; add it to secrets.{}.scripts in the YAML settings",
+            *name, script, *name);
         return refused;
     }
     const std::string& value = found->second.value.reveal();
     if (value.empty()) {
-        problem = fmt::format("secrets.get: \"{}\" has no value; set the environment variable that secrets.{}.value names", *name, *name);
+        problem = fmt::format(
+            "secrets.get: \"{}\" has no value; set the environment variable that secrets.{}.value names",
+            *name, *name);
         return refused;
     }
     return give_text(L, value);
@@ -82,7 +92,8 @@ std::string without_secrets(std::string text, const config::ScriptSettings& sett
     for (const auto& [name, secret] : settings.secrets) {
         const std::string& value = secret.value.reveal();
         if (value.size() < secret_bytes_min) continue;
-        for (auto at = text.find(value); at != std::string::npos; at = text.find(value, at + 3)) text.replace(at, value.size(), "***");
+        for (auto at = text.find(value); at != std::string::npos; at = text.find(value, at + 3))
+            text.replace(at, value.size(), "***");
     }
     return text;
 }

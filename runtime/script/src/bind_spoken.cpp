@@ -15,25 +15,30 @@ constexpr std::uint64_t parse_ns = 20'000;
 
 // The moment that the clocks of a zone show as this date and time.
 WallTime moment_of(const TimeZone& zone, Date date, int minutes) {
-    const std::int64_t as_utc = std::chrono::sys_days(date).time_since_epoch().count() * 86'400LL + minutes * 60LL;
+    const std::int64_t as_utc =
+        std::chrono::sys_days(date).time_since_epoch().count() * 86'400LL + minutes * 60LL;
     std::int64_t moment = as_utc - zone.offset_at(as_utc);
     moment = as_utc - zone.offset_at(moment);
     return WallTime(std::chrono::seconds(moment));
 }
 
-std::shared_ptr<const TimeZone> zone_option(const json::object& options, const Vm& vm, const char* function, std::string& problem) {
+std::shared_ptr<const TimeZone> zone_option(const json::object& options, const Vm& vm,
+                                            const char* function, std::string& problem) {
     const auto* name = options.if_contains("zone");
     if (name == nullptr) return vm.world().zone;
     auto zone = name->is_string() ? TimeZone::find(std::string_view(name->get_string())) : nullptr;
     if (!zone) {
-        problem = fmt::format("{}: zone: there is no time zone {}; expected a name such as \"America/New_York\"", function,
-                              json::serialize(*name));
+        problem = fmt::format(
+            "{}: zone: there is no time zone {}; expected a name such as \"America/New_York\"",
+            function, json::serialize(*name));
     }
     return zone;
 }
 
-// The time it is taken to be: the call's, or that of the options `today` and `now`. False with `problem`.
-bool read_now(const json::object& options, const Vm& vm, const TimeZone& zone, const char* function, WallTime& now, std::string& problem) {
+// The time it is taken to be: the call's, or that of the options `today` and `now`. False with
+// `problem`.
+bool read_now(const json::object& options, const Vm& vm, const TimeZone& zone, const char* function,
+              WallTime& now, std::string& problem) {
     now = vm.world().wall_now();
     const auto* today = options.if_contains("today");
     const auto* time = options.if_contains("now");
@@ -42,17 +47,21 @@ bool read_now(const json::object& options, const Vm& vm, const TimeZone& zone, c
     Date date = local.date;
     int minutes = local.minutes;
     if (today != nullptr) {
-        const auto parsed = today->is_string() ? parse_date(std::string_view(today->get_string())) : std::nullopt;
+        const auto parsed =
+            today->is_string() ? parse_date(std::string_view(today->get_string())) : std::nullopt;
         if (!parsed) {
-            problem = fmt::format("{}: today: expected a date like 2026-12-01, found {}", function, json::serialize(*today));
+            problem = fmt::format("{}: today: expected a date like 2026-12-01, found {}", function,
+                                  json::serialize(*today));
             return false;
         }
         date = *parsed;
     }
     if (time != nullptr) {
-        const auto parsed = time->is_string() ? parse_time(std::string_view(time->get_string())) : std::nullopt;
+        const auto parsed =
+            time->is_string() ? parse_time(std::string_view(time->get_string())) : std::nullopt;
         if (!parsed) {
-            problem = fmt::format("{}: now: expected a time like 14:30, found {}", function, json::serialize(*time));
+            problem = fmt::format("{}: now: expected a time like 14:30, found {}", function,
+                                  json::serialize(*time));
             return false;
         }
         minutes = *parsed;
@@ -91,7 +100,9 @@ bool read_spoken(lua_State* L, SpokenTime& spoken, int& options_at, std::string&
         lua_getfield(L, 1, "date");
         lua_getfield(L, 1, "time");
         lua_getfield(L, 1, "part");
-        const auto text_at = [L](int index) { return lua_type(L, index) == LUA_TSTRING ? std::string(lua_tostring(L, index)) : ""; };
+        const auto text_at = [L](int index) {
+            return lua_type(L, index) == LUA_TSTRING ? std::string(lua_tostring(L, index)) : "";
+        };
         date = text_at(-3);
         time = text_at(-2);
         spoken.part = text_at(-1);
@@ -113,13 +124,18 @@ bool read_spoken(lua_State* L, SpokenTime& spoken, int& options_at, std::string&
     }
     if (!date.empty()) {
         spoken.date = parse_date(date);
-        if (!spoken.date) problem = fmt::format("{}: expected a date like 2026-12-01, found \"{}\"", function, shortened(date, 40));
+        if (!spoken.date)
+            problem = fmt::format("{}: expected a date like 2026-12-01, found \"{}\"", function,
+                                  shortened(date, 40));
     }
     if (!time.empty()) {
         spoken.minutes = parse_time(time);
-        if (!spoken.minutes) problem = fmt::format("{}: expected a time like 14:30 or 2:30 PM, found \"{}\"", function, shortened(time, 40));
+        if (!spoken.minutes)
+            problem = fmt::format("{}: expected a time like 14:30 or 2:30 PM, found \"{}\"",
+                                  function, shortened(time, 40));
     }
-    if (problem.empty() && !spoken.date && !spoken.minutes) problem = "time.spoken: expected a date, a time, or both";
+    if (problem.empty() && !spoken.date && !spoken.minutes)
+        problem = "time.spoken: expected a date, a time, or both";
     return problem.empty();
 }
 
@@ -138,7 +154,8 @@ int spoken(lua_State* L, Vm& vm, std::string& problem) {
         if (*wanted == json::value("words")) {
             style = ClockStyle::words;
         } else if (*wanted != json::value("digits")) {
-            problem = fmt::format("time.spoken: style: expected \"digits\" or \"words\", found {}", json::serialize(*wanted));
+            problem = fmt::format("time.spoken: style: expected \"digits\" or \"words\", found {}",
+                                  json::serialize(*wanted));
             return refused;
         }
     }
@@ -160,7 +177,8 @@ int parse_spoken_argument(lua_State* L, Vm& vm, std::string_view text, std::stri
         } else if (*wanted == json::value("mdy")) {
             order = DateOrder::month_first;
         } else {
-            problem = fmt::format("time.parse: order: expected \"dmy\" or \"mdy\", found {}", json::serialize(*wanted));
+            problem = fmt::format("time.parse: order: expected \"dmy\" or \"mdy\", found {}",
+                                  json::serialize(*wanted));
             return refused;
         }
     }
@@ -177,7 +195,8 @@ int parse_spoken_argument(lua_State* L, Vm& vm, std::string_view text, std::stri
     Problem why{kind_name(parsed.error().kind), parsed.error().message, false};
     if (!parsed.error().readings.empty()) {
         json::array readings;
-        for (const auto& reading : parsed.error().readings) readings.push_back(described(reading, today));
+        for (const auto& reading : parsed.error().readings)
+            readings.push_back(described(reading, today));
         why.more["readings"] = std::move(readings);
     }
     return push_problem(L, why);

@@ -19,11 +19,14 @@ std::size_t start_at(lua_State* L, int index, std::size_t size) {
     double at = lua_isnumber(L, index) ? lua_tonumber(L, index) : 1;
     if (at < 0) at += static_cast<double>(size) + 1;
     if (!(at >= 1)) return 0;
-    return at > static_cast<double>(size) ? size : static_cast<std::size_t>(at) - 1;  // past the end means at the end
+    // past the end means at the end
+    return at > static_cast<double>(size) ? size : static_cast<std::size_t>(at) - 1;
 }
 
-// Pushes capture `index`, or the whole match when the pattern has none. False: an unfinished capture.
-bool push_capture(lua_State* L, const Matcher& match, int index, std::string_view subject, std::size_t at) {
+// Pushes capture `index`, or the whole match when the pattern has none. False: an unfinished
+// capture.
+bool push_capture(lua_State* L, const Matcher& match, int index, std::string_view subject,
+                  std::size_t at) {
     if (index >= match.capture_count()) {
         if (index > 0) return false;
         lua_pushlstring(L, subject.data() + at, match.end() - at);
@@ -35,14 +38,15 @@ bool push_capture(lua_State* L, const Matcher& match, int index, std::string_vie
     } else if (capture.length < 0) {
         return false;
     } else {
-        lua_pushlstring(L, subject.data() + capture.start, static_cast<std::size_t>(capture.length));
+        lua_pushlstring(L, subject.data() + capture.start,
+                        static_cast<std::size_t>(capture.length));
     }
     return true;
 }
 
 // Pushes all captures; `whole` decides whether a pattern without any gives the match itself.
-int push_captures(lua_State* L, const Matcher& match, std::string_view subject, std::size_t at, bool whole,
-                  std::string& problem) {
+int push_captures(lua_State* L, const Matcher& match, std::string_view subject, std::size_t at,
+                  bool whole, std::string& problem) {
     const int count = match.capture_count() == 0 && whole ? 1 : match.capture_count();
     luaL_checkstack(L, count, "too many captures");
     for (int i = 0; i < count; ++i) {
@@ -64,11 +68,12 @@ int search(lua_State* L, Vm& vm, std::string& problem) {
     auto pattern = text_argument(L, 2, fmt::format("{}: the pattern", name).c_str(), problem);
     if (!pattern) return refused;
     std::size_t at = start_at(L, 3, subject->size());
-    if (kind == Search::find &&
-        (lua_toboolean(L, 4) != 0 || pattern->find_first_of("^$*+?.([%-") == std::string_view::npos)) {
+    if (kind == Search::find && (lua_toboolean(L, 4) != 0 ||
+                                 pattern->find_first_of("^$*+?.([%-") == std::string_view::npos)) {
         const char* begin = subject->data() + at;
-        const void* found =
-            pattern->empty() ? begin : memmem(begin, subject->size() - at, pattern->data(), pattern->size());
+        const void* found = pattern->empty() ? begin
+                                             : memmem(begin, subject->size() - at, pattern->data(),
+                                                      pattern->size());
         if (!vm.charge(L, (subject->size() - at) / 2 + pattern->size())) {
             problem = too_slow;
             return refused;
@@ -77,7 +82,8 @@ int search(lua_State* L, Vm& vm, std::string& problem) {
             lua_pushnil(L);
             return 1;
         }
-        const auto place = static_cast<std::size_t>(static_cast<const char*>(found) - subject->data());
+        const auto place =
+            static_cast<std::size_t>(static_cast<const char*>(found) - subject->data());
         lua_pushnumber(L, static_cast<double>(place) + 1);
         lua_pushnumber(L, static_cast<double>(place + pattern->size()));
         return 2;
@@ -109,7 +115,8 @@ int search(lua_State* L, Vm& vm, std::string& problem) {
 // Upvalues: the text, the pattern, the place to go on from.
 int next_match(lua_State* L, Vm& vm, std::string& problem) {
     const auto subject = text_argument(L, lua_upvalueindex(1), "string.gmatch", problem);
-    const auto pattern = text_argument(L, lua_upvalueindex(2), "string.gmatch: the pattern", problem);
+    const auto pattern =
+        text_argument(L, lua_upvalueindex(2), "string.gmatch: the pattern", problem);
     if (!subject || !pattern) return refused;
     auto at = static_cast<std::size_t>(lua_tonumber(L, lua_upvalueindex(3)));
     Matcher matcher(*subject, *pattern);
@@ -130,7 +137,8 @@ int next_match(lua_State* L, Vm& vm, std::string& problem) {
 }
 
 int gmatch(lua_State* L, Vm&, std::string& problem) {
-    if (!text_argument(L, 1, "string.gmatch", problem) || !text_argument(L, 2, "string.gmatch: the pattern", problem))
+    if (!text_argument(L, 1, "string.gmatch", problem) ||
+        !text_argument(L, 2, "string.gmatch: the pattern", problem))
         return refused;
     lua_settop(L, 2);
     lua_pushnumber(L, 0);
@@ -139,8 +147,8 @@ int gmatch(lua_State* L, Vm&, std::string& problem) {
 }
 
 // Appends what takes the place of one match. Returns refused or raised on trouble, else 0.
-int replace(lua_State* L, Vm& vm, const Matcher& match, std::string_view subject, std::size_t at, std::string& out,
-            std::string& problem) {
+int replace(lua_State* L, Vm& vm, const Matcher& match, std::string_view subject, std::size_t at,
+            std::string& out, std::string& problem) {
     const int kind = lua_type(L, 3);
     if (kind == LUA_TSTRING || kind == LUA_TNUMBER) {
         std::size_t size = 0;
@@ -193,7 +201,8 @@ int replace(lua_State* L, Vm& vm, const Matcher& match, std::string_view subject
     } else if (lua_toboolean(L, -1) == 0) {
         out += subject.substr(at, match.end() - at);
     } else {
-        problem = fmt::format("string.gsub: the replacement for a match is {}; expected text", describe(L, -1));
+        problem = fmt::format("string.gsub: the replacement for a match is {}; expected text",
+                              describe(L, -1));
         return refused;
     }
     lua_pop(L, 1);
@@ -207,11 +216,13 @@ int gsub(lua_State* L, Vm& vm, std::string& problem) {
     if (!pattern) return refused;
     const int kind = lua_type(L, 3);
     if (kind != LUA_TSTRING && kind != LUA_TNUMBER && kind != LUA_TTABLE && kind != LUA_TFUNCTION) {
-        problem =
-            fmt::format("string.gsub: expected text, a table or a function as replacement, found {}", describe(L, 3));
+        problem = fmt::format(
+            "string.gsub: expected text, a table or a function as replacement, found {}",
+            describe(L, 3));
         return refused;
     }
-    const double limit = lua_isnumber(L, 4) ? lua_tonumber(L, 4) : static_cast<double>(subject->size()) + 1;
+    const double limit =
+        lua_isnumber(L, 4) ? lua_tonumber(L, 4) : static_cast<double>(subject->size()) + 1;
     lua_settop(L, 3);
     const bool is_anchored = pattern->starts_with('^');
     if (is_anchored) pattern->remove_prefix(1);
@@ -232,7 +243,8 @@ int gsub(lua_State* L, Vm& vm, std::string& problem) {
             if (outcome != 0) return outcome;
         }
         if (out.size() > text_bytes_max) {
-            problem = fmt::format("string.gsub: the text would be longer than {} characters", text_bytes_max);
+            problem = fmt::format("string.gsub: the text would be longer than {} characters",
+                                  text_bytes_max);
             break;
         }
         if (!vm.charge(L, (matcher.steps() - charged_steps) * step_ns + 20)) {
@@ -266,7 +278,8 @@ int rep(lua_State* L, Vm& vm, std::string& problem) {
     const double times = std::floor(std::max(0.0, lua_tonumber(L, 2)));
     const double size = times * static_cast<double>(text->size());
     if (!(size <= static_cast<double>(text_bytes_max))) {
-        problem = fmt::format("string.rep: the text would be longer than {} characters", text_bytes_max);
+        problem =
+            fmt::format("string.rep: the text would be longer than {} characters", text_bytes_max);
         return refused;
     }
     std::string out;
@@ -287,12 +300,14 @@ int format(lua_State* L, Vm& vm, std::string& problem) {
     const auto text = text_argument(L, 1, "string.format", problem);
     if (!text) return refused;
     if (text->size() > format_bytes_max) {
-        problem = fmt::format("string.format: the format is longer than {} characters", format_bytes_max);
+        problem =
+            fmt::format("string.format: the format is longer than {} characters", format_bytes_max);
         return refused;
     }
     const int arguments = lua_gettop(L);
     std::uint64_t bytes = text->size();
-    for (int i = 2; i <= arguments; ++i) bytes += lua_type(L, i) == LUA_TSTRING ? lua_objlen(L, i) : 100;
+    for (int i = 2; i <= arguments; ++i)
+        bytes += lua_type(L, i) == LUA_TSTRING ? lua_objlen(L, i) : 100;
     lua_getfield(L, LUA_REGISTRYINDEX, "parley.format");
     lua_insert(L, 1);
     if (!vm.enter_callback()) {
@@ -302,7 +317,8 @@ int format(lua_State* L, Vm& vm, std::string& problem) {
     const int status = lua_pcall(L, arguments, 1, 0);
     vm.leave_callback();
     if (status != 0) {
-        if (lua_type(L, -1) == LUA_TSTRING) luaL_gsub(L, lua_tostring(L, -1), "'?'", "string.format");
+        if (lua_type(L, -1) == LUA_TSTRING)
+            luaL_gsub(L, lua_tostring(L, -1), "'?'", "string.format");
         return raised;
     }
     if (!vm.charge(L, bytes)) {

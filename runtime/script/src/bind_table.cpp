@@ -21,8 +21,10 @@ int insert(lua_State* L, Vm& vm, std::string& problem) {
     const auto size = static_cast<int>(lua_objlen(L, 1));
     int at = size + 1;
     if (lua_gettop(L) == 3) {
-        if (lua_type(L, 2) != LUA_TNUMBER || lua_tonumber(L, 2) < 1 || lua_tonumber(L, 2) > size + 1) {
-            problem = fmt::format("table.insert: expected a position from 1 to {}, found {}", size + 1, describe(L, 2));
+        if (lua_type(L, 2) != LUA_TNUMBER || lua_tonumber(L, 2) < 1 ||
+            lua_tonumber(L, 2) > size + 1) {
+            problem = fmt::format("table.insert: expected a position from 1 to {}, found {}",
+                                  size + 1, describe(L, 2));
             return refused;
         }
         at = static_cast<int>(lua_tointeger(L, 2));
@@ -78,10 +80,11 @@ int concat(lua_State* L, Vm& vm, std::string& problem) {
         separator = *given;
     }
     const double first = lua_isnumber(L, 3) ? lua_tonumber(L, 3) : 1;
-    const double last = lua_isnumber(L, 4) ? lua_tonumber(L, 4) : static_cast<double>(lua_objlen(L, 1));
+    const double last =
+        lua_isnumber(L, 4) ? lua_tonumber(L, 4) : static_cast<double>(lua_objlen(L, 1));
     if (last - first >= static_cast<double>(concat_items_max)) {
-        problem =
-            fmt::format("table.concat: {} items are too many; the limit is {}", last - first + 1, concat_items_max);
+        problem = fmt::format("table.concat: {} items are too many; the limit is {}",
+                              last - first + 1, concat_items_max);
         return refused;
     }
     std::string joined;
@@ -89,20 +92,24 @@ int concat(lua_State* L, Vm& vm, std::string& problem) {
         lua_rawgeti(L, 1, static_cast<int>(i));
         if (lua_type(L, -1) != LUA_TSTRING && lua_type(L, -1) != LUA_TNUMBER) {
             problem =
-                fmt::format("table.concat: item {} is {}; only text and numbers can be joined", i, describe(L, -1));
+                fmt::format("table.concat: item {} is {}; only text and numbers can be joined", i,
+                            describe(L, -1));
             return refused;
         }
         std::size_t size = 0;
-        const char* text = lua_tolstring(L, -1, &size);  // converts the copy on the stack, not the item
+        // converts the copy on the stack, not the item
+        const char* text = lua_tolstring(L, -1, &size);
         if (joined.size() + size + separator.size() > text_bytes_max) {
-            problem = fmt::format("table.concat: the text would be longer than {} characters", text_bytes_max);
+            problem = fmt::format("table.concat: the text would be longer than {} characters",
+                                  text_bytes_max);
             return refused;
         }
         if (i > first) joined += separator;
         joined.append(text, size);
         lua_pop(L, 1);
     }
-    if (!vm.charge(L, joined.size() + static_cast<std::uint64_t>(std::max(0.0, last - first + 1)) * 50)) {
+    if (!vm.charge(
+            L, joined.size() + static_cast<std::uint64_t>(std::max(0.0, last - first + 1)) * 50)) {
         problem = "stopped: table.concat of long lists, again and again";
         return refused;
     }
@@ -114,11 +121,13 @@ int sort(lua_State* L, Vm& vm, std::string& problem) {
     if (!is_table(L, "table.sort", problem)) return refused;
     const std::size_t size = lua_objlen(L, 1);
     if (size > sort_items_max) {
-        problem = fmt::format("table.sort: {} items are too many; the limit is {}", size, sort_items_max);
+        problem =
+            fmt::format("table.sort: {} items are too many; the limit is {}", size, sort_items_max);
         return refused;
     }
     if (!lua_isnoneornil(L, 2) && lua_type(L, 2) != LUA_TFUNCTION) {
-        problem = fmt::format("table.sort: expected a function that compares two items, found {}", describe(L, 2));
+        problem = fmt::format("table.sort: expected a function that compares two items, found {}",
+                              describe(L, 2));
         return refused;
     }
     lua_settop(L, 2);
@@ -142,8 +151,10 @@ int sort(lua_State* L, Vm& vm, std::string& problem) {
 }  // namespace
 
 void add_table_functions(lua_State* L) {
-    static constexpr Binding bindings[] = {
-        {"concat", bound<concat>}, {"insert", bound<insert>}, {"remove", bound<remove>}, {"sort", bound<sort>}};
+    static constexpr Binding bindings[] = {{"concat", bound<concat>},
+                                           {"insert", bound<insert>},
+                                           {"remove", bound<remove>},
+                                           {"sort", bound<sort>}};
     set_functions(L, bindings);
 }
 

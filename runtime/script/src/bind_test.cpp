@@ -15,7 +15,8 @@ int ask_host(lua_State* L, Vm& vm, std::string& problem) {
     if (!what) return refused;
     Run* run = vm.running();
     if (run == nullptr || !run->may_wait || !run->opening.empty()) {
-        problem = fmt::format("{} cannot be used here; use it inside it(\"...\", function() ... end)", *what);
+        problem = fmt::format(
+            "{} cannot be used here; use it inside it(\"...\", function() ... end)", *what);
         return refused;
     }
     if (lua_isyieldable(L) == 0) {
@@ -71,7 +72,8 @@ int unknown_method(lua_State* L, Vm&, std::string& problem) {
         lua_pop(L, 1);
     }
     problem = fmt::format("expect(...) has no `{}`", name);
-    if (const auto meant = did_you_mean(name, known)) problem += fmt::format("; did you mean `{}`?", *meant);
+    if (const auto meant = did_you_mean(name, known))
+        problem += fmt::format("; did you mean `{}`?", *meant);
     return refused;
 }
 
@@ -81,7 +83,10 @@ void add_tests(lua_State* L, const std::string& bytecode) {
     // ... host, entries
     const int host = lua_gettop(L) - 1;
     static constexpr Binding bindings[] = {
-        {"ask", bound<ask_host>}, {"told", bound<told>}, {"show", bound<show>}, {"unknown_method", bound<unknown_method>},
+        {"ask", bound<ask_host>},
+        {"told", bound<told>},
+        {"show", bound<show>},
+        {"unknown_method", bound<unknown_method>},
     };
     lua_pushvalue(L, host);
     set_functions(L, bindings);

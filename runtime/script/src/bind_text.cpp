@@ -21,7 +21,8 @@ int phone(lua_State* L, Vm&, std::string& problem) {
     const auto number = text_argument(L, 1, "text.spoken_phone", problem);
     if (!number) return refused;
     if (const auto spoken = spoken_phone(*number)) return give_text(L, *spoken);
-    return push_problem(L, {"mistake", fmt::format("{} is not a phone number", describe(L, 1)), false});
+    return push_problem(
+        L, {"mistake", fmt::format("{} is not a phone number", describe(L, 1)), false});
 }
 
 int digits(lua_State* L, Vm&, std::string& problem) {
@@ -38,20 +39,25 @@ int normalise(lua_State* L, Vm&, std::string& problem) {
         const auto given = text_argument(L, 2, "text.normalise_phone: the country code", problem);
         if (!given) return refused;
         code = std::string(given->starts_with('+') ? given->substr(1) : *given);
-        const bool is_code = !code.empty() && code.size() <= 3 && code[0] != '0' &&
-                             std::all_of(code.begin(), code.end(), [](char c) { return c >= '0' && c <= '9'; });
+        const bool is_code =
+            !code.empty() && code.size() <= 3 && code[0] != '0' &&
+            std::all_of(code.begin(), code.end(), [](char c) { return c >= '0' && c <= '9'; });
         if (!is_code) {
-            problem = fmt::format("text.normalise_phone: expected a country code such as \"1\" or \"49\", found {}", describe(L, 2));
+            problem = fmt::format(
+                "text.normalise_phone: expected a country code such as \"1\" or \"49\", found {}",
+                describe(L, 2));
             return refused;
         }
     }
     if (const auto normal = normal_phone(*number, code)) return give_text(L, *normal);
-    return push_problem(L, {"mistake", fmt::format("{} is not a phone number", describe(L, 1)), false});
+    return push_problem(
+        L, {"mistake", fmt::format("{} is not a phone number", describe(L, 1)), false});
 }
 
 // money(cents, "USD") -> "12 dollars and 50 cents"
 int money(lua_State* L, Vm&, std::string& problem) {
-    const auto cents = number_argument(L, 1, "text.money: the cents", -cents_max, cents_max, problem);
+    const auto cents =
+        number_argument(L, 1, "text.money: the cents", -cents_max, cents_max, problem);
     if (!cents) return refused;
     if (std::trunc(*cents) != *cents) {
         problem = fmt::format("text.money: expected whole cents, found {}", *cents);
@@ -65,8 +71,9 @@ int money(lua_State* L, Vm&, std::string& problem) {
     }
     const auto spoken = spoken_money(static_cast<std::int64_t>(*cents), currency);
     if (!spoken) {
-        problem = fmt::format("text.money: unknown currency \"{}\"; there are USD, EUR, GBP, CAD, AUD, CHF and JPY",
-                              shortened(to_valid_utf8(currency), 20));
+        problem = fmt::format(
+            "text.money: unknown currency \"{}\"; there are USD, EUR, GBP, CAD, AUD, CHF and JPY",
+            shortened(to_valid_utf8(currency), 20));
         return refused;
     }
     return give_text(L, *spoken);
@@ -77,11 +84,13 @@ int fill(lua_State* L, Vm& vm, std::string& problem) {
     const auto text = text_argument(L, 1, "text.template", problem);
     if (!text) return refused;
     if (text->size() > template_bytes_max) {
-        problem = fmt::format("text.template: the text is longer than {} characters", template_bytes_max);
+        problem =
+            fmt::format("text.template: the text is longer than {} characters", template_bytes_max);
         return refused;
     }
     if (lua_type(L, 2) != LUA_TTABLE) {
-        problem = fmt::format("text.template: expected values such as {{ name = \"Jo\" }}, found {}", describe(L, 2));
+        problem = fmt::format(
+            "text.template: expected values such as {{ name = \"Jo\" }}, found {}", describe(L, 2));
         return refused;
     }
     json::value values;
@@ -99,7 +108,8 @@ int fill(lua_State* L, Vm& vm, std::string& problem) {
     std::size_t size = text->size();
     for (const auto& name : names_in(*text)) size += value_of(name).value_or("").size();
     if (size > text_bytes_max) {
-        problem = fmt::format("text.template: the text would be longer than {} characters", text_bytes_max);
+        problem = fmt::format("text.template: the text would be longer than {} characters",
+                              text_bytes_max);
         return refused;
     }
     const auto result = filled_template(*text, value_of, unknown);
@@ -108,9 +118,11 @@ int fill(lua_State* L, Vm& vm, std::string& problem) {
         for (const auto& [name, value] : known) names.emplace_back(name);
         const bool is_table = known.contains(unknown);
         const auto near = did_you_mean(unknown, names);
-        problem = is_table ? fmt::format("text.template: {{{}}} is a table and cannot be put into a text", unknown)
-                           : fmt::format("text.template: there is no value for {{{}}}{}", unknown,
-                                         near ? fmt::format("; did you mean {{{}}}?", *near) : "");
+        problem =
+            is_table ? fmt::format("text.template: {{{}}} is a table and cannot be put into a text",
+                                   unknown)
+                     : fmt::format("text.template: there is no value for {{{}}}{}", unknown,
+                                   near ? fmt::format("; did you mean {{{}}}?", *near) : "");
         return refused;
     }
     if (!vm.charge(L, (text->size() + result->size()) * 10 + 1'000)) {

@@ -6,15 +6,19 @@
 namespace parley::script {
 namespace {
 
-std::optional<Date> date_argument(lua_State* L, int index, const char* function, std::string& problem) {
-    const auto text = lua_type(L, index) == LUA_TSTRING ? text_argument(L, index, function, problem) : std::nullopt;
+std::optional<Date> date_argument(lua_State* L, int index, const char* function,
+                                  std::string& problem) {
+    const auto text = lua_type(L, index) == LUA_TSTRING ? text_argument(L, index, function, problem)
+                                                        : std::nullopt;
     const auto date = text ? parse_date(*text) : std::nullopt;
-    if (!date) problem = fmt::format("{}: expected a date like 2026-12-01, found {}", function, describe(L, index));
+    if (!date)
+        problem = fmt::format("{}: expected a date like 2026-12-01, found {}", function,
+                              describe(L, index));
     return date;
 }
 
-std::optional<double> whole_argument(lua_State* L, int index, const char* function, const char* what,
-                                     std::string& problem) {
+std::optional<double> whole_argument(lua_State* L, int index, const char* function,
+                                     const char* what, std::string& problem) {
     if (lua_type(L, index) == LUA_TNUMBER) {
         const double number = lua_tonumber(L, index);
         if (std::trunc(number) == number && std::abs(number) <= 4'000'000) return number;
@@ -24,14 +28,18 @@ std::optional<double> whole_argument(lua_State* L, int index, const char* functi
 }
 
 // Minutes since midnight from "14:30", "2:30 PM" or the number 870.
-std::optional<int> minutes_argument(lua_State* L, int index, const char* function, std::string& problem) {
+std::optional<int> minutes_argument(lua_State* L, int index, const char* function,
+                                    std::string& problem) {
     if (lua_type(L, index) == LUA_TNUMBER) {
         const double number = lua_tonumber(L, index);
-        if (std::trunc(number) == number && number >= 0 && number <= 24 * 60) return static_cast<int>(number);
+        if (std::trunc(number) == number && number >= 0 && number <= 24 * 60)
+            return static_cast<int>(number);
     } else if (lua_type(L, index) == LUA_TSTRING) {
-        if (const auto minutes = parse_time(*text_argument(L, index, function, problem))) return minutes;
+        if (const auto minutes = parse_time(*text_argument(L, index, function, problem)))
+            return minutes;
     }
-    problem = fmt::format("{}: expected a time like 14:30 or 2:30 PM, found {}", function, describe(L, index));
+    problem = fmt::format("{}: expected a time like 14:30 or 2:30 PM, found {}", function,
+                          describe(L, index));
     return std::nullopt;
 }
 
@@ -40,15 +48,17 @@ int give(lua_State* L, std::string_view text) {
     return 1;
 }
 
-std::optional<LocalTime> local_now(lua_State* L, Vm& vm, const char* function, std::string& problem) {
+std::optional<LocalTime> local_now(lua_State* L, Vm& vm, const char* function,
+                                   std::string& problem) {
     auto zone = vm.world().zone;
     if (!lua_isnoneornil(L, 1)) {
         const auto name = text_argument(L, 1, function, problem);
         if (!name) return std::nullopt;
         zone = TimeZone::find(*name);
         if (!zone) {
-            problem = fmt::format("{}: there is no time zone \"{}\"; expected a name such as \"America/New_York\"",
-                                  function, *name);
+            problem = fmt::format(
+                "{}: there is no time zone \"{}\"; expected a name such as \"America/New_York\"",
+                function, *name);
             return std::nullopt;
         }
     }
@@ -66,13 +76,15 @@ int now(lua_State* L, Vm& vm, std::string& problem) {
 }
 
 int is_zone(lua_State* L, Vm&, std::string&) {
-    const bool is_known = lua_type(L, 1) == LUA_TSTRING && TimeZone::find(lua_tostring(L, 1)) != nullptr;
+    const bool is_known =
+        lua_type(L, 1) == LUA_TSTRING && TimeZone::find(lua_tostring(L, 1)) != nullptr;
     lua_pushboolean(L, is_known ? 1 : 0);
     return 1;
 }
 
 int is_date(lua_State* L, Vm&, std::string&) {
-    const bool is_known = lua_type(L, 1) == LUA_TSTRING && parse_date(lua_tostring(L, 1)).has_value();
+    const bool is_known =
+        lua_type(L, 1) == LUA_TSTRING && parse_date(lua_tostring(L, 1)).has_value();
     lua_pushboolean(L, is_known ? 1 : 0);
     return 1;
 }
@@ -131,8 +143,8 @@ void set_number(lua_State* L, const char* name, int value) {
     lua_setfield(L, -2, name);
 }
 
-// time.parse("2026-12-01") -> {year, month, day}; time.parse("2:30 PM") -> {hour, minute, text = "14:30"}. All else is
-// read as somebody says it.
+// time.parse("2026-12-01") -> {year, month, day}; time.parse("2:30 PM") -> {hour, minute, text =
+// "14:30"}. All else is read as somebody says it.
 int parse(lua_State* L, Vm& vm, std::string& problem) {
     const auto text = text_argument(L, 1, "time.parse", problem);
     if (!text) return refused;
@@ -157,7 +169,9 @@ int parse(lua_State* L, Vm& vm, std::string& problem) {
 
 std::optional<int> number_field(lua_State* L, const char* name, int fallback) {
     lua_getfield(L, 1, name);
-    const double value = lua_isnil(L, -1) ? fallback : lua_isnumber(L, -1) ? lua_tonumber(L, -1) : -1;
+    const double value = lua_isnil(L, -1)      ? fallback
+                         : lua_isnumber(L, -1) ? lua_tonumber(L, -1)
+                                               : -1;
     lua_pop(L, 1);
     if (std::trunc(value) != value || value < 0 || value > 9999) return std::nullopt;
     return static_cast<int>(value);
@@ -165,7 +179,8 @@ std::optional<int> number_field(lua_State* L, const char* name, int fallback) {
 
 // time.format{year=, month=, day=} -> "2026-12-01"; time.format{hour=, minute=} -> "14:30".
 int format(lua_State* L, Vm&, std::string& problem) {
-    problem = "time.format: expected {year=, month=, day=} or {hour=, minute=} of a date or time that exists";
+    problem =
+        "time.format: expected {year=, month=, day=} or {hour=, minute=} of a date or time that exists";
     if (lua_type(L, 1) != LUA_TTABLE) return refused;
     lua_getfield(L, 1, "hour");
     const bool is_time = !lua_isnil(L, -1);

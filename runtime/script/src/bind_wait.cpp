@@ -55,7 +55,8 @@ int take_answer(lua_State* L, Vm& vm, std::string& problem) {
 int sleep(lua_State* L, Vm& vm, std::string& problem) {
     const auto seconds = number_argument(L, 1, "sleep: seconds", 0, sleep_seconds_max, problem);
     if (!seconds || !may_wait(L, vm, "sleep", problem)) return refused;
-    return wait_for(L, vm, nap(milliseconds(static_cast<std::int64_t>(std::ceil(*seconds * 1'000)))));
+    return wait_for(L, vm,
+                    nap(milliseconds(static_cast<std::int64_t>(std::ceil(*seconds * 1'000)))));
 }
 
 // branch(f): it begins when the handler joins.
@@ -103,7 +104,8 @@ bool may_wait(lua_State* L, Vm& vm, const char* function, std::string& problem, 
     };
     const auto kind = [&]() -> Kind {
         switch (what) {
-            case Waits::for_database: return {run->used.database, budgets.queries_max, "database calls"};
+            case Waits::for_database:
+                return {run->used.database, budgets.queries_max, "database calls"};
             case Waits::for_web: return {run->used.web, budgets.web_requests_max, "web requests"};
             case Waits::for_keys: return {run->used.keys, budgets.key_calls_max, "kv calls"};
             case Waits::for_other: break;
@@ -117,7 +119,9 @@ bool may_wait(lua_State* L, Vm& vm, const char* function, std::string& problem, 
     const bool is_open = what == Waits::for_database || what == Waits::for_web;
     const int open_max = vm.settings().open_requests_max;
     if (is_open && vm.open_requests() >= open_max) {
-        problem = fmt::format("{}: more than {} requests of this call are open at once (scripts.open_requests_max)", function, open_max);
+        problem = fmt::format(
+            "{}: more than {} requests of this call are open at once (scripts.open_requests_max)",
+            function, open_max);
         return false;
     }
     return true;

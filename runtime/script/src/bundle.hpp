@@ -19,7 +19,8 @@ struct ToolEntry {
     std::string path;  // "tools/check_slots.lua"
     std::string about;
     std::vector<Param> params;
-    std::optional<Schema> schema;  // compiled, without patterns; guards what the plain checks let through
+    // compiled, without patterns; guards what the plain checks let through
+    std::optional<Schema> schema;
     std::optional<std::chrono::milliseconds> timeout;
     call::ToolOptions options;  // without the timeout, for which the settings have a default
     bool has_options = false;   // any that the call's rules need to know
@@ -29,16 +30,17 @@ struct ToolEntry {
 
 struct AgentEntry {
     std::string path;
-    std::string script;         // "sarah", of agents/sarah.lua
+    std::string script;  // "sarah", of agents/sarah.lua
     std::string name, about, greeting, voice, model, language;
-    std::string prompt;         // empty when it is a function
+    std::string prompt;  // empty when it is a function
     bool has_prompt_function = false;
     json::object vars;
     std::vector<std::string> tools;
     std::vector<std::string> hand_offs;  // names of agents
     config::TurnTaking turn_taking;
     call::Hooks hooks;
-    bool has_on_start = false, has_on_tool_error = false, has_on_end = false, has_check_vars = false;
+    bool has_on_start = false, has_on_tool_error = false, has_on_end = false,
+         has_check_vars = false;
 };
 
 struct Bundle::Content {
@@ -63,13 +65,17 @@ struct FileCheck {
 };
 
 // Read what a file returned; faults go to `check`.
-std::optional<ToolEntry> read_tool(const FileCheck& check, const std::string& name, const Tree& tree);
-std::optional<AgentEntry> read_agent(const FileCheck& check, const std::string& name, const Tree& tree);
+std::optional<ToolEntry> read_tool(const FileCheck& check, const std::string& name,
+                                   const Tree& tree);
+std::optional<AgentEntry> read_agent(const FileCheck& check, const std::string& name,
+                                     const Tree& tree);
 // That its tools and hand-offs exist and its texts name only vars there are.
 void check_agent(const FileCheck& check, AgentEntry& agent, const Bundle::Content& content);
-std::vector<Fault> check_settings(const Bundle::Content& content, const config::AgentSettings& settings);
+std::vector<Fault> check_settings(const Bundle::Content& content,
+                                  const config::AgentSettings& settings);
 // What check_vars() of the script objects to.
-std::vector<std::string> check_vars(const Bundle::Content& content, const AgentEntry& agent, const json::object& vars);
+std::vector<std::string> check_vars(const Bundle::Content& content, const AgentEntry& agent,
+                                    const json::object& vars);
 
 // Vars of the script, with those of the settings on top.
 json::object merged_vars(const AgentEntry& agent, const config::AgentSettings& settings);
@@ -82,6 +88,7 @@ bool is_always_known(std::string_view name);  // today, now, weekday, caller
 // Text of a var in a prompt; nothing for an object.
 std::optional<std::string> shown(const json::value& value);
 // Unknown names stay as they are.
-std::string filled(std::string_view text, const std::function<std::optional<std::string>(std::string_view)>& value_of);
+std::string filled(std::string_view text,
+                   const std::function<std::optional<std::string>(std::string_view)>& value_of);
 
 }  // namespace parley::script

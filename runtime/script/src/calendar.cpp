@@ -9,9 +9,7 @@ namespace {
 
 using std::chrono::sys_days;
 
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 int number_at(std::string_view text, std::size_t at, std::size_t length) {
     int value = 0;
@@ -49,12 +47,11 @@ std::optional<Date> parse_date(std::string_view text) {
 }
 
 std::string format_date(Date date) {
-    return fmt::format("{:04}-{:02}-{:02}", int(date.year()), unsigned(date.month()), unsigned(date.day()));
+    return fmt::format("{:04}-{:02}-{:02}", int(date.year()), unsigned(date.month()),
+                       unsigned(date.day()));
 }
 
-Date add_days(Date date, int days) {
-    return sys_days(date) + std::chrono::days(days);
-}
+Date add_days(Date date, int days) { return sys_days(date) + std::chrono::days(days); }
 
 int days_between(Date from, Date to) {
     return static_cast<int>((sys_days(to) - sys_days(from)).count());
@@ -67,13 +64,14 @@ std::string_view weekday_name(Date date) {
 }
 
 std::string spoken_date(Date date) {
-    constexpr std::array<std::string_view, 12> months{"January",   "February", "March",    "April",
-                                                      "May",       "June",     "July",     "August",
-                                                      "September", "October",  "November", "December"};
+    constexpr std::array<std::string_view, 12> months{
+        "January", "February", "March",     "April",   "May",      "June",
+        "July",    "August",   "September", "October", "November", "December"};
     std::string weekday(weekday_name(date));
     weekday[0] = static_cast<char>(weekday[0] - 'a' + 'A');
     const unsigned day(date.day());
-    return fmt::format("{}, {} {}{}", weekday, months[unsigned(date.month()) - 1], day, ordinal_ending(day));
+    return fmt::format("{}, {} {}{}", weekday, months[unsigned(date.month()) - 1], day,
+                       ordinal_ending(day));
 }
 
 std::optional<int> parse_time(std::string_view text) {
@@ -100,7 +98,8 @@ std::optional<int> parse_time(std::string_view text) {
     }
     std::string half;  // "am" or "pm", however it was written
     for (const char c : text.substr(at)) {
-        if (c != ' ' && c != '.') half += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+        if (c != ' ' && c != '.')
+            half += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     }
     if (half.empty()) {
         if (!has_minutes || hour > 23) return std::nullopt;
@@ -118,7 +117,8 @@ std::string format_time(int minutes) {
 
 std::string spoken_time(int minutes) {
     const int hour = minutes / 60 % 24;
-    return fmt::format("{}:{:02} {}", hour % 12 == 0 ? 12 : hour % 12, minutes % 60, hour < 12 ? "AM" : "PM");
+    return fmt::format("{}:{:02} {}", hour % 12 == 0 ? 12 : hour % 12, minutes % 60,
+                       hour < 12 ? "AM" : "PM");
 }
 
 }  // namespace parley::script

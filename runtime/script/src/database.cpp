@@ -9,7 +9,8 @@ class StoreDatabase final : public Database {
     void query(store::Statement statement, std::function<void(store::QueryResult)> done) override {
         store_.query(std::move(statement), std::move(done));
     }
-    void transaction(std::vector<store::Statement> statements, std::function<void(TransactionResult)> done) override {
+    void transaction(std::vector<store::Statement> statements,
+                     std::function<void(TransactionResult)> done) override {
         store_.transaction(std::move(statements), std::move(done));
     }
 

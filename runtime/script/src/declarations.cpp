@@ -36,7 +36,8 @@ int FileCheck::line_of_key(std::string_view key) const {
 int FileCheck::line_of_text(std::string_view text) const {
     const auto at = source.find(text);
     if (at == std::string::npos) return 1;
-    return 1 + static_cast<int>(std::count(source.begin(), source.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
+    return 1 + static_cast<int>(std::count(source.begin(),
+                                           source.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
 }
 
 // ---- words and kinds --------------------------------------------------------------------------
@@ -51,9 +52,12 @@ bool is_identifier(std::string_view name) {
 }
 
 std::string mean(std::string_view word, const std::vector<std::string>& known) {
-    if (const auto near = did_you_mean(word, known)) return fmt::format("did you mean `{}`?", *near);
+    if (const auto near = did_you_mean(word, known))
+        return fmt::format("did you mean `{}`?", *near);
     // "silence" for silence_ms: the unit was forgotten.
-    const auto longer = std::find_if(known.begin(), known.end(), [&](const std::string& one) { return one.starts_with(std::string(word) + "_"); });
+    const auto longer = std::find_if(known.begin(), known.end(), [&](const std::string& one) {
+        return one.starts_with(std::string(word) + "_");
+    });
     if (longer != known.end()) return fmt::format("did you mean `{}`?", *longer);
     std::string all;
     for (const auto& one : known) all += (all.empty() ? "" : ", ") + one;
@@ -63,7 +67,8 @@ std::string mean(std::string_view word, const std::vector<std::string>& known) {
 void check_keys(const FileCheck& check, const Tree& spec, const std::vector<std::string>& known) {
     for (const auto& [key, value] : spec.fields) {
         if (std::find(known.begin(), known.end(), key) == known.end()) {
-            check.fault(check.line_of_key(key), fmt::format("unknown key `{}`", key), mean(key, known));
+            check.fault(check.line_of_key(key), fmt::format("unknown key `{}`", key),
+                        mean(key, known));
         }
     }
     if (!spec.list.empty() || spec.has_other_keys)
@@ -75,26 +80,29 @@ void check_api(const FileCheck& check, const Tree& spec) {
     if (api == nullptr) {
         check.fault(1, "`api` is missing", "add: api = 1");
     } else if (api->kind != Tree::Kind::number || api->number != api_current) {
-        check.fault(check.line_of_key("api"), fmt::format("expected api = {}, found {}", api_current, api->describe()),
+        check.fault(check.line_of_key("api"),
+                    fmt::format("expected api = {}, found {}", api_current, api->describe()),
                     "this runtime knows version 1 of the file format");
     }
 }
 
-std::string text_of(const FileCheck& check, const Tree& spec, const char* key, Need need, const char* remedy,
-                    std::size_t bytes_max) {
+std::string text_of(const FileCheck& check, const Tree& spec, const char* key, Need need,
+                    const char* remedy, std::size_t bytes_max) {
     const Tree* value = spec.find(key);
     if (value == nullptr) {
         if (need == Need::required) check.fault(1, fmt::format("`{}` is missing", key), remedy);
         return {};
     }
     if (value->kind != Tree::Kind::text) {
-        check.fault(check.line_of_key(key), fmt::format("`{}`: expected text, found {}", key, value->describe()));
+        check.fault(check.line_of_key(key),
+                    fmt::format("`{}`: expected text, found {}", key, value->describe()));
         return {};
     }
     if (need == Need::required && trim(value->text).empty())
         check.fault(check.line_of_key(key), fmt::format("`{}` is empty", key), remedy);
     if (value->text.size() > bytes_max)
-        check.fault(check.line_of_key(key), fmt::format("`{}` is longer than {} characters", key, bytes_max));
+        check.fault(check.line_of_key(key),
+                    fmt::format("`{}` is longer than {} characters", key, bytes_max));
     return value->text;
 }
 
@@ -102,7 +110,8 @@ bool function_of(const FileCheck& check, const Tree& spec, const char* key) {
     const Tree* value = spec.find(key);
     if (value == nullptr) return false;
     if (value->kind == Tree::Kind::function) return true;
-    check.fault(check.line_of_key(key), fmt::format("`{}`: expected a function, found {}", key, value->describe()));
+    check.fault(check.line_of_key(key),
+                fmt::format("`{}`: expected a function, found {}", key, value->describe()));
     return false;
 }
 
@@ -110,23 +119,26 @@ bool flag_of(const FileCheck& check, const Tree& spec, const char* key, bool oth
     const Tree* value = spec.find(key);
     if (value == nullptr) return otherwise;
     if (value->kind == Tree::Kind::boolean) return value->truth;
-    check.fault(check.line_of_key(key), fmt::format("`{}`: expected true or false, found {}", key, value->describe()));
+    check.fault(check.line_of_key(key),
+                fmt::format("`{}`: expected true or false, found {}", key, value->describe()));
     return otherwise;
 }
 
-std::vector<std::string> names_of(const FileCheck& check, const Tree& spec, const char* key, const char* thing,
-                                  const char* example) {
+std::vector<std::string> names_of(const FileCheck& check, const Tree& spec, const char* key,
+                                  const char* thing, const char* example) {
     std::vector<std::string> names;
     const Tree* list = spec.find(key);
     if (list == nullptr) return names;
     const int line = check.line_of_key(key);
     if (list->kind != Tree::Kind::table || !list->fields.empty() || list->has_other_keys) {
-        check.fault(line, fmt::format("`{}`: expected a list of names", key), fmt::format("write: {} = {{ \"{}\" }}", key, example));
+        check.fault(line, fmt::format("`{}`: expected a list of names", key),
+                    fmt::format("write: {} = {{ \"{}\" }}", key, example));
         return names;
     }
     for (const auto& item : list->list) {
         if (item.kind != Tree::Kind::text) {
-            check.fault(line, fmt::format("`{}`: expected the name of {} {}, found {}", key, *thing == 'a' ? "an" : "a", thing, item.describe()));
+            check.fault(line, fmt::format("`{}`: expected the name of {} {}, found {}", key,
+                                          *thing == 'a' ? "an" : "a", thing, item.describe()));
         } else if (std::find(names.begin(), names.end(), item.text) != names.end()) {
             check.fault(line, fmt::format("{} \"{}\" is listed twice", thing, item.text));
         } else {
@@ -140,7 +152,8 @@ const Tree* spec_of(const FileCheck& check, const Tree& tree, std::string_view k
     const Tree* found = tree.find("kind");
     const Tree* spec = tree.find("spec");
     if (found != nullptr && spec != nullptr && found->text == kind) return spec;
-    check.fault(1, fmt::format("the file does not return {} {}", kind == "agent" ? "an" : "a", kind),
+    check.fault(1,
+                fmt::format("the file does not return {} {}", kind == "agent" ? "an" : "a", kind),
                 fmt::format("begin with: return {} {{", kind));
     return nullptr;
 }

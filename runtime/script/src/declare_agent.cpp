@@ -12,68 +12,87 @@ namespace {
 constexpr std::size_t prompt_bytes_max = 64 * 1024;
 
 const std::vector<std::string> agent_keys{
-    "api",      "name",           "about",         "greeting",       "prompt",  "vars",       "tools",         "hand_offs", "voice",
-    "model",    "language",       "turn_taking",   "on_start",       "on_dtmf", "on_silence", "on_tool_error", "on_end",    "check_vars",
-    "on_caller_said", "on_agent_said", "on_interrupted"};
-const std::vector<std::string> turn_keys{"type",      "threshold",     "prefix_padding_ms",        "silence_ms",
-                                         "eagerness", "interruptions", "silence_before_prompt_ms"};
+    "api",           "name",        "about",      "greeting",       "prompt",
+    "vars",          "tools",       "hand_offs",  "voice",          "model",
+    "language",      "turn_taking", "on_start",   "on_dtmf",        "on_silence",
+    "on_tool_error", "on_end",      "check_vars", "on_caller_said", "on_agent_said",
+    "on_interrupted"};
+const std::vector<std::string> turn_keys{
+    "type",      "threshold",     "prefix_padding_ms",       "silence_ms",
+    "eagerness", "interruptions", "silence_before_prompt_ms"};
 
 struct Range {
     double min, max;
     const char* unit;
 };
 
-std::optional<double> number_in(const FileCheck& check, const Tree& turns, const char* key, Range range) {
+std::optional<double> number_in(const FileCheck& check, const Tree& turns, const char* key,
+                                Range range) {
     const Tree* value = turns.find(key);
     if (value == nullptr) return std::nullopt;
-    if (value->kind == Tree::Kind::number && value->number >= range.min && value->number <= range.max) return value->number;
-    check.fault(check.line_of_key(key), fmt::format("`{}`: expected {} from {} to {}, found {}", key, range.unit, range.min, range.max,
-                                                    value->describe()));
+    if (value->kind == Tree::Kind::number && value->number >= range.min &&
+        value->number <= range.max)
+        return value->number;
+    check.fault(check.line_of_key(key),
+                fmt::format("`{}`: expected {} from {} to {}, found {}", key, range.unit, range.min,
+                            range.max, value->describe()));
     return std::nullopt;
 }
 
-std::optional<int> whole_in(const FileCheck& check, const Tree& turns, const char* key, Range range) {
+std::optional<int> whole_in(const FileCheck& check, const Tree& turns, const char* key,
+                            Range range) {
     const auto number = number_in(check, turns, key, range);
     if (!number) return std::nullopt;
     return static_cast<int>(std::lround(*number));
 }
 
-std::string choice_of(const FileCheck& check, const Tree& turns, const char* key, const std::vector<std::string>& known) {
+std::string choice_of(const FileCheck& check, const Tree& turns, const char* key,
+                      const std::vector<std::string>& known) {
     const Tree* value = turns.find(key);
     if (value == nullptr) return {};
-    if (value->kind == Tree::Kind::text && std::find(known.begin(), known.end(), value->text) != known.end()) return value->text;
-    const auto near = value->kind == Tree::Kind::text ? did_you_mean(value->text, known) : std::nullopt;
+    if (value->kind == Tree::Kind::text &&
+        std::find(known.begin(), known.end(), value->text) != known.end())
+        return value->text;
+    const auto near =
+        value->kind == Tree::Kind::text ? did_you_mean(value->text, known) : std::nullopt;
     std::string all;
     for (const auto& one : known) all += (all.empty() ? "\"" : ", \"") + one + "\"";
-    check.fault(check.line_of_key(key), fmt::format("`{}`: expected one of {}, found {}", key, all, value->describe()),
+    check.fault(check.line_of_key(key),
+                fmt::format("`{}`: expected one of {}, found {}", key, all, value->describe()),
                 near ? fmt::format("did you mean \"{}\"?", *near) : "");
     return {};
 }
 
 void read_turn_taking(const FileCheck& check, const Tree& turns, config::TurnTaking& out) {
     if (turns.kind != Tree::Kind::table || !turns.list.empty() || turns.has_other_keys) {
-        check.fault(check.line_of_key("turn_taking"), fmt::format("`turn_taking`: expected names and values, found {}", turns.describe()),
-                    "write: turn_taking = { silence_ms = 700 }");
+        check.fault(
+            check.line_of_key("turn_taking"),
+            fmt::format("`turn_taking`: expected names and values, found {}", turns.describe()),
+            "write: turn_taking = { silence_ms = 700 }");
         return;
     }
     for (const auto& [key, value] : turns.fields) {
         if (std::find(turn_keys.begin(), turn_keys.end(), key) == turn_keys.end())
-            check.fault(check.line_of_key(key), fmt::format("turn_taking: unknown key `{}`", key), mean(key, turn_keys));
+            check.fault(check.line_of_key(key), fmt::format("turn_taking: unknown key `{}`", key),
+                        mean(key, turn_keys));
     }
     out.type = choice_of(check, turns, "type", {"server_vad", "semantic_vad"});
     out.threshold = number_in(check, turns, "threshold", {0, 1, "a number"});
     out.prefix_padding_ms = whole_in(check, turns, "prefix_padding_ms", {0, 5'000, "milliseconds"});
     out.silence_ms = whole_in(check, turns, "silence_ms", {50, 10'000, "milliseconds"});
     out.eagerness = choice_of(check, turns, "eagerness", {"low", "medium", "high", "auto"});
-    if (turns.find("interruptions") != nullptr) out.interruptions = flag_of(check, turns, "interruptions", true);
-    if (const auto ms = whole_in(check, turns, "silence_before_prompt_ms", {100, 600'000, "milliseconds"})) {
+    if (turns.find("interruptions") != nullptr)
+        out.interruptions = flag_of(check, turns, "interruptions", true);
+    if (const auto ms =
+            whole_in(check, turns, "silence_before_prompt_ms", {100, 600'000, "milliseconds"})) {
         out.silence_before_prompt = milliseconds(*ms);
     }
 }
 
 }  // namespace
 
-std::optional<AgentEntry> read_agent(const FileCheck& check, const std::string& name, const Tree& tree) {
+std::optional<AgentEntry> read_agent(const FileCheck& check, const std::string& name,
+                                     const Tree& tree) {
     const Tree* spec = spec_of(check, tree, "agent");
     if (spec == nullptr) return std::nullopt;
     const auto before = check.faults.size();
@@ -86,10 +105,12 @@ std::optional<AgentEntry> read_agent(const FileCheck& check, const std::string& 
     agent.name = text_of(check, *spec, "name", Need::optional, "", 200);
     if (agent.name.empty()) agent.name = name;
     agent.about = text_of(check, *spec, "about", Need::optional, "", about_bytes_max);
-    if (const Tree* prompt = spec->find("prompt"); prompt != nullptr && prompt->kind == Tree::Kind::function) {
+    if (const Tree* prompt = spec->find("prompt");
+        prompt != nullptr && prompt->kind == Tree::Kind::function) {
         agent.has_prompt_function = true;
     } else {
-        agent.prompt = text_of(check, *spec, "prompt", Need::required, "say who the agent is and how it works", prompt_bytes_max);
+        agent.prompt = text_of(check, *spec, "prompt", Need::required,
+                               "say who the agent is and how it works", prompt_bytes_max);
     }
     agent.greeting = text_of(check, *spec, "greeting", Need::optional, "", 2'000);
     agent.voice = text_of(check, *spec, "voice", Need::optional, "", 100);
@@ -112,17 +133,20 @@ std::optional<AgentEntry> read_agent(const FileCheck& check, const std::string& 
         } else {
             for (const auto& [key, value] : vars->fields) {
                 if (!is_identifier(key)) {
-                    check.fault(check.line_of_key("vars"), fmt::format("var `{}` is not a name", key),
+                    check.fault(check.line_of_key("vars"),
+                                fmt::format("var `{}` is not a name", key),
                                 "use letters, digits and _");
                 } else if (is_always_known(key)) {
-                    check.fault(check.line_of_key(key),
-                                fmt::format("var `{}` has a name that the runtime fills in itself", key),
-                                "choose another name");
+                    check.fault(
+                        check.line_of_key(key),
+                        fmt::format("var `{}` has a name that the runtime fills in itself", key),
+                        "choose another name");
                 } else if (value.kind == Tree::Kind::function) {
                     check.fault(
                         check.line_of_key(key),
-                        fmt::format("var `{}`: expected text, a number, true, false or a table, found a function",
-                                    key));
+                        fmt::format(
+                            "var `{}`: expected text, a number, true, false or a table, found a function",
+                            key));
                 } else {
                     agent.vars.emplace(key, to_json(value));
                 }
@@ -131,7 +155,8 @@ std::optional<AgentEntry> read_agent(const FileCheck& check, const std::string& 
     }
     agent.tools = names_of(check, *spec, "tools", "tool", "check_slots");
     agent.hand_offs = names_of(check, *spec, "hand_offs", "agent", "billing");
-    if (const Tree* turns = spec->find("turn_taking")) read_turn_taking(check, *turns, agent.turn_taking);
+    if (const Tree* turns = spec->find("turn_taking"))
+        read_turn_taking(check, *turns, agent.turn_taking);
     if (check.faults.size() != before) return std::nullopt;
     return agent;
 }

@@ -1,7 +1,8 @@
-// http_exchange.hpp: one request of a script, through redirects and retries, as decisions without I/O.
+// http_exchange.hpp: one request of a script, through redirects and retries, as decisions without
+// I/O.
 //
-// It says what to send and how long to wait; whoever has the sockets reports what came. It ends with a response or a
-// problem, once. Everything happens within one budget of time.
+// It says what to send and how long to wait; whoever has the sockets reports what came. It ends
+// with a response or a problem, once. Everything happens within one budget of time.
 //
 //   redirects  up to five, to allowed hosts only; never from https to http; another host gets no credentials
 //   retries    only where repeating does no harm (GET, HEAD, PUT, DELETE, OPTIONS), or where the script asks for it;

@@ -3,7 +3,6 @@
 #include "bundle.hpp"
 
 #include <parley/core/crypto.hpp>
-#include <parley/core/log.hpp>
 #include <parley/core/text.hpp>
 
 #include <filesystem>
@@ -24,8 +23,9 @@ constexpr std::size_t scratch_memory_max = 64 * 1024 * 1024;
 
 bool is_file_name(std::string_view stem) {
     if (stem.empty() || stem.size() > 40) return false;
-    return std::all_of(stem.begin(), stem.end(),
-                       [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
+    return std::all_of(stem.begin(), stem.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+    });
 }
 
 // "tools/check_slots.lua" -> text. Files that editors leave behind are passed over.
@@ -33,14 +33,15 @@ std::map<std::string, std::string> read_folder(const std::string& dir, std::vect
     std::map<std::string, std::string> sources;
     std::error_code error;
     if (!fs::is_directory(dir, error)) {
-        faults.push_back(
-            {dir, "there is no such folder", "set scripts.dir to the folder that holds agents/ and tools/"});
+        faults.push_back({dir, "there is no such folder",
+                          "set scripts.dir to the folder that holds agents/ and tools/"});
         return sources;
     }
     for (const std::string part : {"agents", "tools", "lib"}) {
         const fs::path root = fs::path(dir) / part;
         if (!fs::is_directory(root, error)) continue;
-        fs::recursive_directory_iterator it(root, fs::directory_options::skip_permission_denied, error);
+        fs::recursive_directory_iterator it(root, fs::directory_options::skip_permission_denied,
+                                            error);
         for (; !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
             const fs::path file = it->path();
             if (it->is_directory(error)) {
@@ -53,14 +54,17 @@ std::map<std::string, std::string> read_folder(const std::string& dir, std::vect
             for (const auto& step : fs::path(path).parent_path())
                 is_named_well = is_named_well && is_file_name(step.string());
             if (!is_named_well || !is_file_name(file.stem().string())) {
-                faults.push_back({path, "the file's name must consist of a-z, 0-9 and _", "rename it"});
+                faults.push_back(
+                    {path, "the file's name must consist of a-z, 0-9 and _", "rename it"});
                 continue;
             }
             const auto size = fs::file_size(file, error);
             std::ifstream in(file, std::ios::binary);
             if (error || !in || size > file_bytes_max || sources.size() >= files_max) {
-                faults.push_back(
-                    {path, size > file_bytes_max ? "the file is larger than 1 MB" : "the file cannot be read", ""});
+                faults.push_back({path,
+                                  size > file_bytes_max ? "the file is larger than 1 MB"
+                                                        : "the file cannot be read",
+                                  ""});
                 error.clear();
                 continue;
             }
@@ -96,7 +100,8 @@ std::string message_of(Vm::Step step, const Run& run) {
     }
 }
 
-std::shared_ptr<Vm> scratch_vm(const Bytecode& files, const json::object& vars, std::shared_ptr<const TimeZone> zone) {
+std::shared_ptr<Vm> scratch_vm(const Bytecode& files, const json::object& vars,
+                               std::shared_ptr<const TimeZone> zone) {
     Vm::Limits limits;
     limits.memory_bytes_max = scratch_memory_max;
     limits.output_bytes_max = 1024 * 1024;
@@ -109,7 +114,8 @@ std::shared_ptr<Vm> scratch_vm(const Bytecode& files, const json::object& vars, 
 }
 
 // Runs one of the scratch entries; the message when it fails.
-std::optional<std::string> run_scratch(Vm& vm, Run& run, const char* entry, const std::string& path) {
+std::optional<std::string> run_scratch(Vm& vm, Run& run, const char* entry,
+                                       const std::string& path) {
     run.what = path;
     run.cpu_max = scratch_cpu_max;
     run.may_wait = false;
@@ -121,7 +127,8 @@ std::optional<std::string> run_scratch(Vm& vm, Run& run, const char* entry, cons
 
 std::string version_of(const std::map<std::string, std::string>& sources) {
     std::string all;
-    for (const auto& [path, source] : sources) all += fmt::format("{}\n{}\n{}", path, source.size(), source);
+    for (const auto& [path, source] : sources)
+        all += fmt::format("{}\n{}\n{}", path, source.size(), source);
     return crypto::sha256_hex(all).substr(0, version_length);
 }
 
@@ -129,7 +136,8 @@ std::string version_of(const std::map<std::string, std::string>& sources) {
 std::shared_ptr<const TimeZone> zone_of(const json::object& vars, std::string& problem) {
     const auto* value = vars.if_contains("time_zone");
     if (value == nullptr) return TimeZone::find("UTC");
-    auto zone = value->is_string() ? TimeZone::find(std::string_view(value->get_string())) : nullptr;
+    auto zone =
+        value->is_string() ? TimeZone::find(std::string_view(value->get_string())) : nullptr;
     if (!zone) problem = fmt::format("there is no time zone {}", json::serialize(*value));
     return zone;
 }
@@ -140,7 +148,8 @@ constexpr const char* zone_remedy = "use a name such as \"America/New_York\"";
 
 // ---- checks -----------------------------------------------------------------------------------
 
-std::vector<std::string> check_vars(const Bundle::Content& content, const AgentEntry& agent, const json::object& vars) {
+std::vector<std::string> check_vars(const Bundle::Content& content, const AgentEntry& agent,
+                                    const json::object& vars) {
     if (!agent.has_check_vars) return {};
     std::string problem;
     const auto vm = scratch_vm(content.files, vars, zone_of(vars, problem));
@@ -149,7 +158,8 @@ std::vector<std::string> check_vars(const Bundle::Content& content, const AgentE
     if (const auto failed = run_scratch(*vm, run, "check_vars", agent.path)) return {*failed};
     std::vector<std::string> problems;
     if (run.tree.kind == Tree::Kind::text) problems.push_back(run.tree.text);
-    for (const auto& one : run.tree.list) problems.push_back(one.kind == Tree::Kind::text ? one.text : one.describe());
+    for (const auto& one : run.tree.list)
+        problems.push_back(one.kind == Tree::Kind::text ? one.text : one.describe());
     return problems;
 }
 
@@ -164,7 +174,8 @@ void check_agent(const FileCheck& check, AgentEntry& agent, const Bundle::Conten
     for (const auto& [name, tool] : content.tools) tool_names.push_back(name);
     for (const auto& name : agent.tools) {
         if (content.tools.contains(name)) continue;
-        if (content.files.contains("tools/" + name + ".lua")) continue;  // its own faults are reported
+        // its own faults are reported
+        if (content.files.contains("tools/" + name + ".lua")) continue;
         const auto near = did_you_mean(name, tool_names);
         check.fault(check.line_of_text("\"" + name + "\""),
                     fmt::format("there is no tool \"{}\": no file tools/{}.lua", name, name),
@@ -175,10 +186,12 @@ void check_agent(const FileCheck& check, AgentEntry& agent, const Bundle::Conten
     for (const auto& name : agent.hand_offs) {
         const int line = check.line_of_text("\"" + name + "\"");
         if (name == agent.script) {
-            check.fault(line, fmt::format("`hand_offs`: \"{}\" is this agent itself", name), "name another agent");
+            check.fault(line, fmt::format("`hand_offs`: \"{}\" is this agent itself", name),
+                        "name another agent");
         } else if (!content.files.contains("agents/" + name + ".lua")) {
             const auto near = did_you_mean(name, agent_names);
-            check.fault(line, fmt::format("there is no agent \"{}\": no file agents/{}.lua", name, name),
+            check.fault(line,
+                        fmt::format("there is no agent \"{}\": no file agents/{}.lua", name, name),
                         near ? fmt::format("did you mean \"{}\"?", *near) : "");
         }
     }
@@ -191,8 +204,9 @@ void check_agent(const FileCheck& check, AgentEntry& agent, const Bundle::Conten
             const int line = check.line_of_text("{" + name + "}");
             if (const auto* value = agent.vars.if_contains(name)) {
                 if (!shown(*value))
-                    check.fault(line, fmt::format("{{{}}} is a table and cannot be put into a text", name),
-                                "use a var that is text or a number");
+                    check.fault(
+                        line, fmt::format("{{{}}} is a table and cannot be put into a text", name),
+                        "use a var that is text or a number");
                 continue;
             }
             const auto near = did_you_mean(name, var_names);
@@ -206,10 +220,12 @@ void check_agent(const FileCheck& check, AgentEntry& agent, const Bundle::Conten
         check.fault(check.line_of_key("time_zone"), "vars.time_zone: " + problem, zone_remedy);
 }
 
-std::vector<Fault> check_settings(const Bundle::Content& content, const config::AgentSettings& settings) {
+std::vector<Fault> check_settings(const Bundle::Content& content,
+                                  const config::AgentSettings& settings) {
     std::vector<Fault> faults;
     const auto fault = [&](std::string what, std::string remedy = {}) {
-        faults.push_back({settings.where, fmt::format("agents.{}: {}", settings.name, what), std::move(remedy)});
+        faults.push_back(
+            {settings.where, fmt::format("agents.{}: {}", settings.name, what), std::move(remedy)});
     };
     const AgentEntry* agent = content.agent_for(settings);
     if (agent == nullptr) {
@@ -227,18 +243,21 @@ std::vector<Fault> check_settings(const Bundle::Content& content, const config::
         if (agent->vars.contains(name)) continue;
         const auto near = did_you_mean(name, names);
         fault(fmt::format("vars.{}: {} has no such var", std::string_view(name), agent->path),
-              near ? fmt::format("did you mean \"{}\"?", *near) : fmt::format("add it to `vars` in {}", agent->path));
+              near ? fmt::format("did you mean \"{}\"?", *near)
+                   : fmt::format("add it to `vars` in {}", agent->path));
     }
     const json::object vars = merged_vars(*agent, settings);
     for (const auto& name : names_in(settings.greeting)) {
-        if (!is_always_known(name) && !vars.contains(name)) fault(fmt::format("greeting: unknown var {{{}}}", name));
+        if (!is_always_known(name) && !vars.contains(name))
+            fault(fmt::format("greeting: unknown var {{{}}}", name));
     }
     std::set<std::string> seen;
     for (const auto* text : {&agent->prompt, &agent->greeting, &settings.greeting}) {
         for (const auto& name : names_in(*text)) {
             const auto* value = vars.if_contains(name);
             if (value != nullptr && !shown(*value) && seen.insert(name).second)
-                fault(fmt::format("vars.{}: expected text or a number, because it is put into a text", name));
+                fault(fmt::format(
+                    "vars.{}: expected text or a number, because it is put into a text", name));
         }
     }
     std::string problem;
@@ -262,9 +281,7 @@ const AgentEntry* Bundle::Content::agent_for(const config::AgentSettings& settin
 Bundle::Bundle(std::unique_ptr<const Content> content) : content_(std::move(content)) {}
 Bundle::~Bundle() = default;
 
-const std::string& Bundle::version() const {
-    return content_->version;
-}
+const std::string& Bundle::version() const { return content_->version; }
 
 std::vector<std::string> Bundle::agents() const {
     std::vector<std::string> names;
@@ -300,9 +317,23 @@ std::shared_ptr<const TimeZone> Bundle::time_zone(const config::AgentSettings& s
 
 // ---- Library ----------------------------------------------------------------------------------
 
-Library::Loaded<std::shared_ptr<const Bundle>> Library::build(const std::string& dir, const Agents& agents) {
+Library::Sources Library::read(const std::string& dir, std::vector<Fault>& faults) {
+    return read_folder(dir, faults);
+}
+
+Library::Loaded<std::shared_ptr<const Bundle>> Library::build(const std::string& dir,
+                                                              const Agents& agents) {
     std::vector<Fault> faults;
     const auto sources = read_folder(dir, faults);
+    auto built = build_from(sources, agents);
+    if (faults.empty()) return built;
+    if (built.has_error()) faults.insert(faults.end(), built.error().begin(), built.error().end());
+    return faults;
+}
+
+Library::Loaded<std::shared_ptr<const Bundle>> Library::build_from(const Sources& sources,
+                                                                   const Agents& agents) {
+    std::vector<Fault> faults;
     auto content = std::make_unique<Bundle::Content>();
     content->version = version_of(sources);
 
@@ -323,13 +354,15 @@ Library::Loaded<std::shared_ptr<const Bundle>> Library::build(const std::string&
         const FileCheck check{path, source, faults};
         const auto vm = scratch_vm(content->files, {}, nullptr);
         Run run;
-        const auto failed = vm ? run_scratch(*vm, run, "inspect", path) : "not enough memory to load the file";
+        const auto failed =
+            vm ? run_scratch(*vm, run, "inspect", path) : "not enough memory to load the file";
         if (failed) {
             Fault fault = fault_of(path, *failed);
             const bool is_known = std::any_of(faults.begin(), faults.end(), [&](const Fault& one) {
                 return one.where == fault.where && one.what == fault.what;
             });
-            if (!is_known) faults.push_back(std::move(fault));  // a broken lib is reported once, not by all who use it
+            // a broken lib is reported once, not by all who use it
+            if (!is_known) faults.push_back(std::move(fault));
         } else if (path.starts_with("tools/")) {
             if (auto tool = read_tool(check, name_of(path), run.tree))
                 content->tools.emplace(name_of(path), std::move(*tool));
@@ -351,40 +384,12 @@ Library::Loaded<std::shared_ptr<const Bundle>> Library::build(const std::string&
     }
     if (faults.empty()) {
         for (const auto& [name, settings] : agents) {
-            for (auto& fault : check_settings(*content, settings)) faults.push_back(std::move(fault));
+            for (auto& fault : check_settings(*content, settings))
+                faults.push_back(std::move(fault));
         }
     }
     if (!faults.empty()) return faults;
     return std::shared_ptr<const Bundle>(std::make_shared<Bundle>(std::move(content)));
-}
-
-Library::Loaded<std::unique_ptr<Library>> Library::load(std::string dir, Agents agents) {
-    auto bundle = build(dir, agents);
-    if (bundle.has_error()) return bundle.error();
-    return std::unique_ptr<Library>(new Library(std::move(dir), std::move(agents), std::move(*bundle)));
-}
-
-Library::Library(std::string dir, Agents agents, std::shared_ptr<const Bundle> bundle)
-    : dir_(std::move(dir)), agents_(std::move(agents)), bundle_(std::move(bundle)) {}
-
-std::shared_ptr<const Bundle> Library::current() const {
-    const std::lock_guard lock(mutex_);
-    return bundle_;
-}
-
-Library::Loaded<std::shared_ptr<const Bundle>> Library::reload() {
-    auto built = build(dir_, agents_);
-    if (built.has_error()) {
-        for (const auto& fault : built.error())
-            log::error("script.reload_refused", {{"fault", fault.text()}, {"serving", current()->version()}});
-        return built;
-    }
-    {
-        const std::lock_guard lock(mutex_);
-        bundle_ = *built;
-    }
-    log::info("script.reloaded", {{"version", (*built)->version()}});
-    return built;
 }
 
 }  // namespace parley::script

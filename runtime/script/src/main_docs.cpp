@@ -14,7 +14,8 @@ int main(int argc, char** argv) {
     }
     const auto files = parley::script::read_all_annotations(argv[1]);
     if (!files) {
-        for (const auto& fault : files.error()) fmt::print(stderr, "parley-docs: {}\n", fault.text());
+        for (const auto& fault : files.error())
+            fmt::print(stderr, "parley-docs: {}\n", fault.text());
         return 1;
     }
     std::filesystem::create_directories(std::filesystem::path(argv[2]).parent_path());

@@ -33,7 +33,8 @@ constexpr std::array<std::pair<std::string_view, Kind>, 10> kinds{{{"text", Kind
 std::string found(const json::value& value) {
     switch (value.kind()) {
         case json::kind::null: return "nothing";
-        case json::kind::string: return fmt::format("\"{}\"", shortened(std::string_view(value.get_string()), 60));
+        case json::kind::string:
+            return fmt::format("\"{}\"", shortened(std::string_view(value.get_string()), 60));
         case json::kind::array: return "a list";
         case json::kind::object: return "an object";
         default: return json::serialize(value);
@@ -41,13 +42,12 @@ std::string found(const json::value& value) {
 }
 
 json::value plain_number(double number) {
-    if (std::trunc(number) == number && std::abs(number) < 9e15) return static_cast<std::int64_t>(number);
+    if (std::trunc(number) == number && std::abs(number) < 9e15)
+        return static_cast<std::int64_t>(number);
     return number;
 }
 
-std::string number_text(double number) {
-    return json::serialize(plain_number(number));
-}
+std::string number_text(double number) { return json::serialize(plain_number(number)); }
 
 std::string joined(const std::vector<std::string>& words) {
     std::string text;
@@ -122,11 +122,14 @@ json::object schema_of_one(const Param& param) {
     return schema;
 }
 
-std::string bounds_problem(const Param& param, double size, std::string_view unit, const json::value& value) {
+std::string bounds_problem(const Param& param, double size, std::string_view unit,
+                           const json::value& value) {
     if (param.min && size < *param.min)
-        return fmt::format("expected at least {}{}, found {}", number_text(*param.min), unit, found(value));
+        return fmt::format("expected at least {}{}, found {}", number_text(*param.min), unit,
+                           found(value));
     if (param.max && size > *param.max)
-        return fmt::format("expected at most {}{}, found {}", number_text(*param.max), unit, found(value));
+        return fmt::format("expected at most {}{}, found {}", number_text(*param.max), unit,
+                           found(value));
     return {};
 }
 
@@ -137,19 +140,22 @@ std::string phone_problem(std::string_view text) {
         const char c = text[i];
         if (c >= '0' && c <= '9') {
             ++digits;
-        } else if (!(c == '+' && i == 0) && std::string_view(" ().-").find(c) == std::string_view::npos) {
+        } else if (!(c == '+' && i == 0) &&
+                   std::string_view(" ().-").find(c) == std::string_view::npos) {
             is_good = false;
         }
     }
     if (is_good && digits >= phone_digits_min && digits <= phone_digits_max) return {};
-    return fmt::format("expected a phone number like +15551234567, found \"{}\"", shortened(text, 60));
+    return fmt::format("expected a phone number like +15551234567, found \"{}\"",
+                       shortened(text, 60));
 }
 
-void check_fields(const std::vector<Param>& params, const std::string& path, json::object& arguments,
-                  std::vector<std::string>& problems);
+void check_fields(const std::vector<Param>& params, const std::string& path,
+                  json::object& arguments, std::vector<std::string>& problems);
 
 // Checks `value` and brings it into the form scripts get.
-void check_one(const Param& param, const std::string& path, json::value& value, std::vector<std::string>& problems) {
+void check_one(const Param& param, const std::string& path, json::value& value,
+               std::vector<std::string>& problems) {
     const auto problem = [&](std::string what) {
         if (!what.empty()) problems.push_back(fmt::format("{}: {}", path, what));
     };
@@ -162,37 +168,45 @@ void check_one(const Param& param, const std::string& path, json::value& value, 
         case Kind::text: {
             if (!is_text("text")) return;
             const std::string_view text = value.get_string();
-            const auto characters = std::count_if(
-                text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
-            if (param.is_required && trim(text).empty()) return problem("expected text, found \"\"");
+            const auto characters = std::count_if(text.begin(), text.end(), [](char c) {
+                return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+            });
+            if (param.is_required && trim(text).empty())
+                return problem("expected text, found \"\"");
             if (!param.max && text.size() > default_text_max)
                 return problem(fmt::format("expected at most {} characters", default_text_max));
-            return problem(bounds_problem(param, static_cast<double>(characters), " characters", value));
+            return problem(
+                bounds_problem(param, static_cast<double>(characters), " characters", value));
         }
         case Kind::integer:
         case Kind::number: {
             const char* expected = param.kind == Kind::integer ? "a whole number" : "a number";
-            if (!value.is_number()) return problem(fmt::format("expected {}, found {}", expected, found(value)));
+            if (!value.is_number())
+                return problem(fmt::format("expected {}, found {}", expected, found(value)));
             const double number = value.to_number<double>();
             if (param.kind == Kind::integer && std::trunc(number) != number)
                 return problem(fmt::format("expected {}, found {}", expected, found(value)));
             return problem(bounds_problem(param, number, "", value));
         }
         case Kind::yes_no:
-            if (!value.is_bool()) problem(fmt::format("expected true or false, found {}", found(value)));
+            if (!value.is_bool())
+                problem(fmt::format("expected true or false, found {}", found(value)));
             return;
         case Kind::date: {
             if (!is_text("a date like 2026-12-01")) return;
             const std::string_view text = value.get_string();
             if (!looks_like_date(text))
-                return problem(fmt::format("expected a date like 2026-12-01, found {}", found(value)));
+                return problem(
+                    fmt::format("expected a date like 2026-12-01, found {}", found(value)));
             if (!parse_date(text)) return problem(fmt::format("there is no day {}", text));
             return;
         }
         case Kind::time: {
             if (!is_text("a time like 14:30 or 2:30 PM")) return;
             const auto minutes = parse_time(std::string_view(value.get_string()));
-            if (!minutes) return problem(fmt::format("expected a time like 14:30 or 2:30 PM, found {}", found(value)));
+            if (!minutes)
+                return problem(
+                    fmt::format("expected a time like 14:30 or 2:30 PM, found {}", found(value)));
             value = format_time(*minutes);
             return;
         }
@@ -201,40 +215,47 @@ void check_one(const Param& param, const std::string& path, json::value& value, 
                 problem(phone_problem(std::string_view(value.get_string())));
             return;
         case Kind::choice: {
-            if (value.is_string() && std::find(param.choices.begin(), param.choices.end(),
-                                               std::string_view(value.get_string())) != param.choices.end())
+            if (value.is_string() &&
+                std::find(param.choices.begin(), param.choices.end(),
+                          std::string_view(value.get_string())) != param.choices.end())
                 return;
-            return problem(fmt::format("expected one of {}, found {}", joined(param.choices), found(value)));
+            return problem(
+                fmt::format("expected one of {}, found {}", joined(param.choices), found(value)));
         }
         case Kind::list: {
             auto* items = value.if_array();
-            if (items == nullptr) return problem(fmt::format("expected a list, found {}", found(value)));
+            if (items == nullptr)
+                return problem(fmt::format("expected a list, found {}", found(value)));
             for (std::size_t i = 0; i < items->size() && problems.size() < problems_max; ++i) {
-                check_one(param.parts.front(), fmt::format("{}[{}]", path, i + 1), (*items)[i], problems);
+                check_one(param.parts.front(), fmt::format("{}[{}]", path, i + 1), (*items)[i],
+                          problems);
             }
-            return problem(bounds_problem(param, static_cast<double>(items->size()), " items", value));
+            return problem(
+                bounds_problem(param, static_cast<double>(items->size()), " items", value));
         }
         case Kind::object: {
             auto* fields = value.if_object();
-            if (fields == nullptr) return problem(fmt::format("expected an object, found {}", found(value)));
+            if (fields == nullptr)
+                return problem(fmt::format("expected an object, found {}", found(value)));
             return check_fields(param.parts, path, *fields, problems);
         }
     }
 }
 
-void check_fields(const std::vector<Param>& params, const std::string& path, json::object& arguments,
-                  std::vector<std::string>& problems) {
+void check_fields(const std::vector<Param>& params, const std::string& path,
+                  json::object& arguments, std::vector<std::string>& problems) {
     std::vector<std::string> names;
     for (const auto& param : params) names.push_back(param.name);
     for (auto it = arguments.begin(); it != arguments.end() && problems.size() < problems_max;) {
         const std::string_view name = it->key();
         if (std::find(names.begin(), names.end(), name) == names.end()) {
-            std::string what =
-                fmt::format("{}{}: there is no such argument", path.empty() ? "" : path + ".", shortened(name, 60));
+            std::string what = fmt::format("{}{}: there is no such argument",
+                                           path.empty() ? "" : path + ".", shortened(name, 60));
             if (const auto near = did_you_mean(name, names)) {
                 what += fmt::format("; did you mean {}?", *near);
             } else {
-                what += names.empty() ? "; none is expected" : fmt::format("; expected {}", joined(names));
+                what += names.empty() ? "; none is expected"
+                                      : fmt::format("; expected {}", joined(names));
             }
             problems.push_back(std::move(what));
             ++it;
@@ -252,8 +273,9 @@ void check_fields(const std::vector<Param>& params, const std::string& path, jso
         } else if (!param.default_value.is_null()) {
             arguments[param.name] = param.default_value;
         } else if (param.is_required) {
-            problems.push_back(param.about.empty() ? full + ": is required"
-                                                   : fmt::format("{}: is required: {}", full, param.about));
+            problems.push_back(param.about.empty()
+                                   ? full + ": is required"
+                                   : fmt::format("{}: is required: {}", full, param.about));
         }
     }
 }
@@ -273,7 +295,8 @@ json::object schema_of(const std::vector<Param>& params) {
     return schema;
 }
 
-std::vector<std::string> check_arguments(const std::vector<Param>& params, json::object& arguments) {
+std::vector<std::string> check_arguments(const std::vector<Param>& params,
+                                         json::object& arguments) {
     std::vector<std::string> problems;
     check_fields(params, "", arguments, problems);
     return problems;

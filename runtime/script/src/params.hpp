@@ -1,7 +1,8 @@
 // params.hpp: a tool's parameters, declared once in Lua.
 //
-// One declaration gives the JSON Schema the model sees, the check of its arguments, and the messages it gets when
-// they are wrong. Checking also fills in defaults and brings times of day into one form ("2:30 PM" -> "14:30").
+// One declaration gives the JSON Schema the model sees, the check of its arguments, and the
+// messages it gets when they are wrong. Checking also fills in defaults and brings times of day
+// into one form ("2:30 PM" -> "14:30").
 #pragma once
 
 #include <parley/core/json.hpp>
@@ -30,8 +31,8 @@ std::optional<Param::Kind> param_kind(std::string_view word);  // "yes_no"
 // {"type":"object","properties":...,"required":[...],"additionalProperties":false}
 json::object schema_of(const std::vector<Param>& params);
 
-// "date: expected a date like 2026-12-01, found \"next week\"". Empty when all is well; then `arguments` is as the
-// script will see it: without nulls, with defaults, times as 14:30.
+// "date: expected a date like 2026-12-01, found \"next week\"". Empty when all is well; then
+// `arguments` is as the script will see it: without nulls, with defaults, times as 14:30.
 std::vector<std::string> check_arguments(const std::vector<Param>& params, json::object& arguments);
 // One value alone, for the default in a declaration. Empty when it suits.
 std::string check_value(const Param& param, json::value& value);

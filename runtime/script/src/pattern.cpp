@@ -29,7 +29,8 @@ bool matches_class(unsigned char c, unsigned char letter) {
 
 bool Matcher::spend() {
     if (++steps_ <= steps_max) return true;
-    fail("pattern takes too long on this text; use text.trim, text.split, or find(text, word, 1, true)");
+    fail(
+        "pattern takes too long on this text; use text.trim, text.split, or find(text, word, 1, true)");
     return false;
 }
 
@@ -127,7 +128,8 @@ std::size_t Matcher::open_capture(std::size_t at, std::size_t p, std::ptrdiff_t 
 
 std::size_t Matcher::close_capture(std::size_t at, std::size_t p) {
     int open = level_ - 1;
-    while (open >= 0 && captures_[static_cast<std::size_t>(open)].length != Capture::unclosed) --open;
+    while (open >= 0 && captures_[static_cast<std::size_t>(open)].length != Capture::unclosed)
+        --open;
     if (open < 0) return fail("invalid pattern capture");
     Capture& capture = captures_[static_cast<std::size_t>(open)];
     capture.length = static_cast<std::ptrdiff_t>(at - capture.start);
@@ -155,14 +157,16 @@ std::size_t Matcher::balanced(std::size_t at, std::size_t p) {
 
 std::size_t Matcher::back_reference(std::size_t at, unsigned char digit) {
     const int index = digit - '1';
-    if (index < 0 || index >= level_ || captures_[static_cast<std::size_t>(index)].length == Capture::unclosed) {
+    if (index < 0 || index >= level_ ||
+        captures_[static_cast<std::size_t>(index)].length == Capture::unclosed) {
         return fail("invalid capture index");
     }
     const Capture& capture = captures_[static_cast<std::size_t>(index)];
     if (capture.length == Capture::position) return no_match;  // as in LuaJIT
     const auto length = static_cast<std::size_t>(capture.length);
     steps_ += length / 16;
-    if (subject_.size() - at < length || subject_.substr(at, length) != subject_.substr(capture.start, length))
+    if (subject_.size() - at < length ||
+        subject_.substr(at, length) != subject_.substr(capture.start, length))
         return no_match;
     return at + length;
 }
@@ -200,12 +204,16 @@ std::size_t Matcher::match(std::size_t at, std::size_t p) {
                 }
                 if (next == 'f') {
                     p += 2;
-                    if (p >= pattern_.size() || pattern_[p] != '[') return fail("missing '[' after '%f' in pattern");
+                    if (p >= pattern_.size() || pattern_[p] != '[')
+                        return fail("missing '[' after '%f' in pattern");
                     const std::size_t after = item_end(p);
                     if (error_ != nullptr) return no_match;
-                    const auto before = static_cast<unsigned char>(at == 0 ? '\0' : subject_[at - 1]);
-                    const auto here = static_cast<unsigned char>(at < subject_.size() ? subject_[at] : '\0');
-                    if (matches_set(before, p, after - 1) || !matches_set(here, p, after - 1)) return no_match;
+                    const auto before =
+                        static_cast<unsigned char>(at == 0 ? '\0' : subject_[at - 1]);
+                    const auto here =
+                        static_cast<unsigned char>(at < subject_.size() ? subject_[at] : '\0');
+                    if (matches_set(before, p, after - 1) || !matches_set(here, p, after - 1))
+                        return no_match;
                     p = after;
                     continue;
                 }

@@ -1,7 +1,7 @@
 // pattern.hpp: Lua's patterns with a meter.
 //
-// Problem: LuaJIT's own matcher backtracks without limit and without ever reaching the VM's hook: one line such as
-// ("a"):rep(1e5):find(".-b") holds the thread for 20 seconds.
+// Problem: LuaJIT's own matcher backtracks without limit and without ever reaching the VM's hook:
+// one line such as ("a"):rep(1e5):find(".-b") holds the thread for 20 seconds.
 // Idea: a matcher of our own that counts its steps and gives up beyond a limit.
 // Cost: one to two times the time of the built-in one on ordinary patterns.
 #pragma once
@@ -25,9 +25,11 @@ class Matcher {
     };
 
     // Both must outlive the matcher.
-    Matcher(std::string_view subject, std::string_view pattern) : subject_(subject), pattern_(pattern) {}
+    Matcher(std::string_view subject, std::string_view pattern)
+        : subject_(subject), pattern_(pattern) {}
 
-    // True when the pattern matches at exactly `at`; then end() and captures are set. After false, ask error().
+    // True when the pattern matches at exactly `at`; then end() and captures are set. After false,
+    // ask error().
     bool match_at(std::size_t at);
     std::size_t end() const { return end_; }
     int capture_count() const { return level_; }

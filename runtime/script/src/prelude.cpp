@@ -1,5 +1,6 @@
-// The part of the scripts' world that is written in Lua, so that it can be paused like a script.
-// It runs once in each new VM, with the host functions as its argument, and returns the entries the runtime starts.
+// The part of the scripts' world that is written in Lua, so that it can be paused like a script. It
+// runs once in each new VM, with the host functions as its argument, and returns the entries the
+// runtime starts.
 #include "vm.hpp"
 
 namespace parley::script {
@@ -158,7 +159,9 @@ return entries
 }  // namespace
 
 Checked<std::string> compile_prelude() {
-    return compile(std::string(prelude_path), fmt::format("{}{}{}{}{}", before_modules, prelude_modules, before_call, prelude_call, after_call));
+    return compile(std::string(prelude_path),
+                   fmt::format("{}{}{}{}{}", before_modules, prelude_modules, before_call,
+                               prelude_call, after_call));
 }
 
 }  // namespace parley::script

@@ -1,4 +1,5 @@
-// The `call` of the scripts: a part of the prelude, compiled with it. Uses its locals `host` and `raise`.
+// The `call` of the scripts: a part of the prelude, compiled with it. Uses its locals `host` and
+// `raise`.
 #include "vm.hpp"
 
 namespace parley::script {

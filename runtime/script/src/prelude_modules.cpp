@@ -1,5 +1,5 @@
-// The modules that wait, as far as they are written in Lua: ask the host, sleep, fetch the answer. A part of the prelude,
-// with its locals (host, raise, list, raw_error) in view.
+// The modules that wait, as far as they are written in Lua: ask the host, sleep, fetch the answer.
+// A part of the prelude, with its locals (host, raise, list, raw_error) in view.
 #include "vm.hpp"
 
 namespace parley::script {

@@ -16,7 +16,8 @@ bool is_name_char(char c) {
 std::string_view name_at(std::string_view text, std::size_t at) {
     std::size_t end = at + 1;
     while (end < text.size() && is_name_char(text[end])) ++end;
-    if (end == at + 1 || end >= text.size() || text[end] != '}' || (text[at + 1] >= '0' && text[at + 1] <= '9'))
+    if (end == at + 1 || end >= text.size() || text[end] != '}' ||
+        (text[at + 1] >= '0' && text[at + 1] <= '9'))
         return {};
     return text.substr(at + 1, end - at - 1);
 }
@@ -82,7 +83,8 @@ std::optional<std::string> shown(const json::value& value) {
     }
 }
 
-std::string filled(std::string_view text, const std::function<std::optional<std::string>(std::string_view)>& value_of) {
+std::string filled(std::string_view text,
+                   const std::function<std::optional<std::string>(std::string_view)>& value_of) {
     std::string out;
     walk(
         text, [&](std::string_view plain) { out += plain; },

@@ -15,11 +15,12 @@
 namespace parley::script {
 namespace {
 
-constexpr auto page_order = std::to_array<std::string_view>({"agent", "tool", "param", "call", "globals", "db", "http", "kv", "time", "text",
-                                                             "json", "crypto", "secrets", "log", "metrics", "os"});
+constexpr auto page_order = std::to_array<std::string_view>(
+    {"agent", "tool", "param", "call", "globals", "db", "http", "kv", "time", "text", "json",
+     "crypto", "secrets", "log", "metrics", "os"});
 
-// The type at the beginning of `rest`, which may hold spaces inside brackets, strings and after a colon or a comma:
-// "table<string, any> Added to the URL", "fun(item: T): any", "1 Version".
+// The type at the beginning of `rest`, which may hold spaces inside brackets, strings and after a
+// colon or a comma: "table<string, any> Added to the URL", "fun(item: T): any", "1 Version".
 std::string_view take_type(std::string_view& rest) {
     int depth = 0;
     bool is_quoted = false;
@@ -30,7 +31,8 @@ std::string_view take_type(std::string_view& rest) {
         if (is_quoted) continue;
         if (c == '(' || c == '<' || c == '{') ++depth;
         if (c == ')' || c == '>' || c == '}') --depth;
-        if (c == ' ' && depth == 0 && (end == 0 || (rest[end - 1] != ':' && rest[end - 1] != ','))) break;
+        if (c == ' ' && depth == 0 && (end == 0 || (rest[end - 1] != ':' && rest[end - 1] != ',')))
+            break;
     }
     const auto type = rest.substr(0, end);
     rest = trim(rest.substr(end));
@@ -66,12 +68,17 @@ struct Block {
     std::optional<std::string> class_name;
     std::vector<AnnotatedValue> fields, params, returns;
     int line = 0;
-    bool is_empty() const { return text.empty() && !class_name && params.empty() && returns.empty() && example.empty(); }
+    bool is_empty() const {
+        return text.empty() && !class_name && params.empty() && returns.empty() && example.empty();
+    }
 };
 
 class Reader {
  public:
-    Reader(std::string name, std::string_view text, std::vector<Fault>& faults) : text_(text), faults_(faults) { file_.name = std::move(name); }
+    Reader(std::string name, std::string_view text, std::vector<Fault>& faults)
+        : text_(text), faults_(faults) {
+        file_.name = std::move(name);
+    }
 
     AnnotatedFile run() {
         for (const auto raw : split(text_, '\n')) {
@@ -97,7 +104,10 @@ class Reader {
     }
 
  private:
-    void fault(int line, std::string what) { faults_.push_back({fmt::format("schemas/lua/{}.lua:{}", file_.name, line), std::move(what), ""}); }
+    void fault(int line, std::string what) {
+        faults_.push_back(
+            {fmt::format("schemas/lua/{}.lua:{}", file_.name, line), std::move(what), ""});
+    }
 
     void comment(std::string_view rest) {
         if (block_.line == 0) block_.line = line_;
@@ -132,7 +142,9 @@ class Reader {
         const auto colon = rest.find(':');
         const std::string table(trim(rest.substr(0, colon)));
         for (const auto name : split(rest.substr(std::min(colon + 1, rest.size())), ' ')) {
-            if (!trim(name).empty()) file_.standard.push_back(table.empty() ? std::string(trim(name)) : fmt::format("{}.{}", table, trim(name)));
+            if (!trim(name).empty())
+                file_.standard.push_back(table.empty() ? std::string(trim(name))
+                                                       : fmt::format("{}.{}", table, trim(name)));
         }
     }
 
@@ -148,7 +160,8 @@ class Reader {
         if (block_.is_empty() && block_.line == 0) return;
         Block block = take_block();
         if (block.class_name) {
-            file_.classes.push_back({*block.class_name, std::string(trim(block.text)), std::move(block.fields)});
+            file_.classes.push_back(
+                {*block.class_name, std::string(trim(block.text)), std::move(block.fields)});
         } else if (file_.intro.empty()) {
             file_.intro = trim(block.text);
         } else {
@@ -174,7 +187,8 @@ class Reader {
         function.signature = rest.substr(0, end);
         const auto open = function.signature.find('(');
         const auto close = function.signature.rfind(')');
-        if (end == std::string_view::npos || open == std::string::npos || close == std::string::npos) {
+        if (end == std::string_view::npos || open == std::string::npos ||
+            close == std::string::npos) {
             return fault(line_, "expected: function name(arguments) end");
         }
         function.name = function.signature.substr(0, open);
@@ -183,15 +197,23 @@ class Reader {
         function.params = std::move(block.params);
         function.returns = std::move(block.returns);
         std::vector<std::string> arguments;
-        const std::string_view inside = std::string_view(function.signature).substr(open + 1, close - open - 1);
+        const std::string_view inside =
+            std::string_view(function.signature).substr(open + 1, close - open - 1);
         for (const auto argument : split(inside, ',')) {
             if (!trim(argument).empty()) arguments.emplace_back(trim(argument));
         }
         std::vector<std::string> described;
-        for (const auto& param : function.params) described.push_back(param.name.ends_with('?') ? param.name.substr(0, param.name.size() - 1) : param.name);
-        if (arguments != described) fault(line_, fmt::format("{}: the arguments and the ---@param lines differ", function.name));
-        if (function.text.empty()) fault(line_, fmt::format("{}: a text is missing", function.name));
-        if (function.example.empty()) fault(line_, fmt::format("{}: an example is missing", function.name));
+        for (const auto& param : function.params)
+            described.push_back(param.name.ends_with('?')
+                                    ? param.name.substr(0, param.name.size() - 1)
+                                    : param.name);
+        if (arguments != described)
+            fault(line_,
+                  fmt::format("{}: the arguments and the ---@param lines differ", function.name));
+        if (function.text.empty())
+            fault(line_, fmt::format("{}: a text is missing", function.name));
+        if (function.example.empty())
+            fault(line_, fmt::format("{}: an example is missing", function.name));
         file_.functions.push_back(std::move(function));
     }
 
@@ -215,8 +237,10 @@ std::string cell(std::string_view text) {
 void append_values(std::string& page, const std::vector<AnnotatedValue>& values) {
     for (const auto& value : values) {
         const bool is_optional = value.name.ends_with('?');
-        const std::string name = is_optional ? value.name.substr(0, value.name.size() - 1) : value.name;
-        page += fmt::format("| `{}` | `{}`{} | {} |\n", name, cell(value.type), is_optional ? ", optional" : "", cell(value.text));
+        const std::string name =
+            is_optional ? value.name.substr(0, value.name.size() - 1) : value.name;
+        page += fmt::format("| `{}` | `{}`{} | {} |\n", name, cell(value.type),
+                            is_optional ? ", optional" : "", cell(value.text));
     }
 }
 
@@ -254,11 +278,13 @@ const AnnotatedClass* AnnotatedFile::find_class(std::string_view class_name) con
     return nullptr;
 }
 
-AnnotatedFile read_annotations(const std::string& file_name, std::string_view text, std::vector<Fault>& faults) {
+AnnotatedFile read_annotations(const std::string& file_name, std::string_view text,
+                               std::vector<Fault>& faults) {
     return Reader(file_name, text, faults).run();
 }
 
-boost::system::result<std::vector<AnnotatedFile>, std::vector<Fault>> read_all_annotations(const std::string& dir) {
+boost::system::result<std::vector<AnnotatedFile>, std::vector<Fault>> read_all_annotations(
+    const std::string& dir) {
     std::vector<Fault> faults;
     std::vector<AnnotatedFile> files;
     for (const auto name : page_order) {
@@ -272,10 +298,13 @@ boost::system::result<std::vector<AnnotatedFile>, std::vector<Fault>> read_all_a
         files.push_back(read_annotations(std::string(name), text, faults));
     }
     std::error_code error;
-    for (std::filesystem::directory_iterator it(dir, error), end; !error && it != end; it.increment(error)) {
+    for (std::filesystem::directory_iterator it(dir, error), end; !error && it != end;
+         it.increment(error)) {
         const std::string stem = it->path().stem().string();
-        if (it->path().extension() == ".lua" && std::find(page_order.begin(), page_order.end(), stem) == page_order.end())
-            faults.push_back({it->path().string(), "is not part of the reference", "add it to page_order in reference.cpp"});
+        if (it->path().extension() == ".lua" &&
+            std::find(page_order.begin(), page_order.end(), stem) == page_order.end())
+            faults.push_back({it->path().string(), "is not part of the reference",
+                              "add it to page_order in reference.cpp"});
     }
     if (!faults.empty()) return faults;
     return files;
@@ -288,7 +317,9 @@ std::vector<std::string> annotated_names(const std::vector<AnnotatedFile>& files
         names.insert(file.standard.begin(), file.standard.end());
         if (const auto* table = file.find_class(file.name)) {
             for (const auto& field : table->fields) {
-                const std::string name = field.name.ends_with('?') ? field.name.substr(0, field.name.size() - 1) : field.name;
+                const std::string name = field.name.ends_with('?')
+                                             ? field.name.substr(0, field.name.size() - 1)
+                                             : field.name;
                 names.insert(fmt::format("{}.{}", file.name, name));
             }
         }
@@ -314,11 +345,14 @@ std::string reference_page(const std::vector<AnnotatedFile>& files) {
                 const auto dot = name.find('.');
                 const std::string owner = dot == std::string::npos ? "" : name.substr(0, dot);
                 if (owner != table || i == file.standard.size()) {
-                    if (table != "?") page += fmt::format("| {} |{} |\n", table.empty() ? "base" : "`" + table + "`", line);
+                    if (table != "?")
+                        page += fmt::format("| {} |{} |\n",
+                                            table.empty() ? "base" : "`" + table + "`", line);
                     table = owner;
                     line.clear();
                 }
-                line += fmt::format(" `{}`", dot == std::string::npos ? name : name.substr(dot + 1));
+                line +=
+                    fmt::format(" `{}`", dot == std::string::npos ? name : name.substr(dot + 1));
             }
             page += '\n';
         }

@@ -1,8 +1,10 @@
-// reference.hpp: schemas/lua/*.lua read as data: what editors complete from is also what the reference is made from.
+// reference.hpp: schemas/lua/*.lua read as data: what editors complete from is also what the
+// reference is made from.
 //
-// It knows the part of LuaCATS that those files use: ---@class with ---@field, ---@param, ---@return, plain text, and one
-// example per function. A function without a text, a parameter or an example is a fault: nobody else would notice.
-// "-- standard math: abs acos" lists what is Lua's own.
+// It knows the part of LuaCATS that those files use: ---@class with ---@field, ---@param,
+// ---@return, plain text, and one example per function. A function without a text, a parameter or
+// an example is a fault: nobody else would notice. "-- standard math: abs acos" lists what is Lua's
+// own.
 //
 // Used by: parley-docs and a test. Thread: any.
 #pragma once
@@ -46,11 +48,14 @@ struct AnnotatedFile {
 };
 
 // One file's text; faults are added.
-AnnotatedFile read_annotations(const std::string& file_name, std::string_view text, std::vector<Fault>& faults);
+AnnotatedFile read_annotations(const std::string& file_name, std::string_view text,
+                               std::vector<Fault>& faults);
 // All of a folder, in the order of the page.
-boost::system::result<std::vector<AnnotatedFile>, std::vector<Fault>> read_all_annotations(const std::string& dir);
+boost::system::result<std::vector<AnnotatedFile>, std::vector<Fault>> read_all_annotations(
+    const std::string& dir);
 
-// Every function that is described: "http.get", "sleep", "math.abs"; and fields of tables ("json.null", "call.from").
+// Every function that is described: "http.get", "sleep", "math.abs"; and fields of tables
+// ("json.null", "call.from").
 std::vector<std::string> annotated_names(const std::vector<AnnotatedFile>& files);
 
 // docs/scripting/reference.md

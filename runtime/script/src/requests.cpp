@@ -7,19 +7,18 @@ namespace {
 
 using Done = std::function<void(Answer)>;
 
-const store::QueryProblem no_database{store::QueryProblem::Kind::mistake, "no database is configured"};
+const store::QueryProblem no_database{store::QueryProblem::Kind::mistake,
+                                      "no database is configured"};
 
-std::shared_ptr<void> carry_out(std::monostate, const Around&, Done) {
-    return nullptr;
-}
+std::shared_ptr<void> carry_out(std::monostate, const Around&, Done) { return nullptr; }
 
 std::shared_ptr<void> carry_out(QueryRequest request, const Around& around, Done done) {
     if (around.services.database == nullptr) {
         done(store::QueryResult(no_database));
     } else {
-        around.services.database->query(std::move(request.statement), [done = std::move(done)](store::QueryResult result) {
-            done(std::move(result));
-        });
+        around.services.database->query(
+            std::move(request.statement),
+            [done = std::move(done)](store::QueryResult result) { done(std::move(result)); });
     }
     return nullptr;
 }
@@ -29,13 +28,15 @@ std::shared_ptr<void> carry_out(TransactionRequest request, const Around& around
         done(TransactionResult(no_database));
     } else {
         around.services.database->transaction(
-            std::move(request.statements), [done = std::move(done)](TransactionResult result) { done(std::move(result)); });
+            std::move(request.statements),
+            [done = std::move(done)](TransactionResult result) { done(std::move(result)); });
     }
     return nullptr;
 }
 
 std::shared_ptr<void> carry_out(Errand errand, const Around& around, Done done) {
-    return errand.start(around, [done = std::move(done)](Outcome outcome) { done(std::move(outcome)); });
+    return errand.start(around,
+                        [done = std::move(done)](Outcome outcome) { done(std::move(outcome)); });
 }
 
 std::shared_ptr<void> carry_out(const HostRequest&, const Around&, const Done&) {
@@ -65,20 +66,25 @@ void throw_exception_from_error(const Problem& problem, const boost::source_loca
 }
 
 bool is_open_request(const Request& request) {
-    if (const auto* errand = std::get_if<Errand>(&request)) return errand->counts == Errand::Counts::as_open_request;
-    return std::holds_alternative<QueryRequest>(request) || std::holds_alternative<TransactionRequest>(request);
+    if (const auto* errand = std::get_if<Errand>(&request))
+        return errand->counts == Errand::Counts::as_open_request;
+    return std::holds_alternative<QueryRequest>(request) ||
+           std::holds_alternative<TransactionRequest>(request);
 }
 
 Errand nap(milliseconds span) {
-    return {[span](const Around& around, std::function<void(Outcome)> done) -> std::shared_ptr<void> {
-        std::shared_ptr<Alarm> alarm = around.time.make_alarm([done = std::move(done)] { done(json::value()); });
-        alarm->arm(around.time.now() + span);
-        return alarm;
-    }};
+    return {
+        [span](const Around& around, std::function<void(Outcome)> done) -> std::shared_ptr<void> {
+            std::shared_ptr<Alarm> alarm =
+                around.time.make_alarm([done = std::move(done)] { done(json::value()); });
+            alarm->arm(around.time.now() + span);
+            return alarm;
+        }};
 }
 
 std::shared_ptr<void> ask(Request request, const Around& around, std::function<void(Answer)> done) {
-    return std::visit([&](auto& each) { return carry_out(std::move(each), around, std::move(done)); }, request);
+    return std::visit(
+        [&](auto& each) { return carry_out(std::move(each), around, std::move(done)); }, request);
 }
 
 }  // namespace parley::script

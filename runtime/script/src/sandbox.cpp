@@ -1,5 +1,6 @@
-// The world a script sees. Only what is named here exists: no io, os, debug, ffi, jit, package, coroutine; no load,
-// no fenv, no collectgarbage, no newproxy (its __gc would run with the hook off).
+// The world a script sees. Only what is named here exists: no io, os, debug, ffi, jit, package,
+// coroutine; no load, no fenv, no collectgarbage, no newproxy (its __gc would run with the hook
+// off).
 #include "bind.hpp"
 
 #include <parley/core/log.hpp>
@@ -13,7 +14,8 @@ constexpr std::array base_names{"assert", "error",        "getmetatable", "ipair
                                 "pairs",  "pcall",        "rawequal",     "rawget", "rawset",
                                 "select", "setmetatable", "tostring",     "type",   "unpack"};
 constexpr std::array string_names{"byte", "char", "len", "sub"};
-constexpr std::size_t number_text_max = 1'000;  // tonumber reads its whole text without looking at the clock
+// tonumber reads its whole text without looking at the clock
+constexpr std::size_t number_text_max = 1'000;
 
 int to_number(lua_State* L, Vm&, std::string& problem) {
     if (lua_gettop(L) == 0) {
@@ -47,8 +49,12 @@ int print(lua_State* L, Vm& vm, std::string&) {
         if (line.size() > 2'000) break;
     }
     Run* run = vm.running();
-    if (run == nullptr || !vm.world().has_call || ++run->used.log_lines > vm.limits().budgets.log_lines_max) return 0;
-    log::info("script.print", {{"call", vm.world().call_sid}, {"script", run->what}, {"text", to_valid_utf8(line)}});
+    if (run == nullptr || !vm.world().has_call ||
+        ++run->used.log_lines > vm.limits().budgets.log_lines_max)
+        return 0;
+    log::info(
+        "script.print",
+        {{"call", vm.world().call_sid}, {"script", run->what}, {"text", to_valid_utf8(line)}});
     return 0;
 }
 

@@ -1,5 +1,5 @@
-// secrets.hpp: what a script was granted must not leave it by accident: with a tool's result, to the model and into
-// transcripts. (Log lines are masked in core/log.hpp, whoever writes them.)
+// secrets.hpp: what a script was granted must not leave it by accident: with a tool's result, to
+// the model and into transcripts. (Log lines are masked in core/log.hpp, whoever writes them.)
 #pragma once
 
 #include <parley/config/settings.hpp>

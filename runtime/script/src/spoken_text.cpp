@@ -14,9 +14,7 @@ namespace {
 
 constexpr std::size_t digits_min = 3, digits_max = 15;
 
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 struct Digits {
     std::string text;
@@ -48,11 +46,13 @@ std::string spaced(std::string_view digits) {
     return out;
 }
 
-// Country codes of one and two digits that are not the beginning of a longer one; all others have three.
+// Country codes of one and two digits that are not the beginning of a longer one; all others have
+// three.
 std::size_t country_code_length(std::string_view digits) {
     if (digits.starts_with('1') || digits.starts_with('7')) return 1;
-    constexpr std::string_view two = " 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 "
-                                     "60 61 62 63 64 65 66 81 82 84 86 90 91 92 93 94 95 98 ";
+    constexpr std::string_view two =
+        " 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 "
+        "60 61 62 63 64 65 66 81 82 84 86 90 91 92 93 94 95 98 ";
     return two.find(fmt::format(" {} ", digits.substr(0, 2))) != std::string_view::npos ? 2 : 3;
 }
 
@@ -73,13 +73,14 @@ struct Currency {
     std::string_view code, one, many, small_one, small_many;
     int small_per_one;
 };
-constexpr std::array<Currency, 7> currencies{{{"USD", "dollar", "dollars", "cent", "cents", 100},
-                                              {"EUR", "euro", "euros", "cent", "cents", 100},
-                                              {"GBP", "pound", "pounds", "penny", "pence", 100},
-                                              {"CAD", "dollar", "dollars", "cent", "cents", 100},
-                                              {"AUD", "dollar", "dollars", "cent", "cents", 100},
-                                              {"CHF", "franc", "francs", "centime", "centimes", 100},
-                                              {"JPY", "yen", "yen", "", "", 1}}};
+constexpr std::array<Currency, 7> currencies{
+    {{"USD", "dollar", "dollars", "cent", "cents", 100},
+     {"EUR", "euro", "euros", "cent", "cents", 100},
+     {"GBP", "pound", "pounds", "penny", "pence", 100},
+     {"CAD", "dollar", "dollars", "cent", "cents", 100},
+     {"AUD", "dollar", "dollars", "cent", "cents", 100},
+     {"CHF", "franc", "francs", "centime", "centimes", 100},
+     {"JPY", "yen", "yen", "", "", 1}}};
 
 }  // namespace
 
@@ -88,7 +89,8 @@ std::optional<std::string> spoken_phone(std::string_view number) {
     if (!digits || digits->text.size() > digits_max) return std::nullopt;
     if (!digits->is_international) return grouped(digits->text);
     const std::size_t code = std::min(country_code_length(digits->text), digits->text.size() - 1);
-    return fmt::format("plus {}, {}", spaced(digits->text.substr(0, code)), grouped(digits->text.substr(code)));
+    return fmt::format("plus {}, {}", spaced(digits->text.substr(0, code)),
+                       grouped(digits->text.substr(code)));
 }
 
 std::string spoken_digits(std::string_view text) {
@@ -120,28 +122,34 @@ std::optional<std::string> normal_phone(std::string_view number, std::string_vie
         }
         whole = std::string(country_code) + whole;
     }
-    if (whole.size() < 7 || whole.size() > digits_max || whole.starts_with('0')) return std::nullopt;
+    if (whole.size() < 7 || whole.size() > digits_max || whole.starts_with('0'))
+        return std::nullopt;
     return "+" + whole;
 }
 
 std::optional<std::string> spoken_money(std::int64_t cents, std::string_view currency) {
     for (const auto& known : currencies) {
         if (known.code != currency) continue;
-        const std::uint64_t amount = cents < 0 ? 0 - static_cast<std::uint64_t>(cents) : static_cast<std::uint64_t>(cents);
+        const std::uint64_t amount =
+            cents < 0 ? 0 - static_cast<std::uint64_t>(cents) : static_cast<std::uint64_t>(cents);
         const auto per_one = static_cast<std::uint64_t>(known.small_per_one);
         const std::uint64_t whole = amount / per_one;
         const std::uint64_t rest = amount % per_one;
         std::string text = cents < 0 ? "minus " : "";
-        if (whole > 0 || rest == 0) text += fmt::format("{} {}", whole, whole == 1 ? known.one : known.many);
-        if (rest > 0) text += fmt::format("{}{} {}", whole > 0 ? " and " : "", rest, rest == 1 ? known.small_one : known.small_many);
+        if (whole > 0 || rest == 0)
+            text += fmt::format("{} {}", whole, whole == 1 ? known.one : known.many);
+        if (rest > 0)
+            text += fmt::format("{}{} {}", whole > 0 ? " and " : "", rest,
+                                rest == 1 ? known.small_one : known.small_many);
         return text;
     }
     return std::nullopt;
 }
 
-std::optional<std::string> filled_template(std::string_view text,
-                                           const std::function<std::optional<std::string>(std::string_view)>& value_of,
-                                           std::string& unknown) {
+std::optional<std::string> filled_template(
+    std::string_view text,
+    const std::function<std::optional<std::string>(std::string_view)>& value_of,
+    std::string& unknown) {
     for (const auto& name : names_in(text)) {
         if (!value_of(name)) {
             unknown = name;

@@ -23,8 +23,10 @@ constexpr std::size_t text_bytes_max = 500;
 constexpr int quantity_max = 1'000;
 
 constexpr auto fillers = std::to_array<std::string_view>(
-    {"the", "at", "on", "um", "uh", "er", "erm", "please", "around", "about", "say", "maybe", "for", "well", "so", "like",
-     "ok", "okay", "yes", "lets", "then", "and", "sharp", "exactly", "perhaps", "how", "sometime", "by"});
+    {"the",    "at",     "on",      "um",      "uh",    "er",       "erm",
+     "please", "around", "about",   "say",     "maybe", "for",      "well",
+     "so",     "like",   "ok",      "okay",    "yes",   "lets",     "then",
+     "and",    "sharp",  "exactly", "perhaps", "how",   "sometime", "by"});
 
 enum class Unit { minute, hour, day, week, month, year };
 
@@ -46,9 +48,7 @@ int weekday_of(Date date) {
 }
 
 // Days since Monday.
-int day_in_week(int weekday) {
-    return (weekday + 6) % 7;
-}
+int day_in_week(int weekday) { return (weekday + 6) % 7; }
 
 Date date_of(int year, int month, int day) {
     return {std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
@@ -57,19 +57,21 @@ Date date_of(int year, int month, int day) {
 
 // The same day of a later month, or its last day when it is too short.
 Date add_months(Date date, int months) {
-    const auto month = std::chrono::year_month(date.year(), date.month()) + std::chrono::months(months);
-    const auto last = std::chrono::year_month_day_last(month.year(), std::chrono::month_day_last(month.month())).day();
+    const auto month =
+        std::chrono::year_month(date.year(), date.month()) + std::chrono::months(months);
+    const auto last =
+        std::chrono::year_month_day_last(month.year(), std::chrono::month_day_last(month.month()))
+            .day();
     return {month.year(), month.month(), std::min(date.day(), last)};
 }
 
 std::string month_and_day(int month, int day) {
-    const std::string whole = spoken_date(date_of(2028, month, day));  // a leap year: "Tuesday, February 29th"
+    // a leap year: "Tuesday, February 29th"
+    const std::string whole = spoken_date(date_of(2028, month, day));
     return whole.substr(whole.find(", ") + 2);
 }
 
-int full_year(int year) {
-    return year < 100 ? 2000 + year : year;
-}
+int full_year(int year) { return year < 100 ? 2000 + year : year; }
 
 // Raised inside the reader only; parse_spoken() turns it into the result.
 struct Stop {
@@ -80,11 +82,17 @@ struct Stop {
     throw Stop{{kind, std::move(message), std::move(readings)}};
 }
 
-// One phrase, read from left to right. Each match_ function takes words from at_ on or leaves it alone.
+// One phrase, read from left to right. Each match_ function takes words from at_ on or leaves it
+// alone.
 class Reader {
  public:
     Reader(std::vector<SpokenWord> words, WallTime now, const TimeZone& zone, DateOrder order)
-        : words_(std::move(words)), now_(now), zone_(zone), order_(order), local_(zone.local(now)), today_(local_.date) {}
+        : words_(std::move(words)),
+          now_(now),
+          zone_(zone),
+          order_(order),
+          local_(zone.local(now)),
+          today_(local_.date) {}
 
     SpokenTime run() {
         while (at_ < words_.size()) {
@@ -105,7 +113,8 @@ class Reader {
     }
     bool is(std::string_view text, std::size_t ahead = 0) const { return word(ahead).is(text); }
     bool is_any(std::initializer_list<std::string_view> texts, std::size_t ahead = 0) const {
-        return std::any_of(texts.begin(), texts.end(), [&](std::string_view text) { return is(text, ahead); });
+        return std::any_of(texts.begin(), texts.end(),
+                           [&](std::string_view text) { return is(text, ahead); });
     }
     bool take(std::string_view text) {
         if (!is(text)) return false;
@@ -121,7 +130,9 @@ class Reader {
     }
 
     bool match_filler() {
-        const bool is_filler = word().kind == Kind::word && std::find(fillers.begin(), fillers.end(), word().text) != fillers.end();
+        const bool is_filler =
+            word().kind == Kind::word &&
+            std::find(fillers.begin(), fillers.end(), word().text) != fillers.end();
         if (is_filler) ++at_;
         return is_filler;
     }
@@ -132,22 +143,26 @@ class Reader {
         date_ = date;
     }
     void set_weekday(int number) {
-        if (weekday_ && *weekday_ != number) stop(Trouble::impossible, "two different days of the week are named");
+        if (weekday_ && *weekday_ != number)
+            stop(Trouble::impossible, "two different days of the week are named");
         weekday_ = number;
     }
     void set_part(std::string_view part) {
-        if (!part_.empty() && part_ != part) stop(Trouble::impossible, "two different parts of the day are named");
+        if (!part_.empty() && part_ != part)
+            stop(Trouble::impossible, "two different parts of the day are named");
         part_ = part;
     }
 
     bool match_date() {
-        return match_named_day() || match_modified() || match_weekday() || match_month_day() || match_written_date();
+        return match_named_day() || match_modified() || match_weekday() || match_month_day() ||
+               match_written_date();
     }
 
     bool match_named_day() {
         const bool has_article = is("the");
         const std::size_t skip = has_article ? 1 : 0;
-        if (is("day", skip) && is_any({"after", "before"}, skip + 1) && is_any({"tomorrow", "yesterday"}, skip + 2)) {
+        if (is("day", skip) && is_any({"after", "before"}, skip + 1) &&
+            is_any({"tomorrow", "yesterday"}, skip + 2)) {
             const bool is_ahead = is("after", skip + 1);
             if (is_ahead != is("tomorrow", skip + 2)) return false;
             set_date(add_days(today_, is_ahead ? 2 : -2));
@@ -223,7 +238,8 @@ class Reader {
             // "may" begins a date only before a day: "may I ..." is no date.
             std::size_t ahead = 1;
             if (is("the", ahead)) ++ahead;
-            if (!is_number(ahead)) stop(Trouble::incomplete, fmt::format("which day of {}?", word().text));
+            if (!is_number(ahead))
+                stop(Trouble::incomplete, fmt::format("which day of {}?", word().text));
             const int day = word(ahead).number;
             at_ += ahead + 1;
             return set_month_day(*number, day);
@@ -238,7 +254,8 @@ class Reader {
                 at_ += after + 1;
                 return set_month_day(*number, day.number);
             }
-            const bool is_step = is_any({"this", "next"}, after) && unit_of(word(after + 1)) == Unit::month;
+            const bool is_step =
+                is_any({"this", "next"}, after) && unit_of(word(after + 1)) == Unit::month;
             if (is_step || unit_of(word(after)) == Unit::month) {
                 month_step_ = is("next", after) ? 1 : 0;
                 day_of_month_ = day.number;
@@ -252,7 +269,8 @@ class Reader {
             return set_month_day(*number, day.number);
         }
         if (!day.is_ordinal) return false;
-        if (day_of_month_ && *day_of_month_ != day.number) stop(Trouble::impossible, "two different days are named");
+        if (day_of_month_ && *day_of_month_ != day.number)
+            stop(Trouble::impossible, "two different days are named");
         day_of_month_ = day.number;
         at_ += ahead + 1;
         return true;
@@ -260,10 +278,12 @@ class Reader {
 
     bool set_month_day(int number, int day) {
         const bool exists = day >= 1 && day <= 31 && date_of(2028, number, day).ok();
-        if (!exists) stop(Trouble::impossible, fmt::format("there is no day {} in that month", day));
+        if (!exists)
+            stop(Trouble::impossible, fmt::format("there is no day {} in that month", day));
         month_day_ = {number, day};
         if (is_number() && !word().is_ordinal) {
-            const bool is_pair = word().number >= 19 && word().number <= 21 && is_number(1) && word(1).number <= 99;
+            const bool is_pair =
+                word().number >= 19 && word().number <= 21 && is_number(1) && word(1).number <= 99;
             if (word().number >= 1'900 && word().number <= 9'999) {
                 year_ = word().number;
                 ++at_;
@@ -287,17 +307,21 @@ class Reader {
             return set_month_day_plain(now.second, now.number);
         }
         if (now.kind != Kind::slashed) return false;
-        const bool can_be_month_first = now.number >= 1 && now.number <= 12 && now.second >= 1 && now.second <= 31;
-        const bool can_be_day_first = now.second >= 1 && now.second <= 12 && now.number >= 1 && now.number <= 31;
+        const bool can_be_month_first =
+            now.number >= 1 && now.number <= 12 && now.second >= 1 && now.second <= 31;
+        const bool can_be_day_first =
+            now.second >= 1 && now.second <= 12 && now.number >= 1 && now.number <= 31;
         bool is_month_first = order_ != DateOrder::day_first;
         if (order_ == DateOrder::unknown) {
             if (can_be_month_first && can_be_day_first && now.number != now.second) {
                 const auto reading = [&](int number, int day) {
-                    const auto date = now.third >= 0 ? date_of(full_year(now.third), number, day) : coming(number, day);
+                    const auto date = now.third >= 0 ? date_of(full_year(now.third), number, day)
+                                                     : coming(number, day);
                     return SpokenTime{date, std::nullopt, ""};
                 };
                 stop(Trouble::ambiguous,
-                     fmt::format("{} can be {} or {}", now.text, month_and_day(now.number, now.second),
+                     fmt::format("{} can be {} or {}", now.text,
+                                 month_and_day(now.number, now.second),
                                  month_and_day(now.second, now.number)),
                      {reading(now.number, now.second), reading(now.second, now.number)});
             }
@@ -313,7 +337,8 @@ class Reader {
     bool take_written(int year, int number, int day) {
         check_month_day(number, day);
         if (!date_of(year, number, day).ok())
-            stop(Trouble::impossible, fmt::format("there is no {} in {}", month_and_day(number, day), year));
+            stop(Trouble::impossible,
+                 fmt::format("there is no {} in {}", month_and_day(number, day), year));
         set_date(date_of(year, number, day));
         ++at_;
         return true;
@@ -338,14 +363,16 @@ class Reader {
         }
         const auto [amount, unit] = *quantity;
         if (take("time") || has_in) {  // "in two weeks' time"
-            if (is("from") || is("after")) stop(Trouble::unclear, "\"in\" and \"from\" do not go together");
+            if (is("from") || is("after"))
+                stop(Trouble::unclear, "\"in\" and \"from\" do not go together");
             return move_by(amount, unit);
         }
         if (take("ago")) return move_by(-amount, unit);
         if (is_any({"from", "after"})) {
             ++at_;
             if (take("now") || take("today")) return move_by(amount, unit);
-            if (unit == Unit::minute || unit == Unit::hour) stop(Trouble::unclear, "hours from a day are not understood");
+            if (unit == Unit::minute || unit == Unit::hour)
+                stop(Trouble::unclear, "hours from a day are not understood");
             if (unit == Unit::month || unit == Unit::year) {
                 extra_months_ += amount * (unit == Unit::year ? 12 : 1);
             } else {
@@ -367,7 +394,8 @@ class Reader {
         int amount;
         Unit unit;
     };
-    // "two weeks", "a week", "a couple of days", "half an hour", "an hour and a half", "a fortnight"
+    // "two weeks", "a week", "a couple of days", "half an hour", "an hour and a half", "a
+    // fortnight"
     std::optional<Quantity> match_quantity() {
         const std::size_t start = at_;
         if (is("half") && is("an", 1) && is("hour", 2)) {
@@ -409,8 +437,10 @@ class Reader {
         switch (unit) {
             case Unit::minute:
             case Unit::hour: {
-                // By the clock on the wall: across a change of the clocks, two hours are still two hours.
-                const auto span = unit == Unit::minute ? std::chrono::minutes(amount) : std::chrono::hours(amount);
+                // By the clock on the wall: across a change of the clocks, two hours are still two
+                // hours.
+                const auto span = unit == Unit::minute ? std::chrono::minutes(amount)
+                                                       : std::chrono::hours(amount);
                 const LocalTime then = zone_.local(now_ + span);
                 set_date(then.date);
                 minutes_ = then.minutes;
@@ -483,7 +513,8 @@ class Reader {
         std::size_t next = ahead + 1;
         if (is_any({"minutes", "minute"}, next)) ++next;
         const bool is_past = is_any({"past", "after"}, next);
-        const bool is_before = is_any({"to", "till", "before"}, next) || (is("of", next) && is_number(next + 1) && amount != 30);
+        const bool is_before = is_any({"to", "till", "before"}, next) ||
+                               (is("of", next) && is_number(next + 1) && amount != 30);
         if (is("half", ahead) && is_number(ahead + 1) && word(ahead + 1).number <= 12) {
             set_hour(word(ahead + 1), 30);
             at_ += ahead + 2;
@@ -516,7 +547,8 @@ class Reader {
             stop(Trouble::impossible, fmt::format("{} is not a time of day", hour.text));
         set_minutes(hour.number % 24, minute);
         // 00:30, 03:30, 14:30 are times of a 24-hour clock.
-        if (hour.number == 0 || hour.number > 12 || (hour.has_two_digits && hour.number < 10)) is_exact_ = true;
+        if (hour.number == 0 || hour.number > 12 || (hour.has_two_digits && hour.number < 10))
+            is_exact_ = true;
     }
 
     // "14:30", "2 pm", "three thirty", "three oh five", "three o'clock", "3"
@@ -529,7 +561,8 @@ class Reader {
             return true;
         }
         if (!is_number() || word().is_ordinal || word().number > 24) {
-            if (is_number() && !word().is_ordinal) stop(Trouble::unclear, fmt::format("\"{}\" is not understood", word().text));
+            if (is_number() && !word().is_ordinal)
+                stop(Trouble::unclear, fmt::format("\"{}\" is not understood", word().text));
             return false;
         }
         const SpokenWord hour = word();
@@ -538,7 +571,8 @@ class Reader {
         if (is("oh") && is_number(1) && word(1).number < 10) {
             minute = word(1).number;
             at_ += 2;
-        } else if (is_number() && !word().is_ordinal && word().number >= 10 && word().number <= 59) {
+        } else if (is_number() && !word().is_ordinal && word().number >= 10 &&
+                   word().number <= 59) {
             minute = word().number;
             ++at_;
         }
@@ -552,10 +586,13 @@ class Reader {
     // ---- the whole ----
     Date coming(int number, int day) const {
         int year = int(today_.year());
-        if (const Date date = date_of(year, number, day); date.ok() && sys_days(date) >= sys_days(today_)) return date;
+        if (const Date date = date_of(year, number, day);
+            date.ok() && sys_days(date) >= sys_days(today_))
+            return date;
         const Date date = date_of(year + 1, number, day);
         if (!date.ok()) {
-            stop(Trouble::impossible, fmt::format("there is no {} in {} or {}", month_and_day(number, day), year, year + 1));
+            stop(Trouble::impossible, fmt::format("there is no {} in {} or {}",
+                                                  month_and_day(number, day), year, year + 1));
         }
         return date;
     }
@@ -564,17 +601,22 @@ class Reader {
         const auto [number, day] = *month_day_;
         if (!year_) return coming(number, day);
         const Date date = date_of(*year_, number, day);
-        if (!date.ok()) stop(Trouble::impossible, fmt::format("there is no {} in {}", month_and_day(number, day), *year_));
+        if (!date.ok())
+            stop(Trouble::impossible,
+                 fmt::format("there is no {} in {}", month_and_day(number, day), *year_));
         return date;
     }
 
     Date day_of_month_date() const {
         const int day = *day_of_month_;
-        if (day < 1 || day > 31) stop(Trouble::impossible, fmt::format("there is no day {} in a month", day));
-        const Date first = date_of(int(today_.year()), static_cast<int>(unsigned(today_.month())), 1);
+        if (day < 1 || day > 31)
+            stop(Trouble::impossible, fmt::format("there is no day {} in a month", day));
+        const Date first =
+            date_of(int(today_.year()), static_cast<int>(unsigned(today_.month())), 1);
         if (month_step_) {
             const Date date = with_day(add_months(first, *month_step_), day);
-            if (!date.ok()) stop(Trouble::impossible, fmt::format("there is no day {} in that month", day));
+            if (!date.ok())
+                stop(Trouble::impossible, fmt::format("there is no day {} in that month", day));
             return date;
         }
         // The next month that has such a day.
@@ -616,13 +658,16 @@ class Reader {
         if (weekday_ && date_ && !is_from_) {
             if (weekday_of(*date_) != *weekday_) {
                 stop(Trouble::impossible,
-                     fmt::format("{} is a {}", spoken_date(*date_).substr(spoken_date(*date_).find(", ") + 2), capital(weekday_name(*date_))),
+                     fmt::format("{} is a {}",
+                                 spoken_date(*date_).substr(spoken_date(*date_).find(", ") + 2),
+                                 capital(weekday_name(*date_))),
                      {SpokenTime{date_, std::nullopt, ""}});
             }
         } else if (weekday_) {
             set_date(weekday_date());
         } else if (week_ && !date_) {
-            stop(Trouble::incomplete, *week_ == 0 ? "which day of this week?" : "which day of that week?");
+            stop(Trouble::incomplete,
+                 *week_ == 0 ? "which day of this week?" : "which day of that week?");
         } else if (month_step_ && !date_) {
             stop(Trouble::incomplete, "which day of that month?");
         } else if (year_ && !date_) {
@@ -637,12 +682,14 @@ class Reader {
         if (minutes_) {
             spoken.minutes = time_of_day();
             // "Tonight at half past twelve" is, by the calendar, tomorrow.
-            if (part_ == "night" && *spoken.minutes < 5 * 60 && spoken.date) spoken.date = add_days(*spoken.date, 1);
+            if (part_ == "night" && *spoken.minutes < 5 * 60 && spoken.date)
+                spoken.date = add_days(*spoken.date, 1);
         } else {
             if (!half_.empty()) stop(Trouble::incomplete, fmt::format("which hour, {}?", half_));
             spoken.part = part_;
         }
-        if (!spoken.date && !spoken.minutes && spoken.part.empty()) stop(Trouble::unclear, "no date and no time is named");
+        if (!spoken.date && !spoken.minutes && spoken.part.empty())
+            stop(Trouble::unclear, "no date and no time is named");
         if (spoken.date && (int(spoken.date->year()) < 1 || int(spoken.date->year()) > 9999))
             stop(Trouble::impossible, "the year is beyond 9999");
         if (spoken.date && spoken.minutes) check_clock_change(*spoken.date, *spoken.minutes);
@@ -656,10 +703,12 @@ class Reader {
     }
 
     int time_of_day() const {
-    const int minutes = *minutes_;
+        const int minutes = *minutes_;
         const int hour = minutes / 60;
         if (hour > 12 || (is_exact_ && hour != 0 && half_ != "pm")) {
-            if (half_ == "am" && hour >= 12) stop(Trouble::impossible, fmt::format("{} is not in the morning", format_time(minutes)));
+            if (half_ == "am" && hour >= 12)
+                stop(Trouble::impossible,
+                     fmt::format("{} is not in the morning", format_time(minutes)));
             return minutes;
         }
         if (is_exact_ && half_.empty()) return minutes;
@@ -677,13 +726,14 @@ class Reader {
 
     // In the hour that the clocks skip there is no such time.
     void check_clock_change(Date date, int minutes) const {
-        const std::int64_t as_utc = sys_days(date).time_since_epoch().count() * 86'400LL + minutes * 60LL;
+        const std::int64_t as_utc =
+            sys_days(date).time_since_epoch().count() * 86'400LL + minutes * 60LL;
         for (const std::int64_t around : {as_utc - 86'400, as_utc + 86'400}) {
             const std::int64_t moment = as_utc - zone_.offset_at(around);
             if (moment + zone_.offset_at(moment) == as_utc) return;
         }
-        stop(Trouble::impossible,
-             fmt::format("there is no {} on {}: the clocks are put forward", clock_as_spoken(minutes), spoken_date(date)));
+        stop(Trouble::impossible, fmt::format("there is no {} on {}: the clocks are put forward",
+                                              clock_as_spoken(minutes), spoken_date(date)));
     }
 
     enum class Modifier { none, this_one, next, last };
@@ -713,13 +763,14 @@ class Reader {
 
     std::optional<int> minutes_;
     bool is_exact_ = false;  // no am or pm is missing
-    std::string half_;  // am, pm
+    std::string half_;       // am, pm
     std::string part_;
 };
 
 std::string hour_word(int hour) {
-    constexpr std::array<std::string_view, 12> names{"twelve", "one", "two",   "three", "four", "five",
-                                                     "six",    "seven", "eight", "nine",  "ten",  "eleven"};
+    constexpr std::array<std::string_view, 12> names{"twelve", "one",  "two", "three",
+                                                     "four",   "five", "six", "seven",
+                                                     "eight",  "nine", "ten", "eleven"};
     return std::string(names[static_cast<std::size_t>(hour % 12)]);
 }
 
@@ -729,12 +780,15 @@ void throw_exception_from_error(const SpokenProblem& problem, const boost::sourc
     throw std::runtime_error(problem.message);
 }
 
-boost::system::result<SpokenTime, SpokenProblem> parse_spoken(std::string_view text, WallTime now, const TimeZone& zone,
+boost::system::result<SpokenTime, SpokenProblem> parse_spoken(std::string_view text, WallTime now,
+                                                              const TimeZone& zone,
                                                               DateOrder order) {
-    if (text.size() > text_bytes_max) return SpokenProblem{Trouble::unclear, "the text is too long for a date"};
+    if (text.size() > text_bytes_max)
+        return SpokenProblem{Trouble::unclear, "the text is too long for a date"};
     auto words = spoken_words(text);
     if (words.empty()) return SpokenProblem{Trouble::unclear, "no date and no time is named"};
-    if (words.size() > words_max) return SpokenProblem{Trouble::unclear, "the text is too long for a date"};
+    if (words.size() > words_max)
+        return SpokenProblem{Trouble::unclear, "the text is too long for a date"};
     try {
         return Reader(std::move(words), now, zone, order).run();
     } catch (Stop& stopped) {
@@ -750,7 +804,8 @@ std::string clock_as_spoken(int minutes, ClockStyle style) {
     if (style == ClockStyle::digits) {
         const int on_dial = hour % 12 == 0 ? 12 : hour % 12;
         const char* half = hour < 12 ? "AM" : "PM";
-        return minute == 0 ? fmt::format("{} {}", on_dial, half) : fmt::format("{}:{:02} {}", on_dial, minute, half);
+        return minute == 0 ? fmt::format("{} {}", on_dial, half)
+                           : fmt::format("{}:{:02} {}", on_dial, minute, half);
     }
     switch (minute) {
         case 0: return hour_word(hour) + " o'clock";
@@ -760,8 +815,12 @@ std::string clock_as_spoken(int minutes, ClockStyle style) {
         default: break;
     }
     constexpr std::array<std::string_view, 6> fives{"", "five", "ten", "", "twenty", "twenty-five"};
-    if (minute % 5 == 0 && minute < 30) return fmt::format("{} past {}", fives[static_cast<std::size_t>(minute / 5)], hour_word(hour));
-    if (minute % 5 == 0) return fmt::format("{} to {}", fives[static_cast<std::size_t>((60 - minute) / 5)], hour_word(hour + 1));
+    if (minute % 5 == 0 && minute < 30)
+        return fmt::format("{} past {}", fives[static_cast<std::size_t>(minute / 5)],
+                           hour_word(hour));
+    if (minute % 5 == 0)
+        return fmt::format("{} to {}", fives[static_cast<std::size_t>((60 - minute) / 5)],
+                           hour_word(hour + 1));
     return fmt::format("{}:{:02}", hour % 12 == 0 ? 12 : hour % 12, minute);
 }
 
@@ -774,7 +833,8 @@ std::string date_as_spoken(Date date, Date today) {
     }
     std::string text = spoken_date(date);
     const int days = days_between(today, date);
-    const bool is_expected = date.year() == today.year() || (days > 0 && days < 180);  // "January 5th", said in December
+    // "January 5th", said in December
+    const bool is_expected = date.year() == today.year() || (days > 0 && days < 180);
     if (!is_expected) text += fmt::format(", {}", int(date.year()));
     return text;
 }

@@ -10,22 +10,20 @@ namespace {
 
 using Kind = SpokenWord::Kind;
 
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-bool is_letter(char c) {
-    return c >= 'a' && c <= 'z';
-}
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_letter(char c) { return c >= 'a' && c <= 'z'; }
 
 constexpr std::array<std::string_view, 20> small_numbers{
-    "zero",   "one",    "two",    "three",    "four",     "five",    "six",       "seven",    "eight",  "nine", "ten",
-    "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"};
+    "zero",     "one",     "two",     "three",     "four",     "five",    "six",
+    "seven",    "eight",   "nine",    "ten",       "eleven",   "twelve",  "thirteen",
+    "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"};
 constexpr std::array<std::string_view, 20> small_ordinals{
-    "zeroth",   "first",   "second",     "third",      "fourth",     "fifth",     "sixth",
-    "seventh",  "eighth",  "ninth",      "tenth",      "eleventh",   "twelfth",   "thirteenth",
+    "zeroth",     "first",     "second",    "third",       "fourth",     "fifth",     "sixth",
+    "seventh",    "eighth",    "ninth",     "tenth",       "eleventh",   "twelfth",   "thirteenth",
     "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth", "nineteenth"};
 constexpr std::array<std::string_view, 4> tens{"twenty", "thirty", "forty", "fifty"};
-constexpr std::array<std::string_view, 4> tens_ordinals{"twentieth", "thirtieth", "fortieth", "fiftieth"};
+constexpr std::array<std::string_view, 4> tens_ordinals{"twentieth", "thirtieth", "fortieth",
+                                                        "fiftieth"};
 
 template <class Names>
 int index_of(const Names& names, std::string_view word) {
@@ -59,7 +57,8 @@ class Cutter {
     };
     Digits digits_at(std::size_t from, std::size_t at_most) const {
         Digits digits;
-        while (digits.count < at_most && from + digits.count < text_.size() && is_digit(text_[from + digits.count])) {
+        while (digits.count < at_most && from + digits.count < text_.size() &&
+               is_digit(text_[from + digits.count])) {
             digits.value = digits.value * 10 + (text_[from + digits.count] - '0');
             ++digits.count;
         }
@@ -152,7 +151,8 @@ class Cutter {
             // "twenty" "three" are one number; "twenty" "twenty" are two.
             if (!words_.empty() && value >= 1 && value <= 9) {
                 auto& before = words_.back();
-                const bool is_tens = before.kind == Kind::number && !before.is_ordinal && index_of(tens, before.text) >= 0;
+                const bool is_tens = before.kind == Kind::number && !before.is_ordinal &&
+                                     index_of(tens, before.text) >= 0;
                 if (is_tens) {
                     before.number += value;
                     before.is_ordinal = is_ordinal;
@@ -162,10 +162,14 @@ class Cutter {
             }
             words_.push_back(word);
         };
-        if (const int value = index_of(small_numbers, plain); value >= 0) return number(value, false);
-        if (const int value = index_of(small_ordinals, plain); value >= 0) return number(value, true);
-        if (const int value = index_of(tens, plain); value >= 0) return number(20 + 10 * value, false);
-        if (const int value = index_of(tens_ordinals, plain); value >= 0) return number(20 + 10 * value, true);
+        if (const int value = index_of(small_numbers, plain); value >= 0)
+            return number(value, false);
+        if (const int value = index_of(small_ordinals, plain); value >= 0)
+            return number(value, true);
+        if (const int value = index_of(tens, plain); value >= 0)
+            return number(20 + 10 * value, false);
+        if (const int value = index_of(tens_ordinals, plain); value >= 0)
+            return number(20 + 10 * value, true);
         words_.push_back(std::move(word));
     }
 
@@ -188,13 +192,15 @@ std::optional<int> beginning_of(const Names& names, std::string_view word) {
 
 std::vector<SpokenWord> spoken_words(std::string_view text) {
     std::string plain = lower(text);
-    for (auto at = plain.find("’"); at != std::string::npos; at = plain.find("’")) plain.replace(at, 3, "'");
+    for (auto at = plain.find("’"); at != std::string::npos; at = plain.find("’"))
+        plain.replace(at, 3, "'");
     return Cutter(std::move(plain)).run();
 }
 
 std::optional<int> month_number(std::string_view word) {
-    constexpr std::array<std::string_view, 12> names{"january", "february", "march",     "april",   "may",      "june",
-                                                     "july",    "august",   "september", "october", "november", "december"};
+    constexpr std::array<std::string_view, 12> names{
+        "january", "february", "march",     "april",   "may",      "june",
+        "july",    "august",   "september", "october", "november", "december"};
     const auto index = beginning_of(names, word);
     if (!index) return std::nullopt;
     return *index + 1;

@@ -1,7 +1,7 @@
 // spoken_words.hpp: what somebody says about a date or a time, cut into words and numbers.
 //
-// "Tuesday the twenty-third, at half past 2pm" -> tuesday the 23(ordinal) at half past 2 pm. Number words become
-// numbers here, so that the grammar in spoken_time.cpp sees one form only.
+// "Tuesday the twenty-third, at half past 2pm" -> tuesday the 23(ordinal) at half past 2 pm. Number
+// words become numbers here, so that the grammar in spoken_time.cpp sees one form only.
 #pragma once
 
 #include <optional>
@@ -31,7 +31,8 @@ struct SpokenWord {
 
 std::vector<SpokenWord> spoken_words(std::string_view text);
 
-std::optional<int> month_number(std::string_view word);    // "december", "dec" -> 12
-std::optional<int> weekday_number(std::string_view word);  // "tuesday", "tue", "tues" -> 2; Sunday is 0
+std::optional<int> month_number(std::string_view word);  // "december", "dec" -> 12
+// "tuesday", "tue", "tues" -> 2; Sunday is 0
+std::optional<int> weekday_number(std::string_view word);
 
 }  // namespace parley::script

@@ -1,5 +1,6 @@
-// What tests of scripts have besides what scripts have: describe, it, expect, run_tool, clock. In Lua, so that it can
-// wait like a script. It runs after the prelude, and only in VMs made for tests.
+// What tests of scripts have besides what scripts have: describe, it, expect, run_tool, clock. In
+// Lua, so that it can wait like a script. It runs after the prelude, and only in VMs made for
+// tests.
 #include "test_prelude.hpp"
 
 namespace parley::script {
@@ -170,6 +171,8 @@ return {
 
 }  // namespace
 
-Checked<std::string> compile_test_prelude() { return compile(std::string(prelude_path), test_prelude); }
+Checked<std::string> compile_test_prelude() {
+    return compile(std::string(prelude_path), test_prelude);
+}
 
 }  // namespace parley::script

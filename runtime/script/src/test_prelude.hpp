@@ -10,7 +10,8 @@ constexpr std::string_view test_prelude_path = "parley.tests";
 
 Checked<std::string> compile_test_prelude();
 
-// With the prelude's host table and entries on top of the stack: runs the chunk and makes its names global.
+// With the prelude's host table and entries on top of the stack: runs the chunk and makes its names
+// global.
 void add_tests(lua_State* L, const std::string& bytecode);
 
 }  // namespace parley::script

@@ -1,5 +1,5 @@
-// TZif (RFC 8536): a header and a table for 32-bit times, the same again for 64-bit times, and a footer with a
-// POSIX rule for all later times. Only the 64-bit table and the footer are used.
+// TZif (RFC 8536): a header and a table for 32-bit times, the same again for 64-bit times, and a
+// footer with a POSIX rule for all later times. Only the 64-bit table and the footer are used.
 #include <parley/script/calendar.hpp>
 
 #include <algorithm>
@@ -25,29 +25,34 @@ struct Counts {
 
 std::int64_t big_endian(std::string_view bytes, std::size_t at, std::size_t size) {
     std::uint64_t value = 0;
-    for (std::size_t i = 0; i < size; ++i) value = value << 8 | static_cast<std::uint8_t>(bytes[at + i]);
+    for (std::size_t i = 0; i < size; ++i)
+        value = value << 8 | static_cast<std::uint8_t>(bytes[at + i]);
     if (size == 4) return static_cast<std::int32_t>(static_cast<std::uint32_t>(value));
     return static_cast<std::int64_t>(value);
 }
 
 std::optional<Counts> read_header(std::string_view bytes) {
-    if (bytes.size() < header_size || bytes.substr(0, 4) != "TZif" || bytes[4] < '2') return std::nullopt;
+    if (bytes.size() < header_size || bytes.substr(0, 4) != "TZif" || bytes[4] < '2')
+        return std::nullopt;
     const auto count = [&](std::size_t index) {
-        return static_cast<std::size_t>(static_cast<std::uint32_t>(big_endian(bytes, 20 + 4 * index, 4)));
+        return static_cast<std::size_t>(
+            static_cast<std::uint32_t>(big_endian(bytes, 20 + 4 * index, 4)));
     };
     const Counts counts{count(0), count(1), count(2), count(3), count(4), count(5)};
-    for (const std::size_t one : {counts.isut, counts.isstd, counts.leap, counts.time, counts.type, counts.chars}) {
+    for (const std::size_t one :
+         {counts.isut, counts.isstd, counts.leap, counts.time, counts.type, counts.chars}) {
         if (one > zone_bytes_max) return std::nullopt;
     }
     return counts;
 }
 
 bool is_safe_name(std::string_view name) {
-    if (name.empty() || name.size() > 64 || name.front() == '/' || name.find("..") != std::string_view::npos)
+    if (name.empty() || name.size() > 64 || name.front() == '/' ||
+        name.find("..") != std::string_view::npos)
         return false;
     return std::all_of(name.begin(), name.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '/' || c == '_' ||
-               c == '-' || c == '+';
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '/' || c == '_' || c == '-' || c == '+';
     });
 }
 
@@ -148,7 +153,9 @@ std::shared_ptr<const TimeZone> TimeZone::parse(std::string_view bytes) {
     auto zone = std::make_shared<TimeZone>();
     const std::size_t indexes = counts->time * 8;
     const std::size_t types = indexes + counts->time;
-    const auto offset_of = [&](std::size_t type) { return static_cast<int>(big_endian(bytes, types + type * 6, 4)); };
+    const auto offset_of = [&](std::size_t type) {
+        return static_cast<int>(big_endian(bytes, types + type * 6, 4));
+    };
     zone->offset_before_ = offset_of(0);
     for (std::size_t i = 0; i < counts->time; ++i) {
         const auto type = static_cast<std::uint8_t>(bytes[indexes + i]);
@@ -186,7 +193,8 @@ std::shared_ptr<const TimeZone> TimeZone::find(std::string_view name) {
         bytes.resize(static_cast<std::size_t>(std::max<std::streamsize>(file.gcount(), 0)));
         zone = parse(bytes);
     }
-    if (!zone && name == "UTC") zone = parse_rule("UTC0");  // a machine without tzdata can still tell the time
+    // a machine without tzdata can still tell the time
+    if (!zone && name == "UTC") zone = parse_rule("UTC0");
     if (zone && known.size() < zones_max) known.emplace(name, zone);
     return zone;
 }
@@ -195,14 +203,17 @@ std::int64_t TimeZone::moment_of(const Change& change, int year) {
     using namespace std::chrono;
     sys_days day;
     if (change.kind == Change::Kind::month_week_day) {
-        const auto month_of_year = std::chrono::year(year) / month(static_cast<unsigned>(change.month));
+        const auto month_of_year =
+            std::chrono::year(year) / month(static_cast<unsigned>(change.month));
         const weekday wanted(static_cast<unsigned>(change.day));
-        day = change.week == 5 ? sys_days(month_of_year / wanted[last])
-                               : sys_days(month_of_year / wanted[static_cast<unsigned>(change.week)]);
+        day = change.week == 5
+                  ? sys_days(month_of_year / wanted[last])
+                  : sys_days(month_of_year / wanted[static_cast<unsigned>(change.week)]);
     } else {
         const sys_days first = std::chrono::year(year) / January / 1;
         int days_on = change.day;
-        if (change.kind == Change::Kind::day_without_leap) {  // 1..365; February 29th is never counted
+        // 1..365; February 29th is never counted
+        if (change.kind == Change::Kind::day_without_leap) {
             days_on -= 1;
             if (std::chrono::year(year).is_leap() && change.day >= 60) days_on += 1;
         }
@@ -218,7 +229,8 @@ int TimeZone::offset_by_rule(std::int64_t unix_seconds) const {
     const int year(year_month_day(day).year());
     const std::int64_t start = moment_of(rule_->start, year) - rule_->standard_offset;
     const std::int64_t end = moment_of(rule_->end, year) - rule_->daylight_offset;
-    const bool is_daylight = start < end ? unix_seconds >= start && unix_seconds < end   // northern summer
+    // northern summer
+    const bool is_daylight = start < end ? unix_seconds >= start && unix_seconds < end
                                          : unix_seconds >= start || unix_seconds < end;  // southern
     return is_daylight ? rule_->daylight_offset : rule_->standard_offset;
 }
@@ -239,16 +251,19 @@ LocalTime TimeZone::local(WallTime when) const {
     const int offset = offset_at(unix_seconds);
     const sys_seconds shifted{seconds(unix_seconds + offset)};
     const auto day = floor<days>(shifted);
-    return {year_month_day(day), static_cast<int>(duration_cast<minutes>(shifted - day).count()), offset};
+    return {year_month_day(day), static_cast<int>(duration_cast<minutes>(shifted - day).count()),
+            offset};
 }
 
 WallTime TimeZone::moment(Date date, int minutes_of_day) const {
     using namespace std::chrono;
     constexpr std::int64_t day = 86'400;
-    const std::int64_t wanted = duration_cast<seconds>(sys_days(date).time_since_epoch()).count() + minutes_of_day * 60;
+    const std::int64_t wanted =
+        duration_cast<seconds>(sys_days(date).time_since_epoch()).count() + minutes_of_day * 60;
     const std::int64_t before = offset_at(wanted - day);
     const std::int64_t after = offset_at(wanted + day);
-    const bool is_after = offset_at(wanted - before) != before && offset_at(wanted - after) == after;
+    const bool is_after =
+        offset_at(wanted - before) != before && offset_at(wanted - after) == after;
     return WallTime(seconds(wanted - (is_after ? after : before)));
 }
 

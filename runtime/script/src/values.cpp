@@ -15,7 +15,8 @@ constexpr int stack_needed = 4 * value_depth_max + 8;
 constexpr double exact_whole_max = 9007199254740992.0;  // 2^53
 
 json::value number_to_json(double number) {
-    if (std::trunc(number) == number && std::abs(number) <= exact_whole_max) return static_cast<std::int64_t>(number);
+    if (std::trunc(number) == number && std::abs(number) <= exact_whole_max)
+        return static_cast<std::int64_t>(number);
     return number;
 }
 
@@ -48,14 +49,17 @@ class JsonReader {
                 return true;
             }
             case LUA_TLIGHTUSERDATA: out = nullptr; return true;  // json.null
-            case LUA_TTABLE: return read_table(index < 0 ? lua_gettop(L_) + index + 1 : index, path, depth, out);
-            default: return refuse(path, fmt::format("is a {}", lua_typename(L_, lua_type(L_, index))));
+            case LUA_TTABLE:
+                return read_table(index < 0 ? lua_gettop(L_) + index + 1 : index, path, depth, out);
+            default:
+                return refuse(path, fmt::format("is a {}", lua_typename(L_, lua_type(L_, index))));
         }
     }
 
  private:
     bool refuse(const std::string& path, std::string_view what) {
-        problem_ = path.empty() ? fmt::format("the value {}", what) : fmt::format("field `{}` {}", path, what);
+        problem_ = path.empty() ? fmt::format("the value {}", what)
+                                : fmt::format("field `{}` {}", path, what);
         return false;
     }
     bool count(std::size_t size) { return (bytes_ += size) <= limits_.bytes_max; }
@@ -63,11 +67,13 @@ class JsonReader {
     bool read_table(int index, const std::string& path, int depth, json::value& out) {
         if (depth >= value_depth_max) return refuse(path, "is nested too deeply");
         const std::size_t length = lua_objlen(L_, index);
-        if (length > 0 || is_marked_list(L_, index)) return read_list(index, length, path, depth, out);
+        if (length > 0 || is_marked_list(L_, index))
+            return read_list(index, length, path, depth, out);
         return read_object(index, path, depth, out);
     }
 
-    bool read_list(int index, std::size_t length, const std::string& path, int depth, json::value& out) {
+    bool read_list(int index, std::size_t length, const std::string& path, int depth,
+                   json::value& out) {
         if (length > limits_.values_max) return refuse(path, "has too many values");
         std::size_t keys = 0;
         for (lua_pushnil(L_); lua_next(L_, index) != 0; lua_pop(L_, 1)) ++keys;
@@ -77,7 +83,8 @@ class JsonReader {
         for (std::size_t i = 1; i <= length; ++i) {
             lua_rawgeti(L_, index, static_cast<int>(i));
             json::value item;
-            const bool is_good = read(lua_gettop(L_), fmt::format("{}[{}]", path, i), depth + 1, item);
+            const bool is_good =
+                read(lua_gettop(L_), fmt::format("{}[{}]", path, i), depth + 1, item);
             lua_pop(L_, 1);
             if (!is_good) return false;
             array.push_back(std::move(item));
@@ -90,7 +97,8 @@ class JsonReader {
         std::vector<std::pair<std::string, json::value>> fields;
         for (lua_pushnil(L_); lua_next(L_, index) != 0; lua_pop(L_, 1)) {
             std::size_t size = 0;
-            const char* name = lua_type(L_, -2) == LUA_TSTRING ? lua_tolstring(L_, -2, &size) : nullptr;
+            const char* name =
+                lua_type(L_, -2) == LUA_TSTRING ? lua_tolstring(L_, -2, &size) : nullptr;
             if (name == nullptr) {
                 lua_pop(L_, 2);
                 return refuse(path, "has a key that is neither text nor part of a list");
@@ -107,8 +115,10 @@ class JsonReader {
             }
             fields.emplace_back(to_valid_utf8(key), std::move(item));
         }
-        // The order of a Lua table changes from VM to VM; what the model and the log see should not.
-        std::sort(fields.begin(), fields.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+        // The order of a Lua table changes from VM to VM; what the model and the log see should
+        // not.
+        std::sort(fields.begin(), fields.end(),
+                  [](const auto& a, const auto& b) { return a.first < b.first; });
         json::object object;
         object.reserve(fields.size());
         for (auto& [key, item] : fields) object.emplace(key, std::move(item));
@@ -182,7 +192,8 @@ class TreeReader {
                 out.has_other_keys = true;
             }
         }
-        std::sort(out.fields.begin(), out.fields.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+        std::sort(out.fields.begin(), out.fields.end(),
+                  [](const auto& a, const auto& b) { return a.first < b.first; });
         return true;
     }
 
@@ -246,7 +257,9 @@ void push_json(lua_State* L, const json::value& value) {
         case json::kind::int64: lua_pushnumber(L, static_cast<double>(value.get_int64())); break;
         case json::kind::uint64: lua_pushnumber(L, static_cast<double>(value.get_uint64())); break;
         case json::kind::double_: lua_pushnumber(L, value.get_double()); break;
-        case json::kind::string: lua_pushlstring(L, value.get_string().data(), value.get_string().size()); break;
+        case json::kind::string:
+            lua_pushlstring(L, value.get_string().data(), value.get_string().size());
+            break;
         case json::kind::array: {
             const auto& array = value.get_array();
             lua_createtable(L, static_cast<int>(array.size()), 0);
@@ -275,7 +288,8 @@ void push_json(lua_State* L, const json::value& value) {
     }
 }
 
-bool read_json(lua_State* L, int index, const ReadLimits& limits, json::value& out, std::string& problem) {
+bool read_json(lua_State* L, int index, const ReadLimits& limits, json::value& out,
+               std::string& problem) {
     luaL_checkstack(L, stack_needed, "value nested too deeply");
     return JsonReader(L, limits, problem).read(index, "", 0, out);
 }

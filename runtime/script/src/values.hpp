@@ -1,9 +1,10 @@
 // values.hpp: values that cross between C++ and Lua.
 //
-// Lists and objects are told apart by a mark, not by guessing: json.list{...} puts a metatable on a table, and every
-// list that comes from C++ carries it, so an empty list stays a list. null in an object is an absent field; in a
-// list it is json.null.
-// Reading allocates nothing in Lua and raises nothing. Pushing may raise "not enough memory" and runs protected.
+// Lists and objects are told apart by a mark, not by guessing: json.list{...} puts a metatable on a
+// table, and every list that comes from C++ carries it, so an empty list stays a list. null in an
+// object is an absent field; in a list it is json.null.
+// Reading allocates nothing in Lua and raises nothing. Pushing may raise "not enough memory" and
+// runs protected.
 #pragma once
 
 #include <parley/core/json.hpp>
@@ -46,8 +47,10 @@ bool is_marked_list(lua_State* L, int index);
 
 void push_json(lua_State* L, const json::value& value);
 
-// False, with `problem` set, when the value has no JSON form. `problem` reads "field `a.b` is a function".
-bool read_json(lua_State* L, int index, const ReadLimits& limits, json::value& out, std::string& problem);
+// False, with `problem` set, when the value has no JSON form. `problem` reads "field `a.b` is a
+// function".
+bool read_json(lua_State* L, int index, const ReadLimits& limits, json::value& out,
+               std::string& problem);
 bool read_tree(lua_State* L, int index, Tree& out, std::string& problem);
 
 // Functions become null.

@@ -18,10 +18,12 @@
 namespace parley::script {
 namespace {
 
-// LuaJIT answers a script that recurses through C functions with a crash: 1 MB of the thread's 8 MB is ours.
+// LuaJIT answers a script that recurses through C functions with a crash: 1 MB of the thread's 8 MB
+// is ours.
 constexpr std::ptrdiff_t c_stack_max = 1024 * 1024;
 constexpr int callback_depth_max = 16;
-constexpr std::uint64_t charge_check = 100'000;  // look at the clock after so many nanoseconds of C work
+// look at the clock after so many nanoseconds of C work
+constexpr std::uint64_t charge_check = 100'000;
 
 std::chrono::nanoseconds thread_cpu() {
     timespec now{};
@@ -41,7 +43,8 @@ int append_dump(lua_State*, const void* bytes, std::size_t size, void* out) {
 }
 
 std::uint64_t fresh_seed() {
-    static std::atomic<std::uint64_t> next = (std::uint64_t{std::random_device{}()} << 32) | std::random_device{}();
+    static std::atomic<std::uint64_t> next =
+        (std::uint64_t{std::random_device{}()} << 32) | std::random_device{}();
     std::uint64_t x = next.fetch_add(0x9E3779B97F4A7C15ULL);  // splitmix64
     x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ULL;
     x = (x ^ (x >> 27)) * 0x94D049BB133111EBULL;
@@ -56,17 +59,20 @@ Checked<std::string> compile(const std::string& path, std::string_view source) {
     const std::string name = path == prelude_path ? "=" + path : "@" + path;
     // Mode "t": bytecode in a file could corrupt memory and is refused.
     if (luaL_loadbufferx(state.get(), source.data(), source.size(), name.c_str(), "t") != 0) {
-        const char* message =
-            lua_type(state.get(), -1) == LUA_TSTRING ? lua_tostring(state.get(), -1) : "cannot be read";
+        const char* message = lua_type(state.get(), -1) == LUA_TSTRING
+                                  ? lua_tostring(state.get(), -1)
+                                  : "cannot be read";
         std::string_view text(message);
         // "tools/x.lua:17: '=' expected near 'end'"
         if (text.starts_with(path + ":")) {
             const auto end = text.find(": ", path.size());
             if (end != std::string_view::npos)
-                return Fault{std::string(text.substr(0, end)), std::string(text.substr(end + 2)), ""};
+                return Fault{std::string(text.substr(0, end)), std::string(text.substr(end + 2)),
+                             ""};
         }
-        return Fault{path, std::string(text),
-                     source.starts_with("\033LJ") ? "scripts are text; bytecode is not accepted" : ""};
+        return Fault{
+            path, std::string(text),
+            source.starts_with("\033LJ") ? "scripts are text; bytecode is not accepted" : ""};
     }
     std::string bytecode;
     lua_dump(state.get(), append_dump, &bytecode);
@@ -75,7 +81,8 @@ Checked<std::string> compile(const std::string& path, std::string_view source) {
 
 // ---- life -------------------------------------------------------------------------------------
 
-Vm::Vm(const Bytecode& files, Limits limits, World world) : files_(files), limits_(limits), world_(std::move(world)) {}
+Vm::Vm(const Bytecode& files, Limits limits, World world)
+    : files_(files), limits_(limits), world_(std::move(world)) {}
 
 Vm::~Vm() {
     if (main_ == nullptr) return;
@@ -131,7 +138,8 @@ bool Vm::build() {
         add_metric_functions(L);
         const auto prelude = files_.find(prelude_path);
         if (prelude == files_.end() ||
-            luaL_loadbufferx(L, prelude->second.data(), prelude->second.size(), "=parley", "b") != 0) {
+            luaL_loadbufferx(L, prelude->second.data(), prelude->second.size(), "=parley", "b") !=
+                0) {
             lua_error(L);
         }
         lua_newtable(L);
@@ -176,7 +184,8 @@ void* Vm::allocate(void* self, void* block, std::size_t old_size, std::size_t ne
     if (new_size > freed && vm.used_ - freed + new_size > vm.limits_.memory_bytes_max) {
         if (vm.running_ != nullptr && vm.running_->kill == Kill::none) {
             vm.running_->kill = Kill::memory;
-            vm.running_->where = vm.where(*vm.running_);  // the error that follows unwinds the stack and forgets the line
+            // the error that follows unwinds the stack and forgets the line
+            vm.running_->where = vm.where(*vm.running_);
         }
         return nullptr;
     }
@@ -200,8 +209,10 @@ void Vm::hook(lua_State* L, lua_Debug*) {
     Run& run = *vm.running_;
     const bool can_yield = lua_isyieldable(L) != 0;
 
-    const std::ptrdiff_t depth = vm.stack_base_ - static_cast<const char*>(__builtin_frame_address(0));
-    if (depth > c_stack_max || depth < -c_stack_max) luaL_error(L, "functions call each other too deeply");
+    const std::ptrdiff_t depth =
+        vm.stack_base_ - static_cast<const char*>(__builtin_frame_address(0));
+    if (depth > c_stack_max || depth < -c_stack_max)
+        luaL_error(L, "functions call each other too deeply");
 
     if (run.kill == Kill::none) {
         const TimePoint now = Clock::now();
@@ -225,7 +236,8 @@ void Vm::hook(lua_State* L, lua_Debug*) {
             return;
         }
     }
-    // Killed. Out of a callback by an error at every instruction; then the coroutine yields for the last time.
+    // Killed. Out of a callback by an error at every instruction; then the coroutine yields for the
+    // last time.
     if (can_yield) {
         lua_yield(L, 0);
         return;
@@ -284,7 +296,9 @@ Vm::Step Vm::resume(Run& run) {
 
     Step step = Step::waiting;
     while (step == Step::waiting) {
-        const auto is_ready = [](const auto& strand) { return strand->state == Run::Strand::State::ready; };
+        const auto is_ready = [](const auto& strand) {
+            return strand->state == Run::Strand::State::ready;
+        };
         if (run.current_ == nullptr || run.current_->state != Run::Strand::State::ready) {
             const auto next = std::find_if(run.strands_.begin(), run.strands_.end(), is_ready);
             if (next == run.strands_.end()) break;
@@ -325,10 +339,13 @@ Vm::Step Vm::turn(Run& run, Run::Strand& strand) {
     } else {
         run.error = "an error without a text was raised";
     }
-    if (run.error.find("stack overflow") != std::string::npos && run.error.find(".lua:") == std::string::npos) {
-        run.error = fmt::format("{}: {}", where(run), run.error);  // LuaJIT says it without the place
+    if (run.error.find("stack overflow") != std::string::npos &&
+        run.error.find(".lua:") == std::string::npos) {
+        // LuaJIT says it without the place
+        run.error = fmt::format("{}: {}", where(run), run.error);
     }
-    Run* const was_running = std::exchange(running_, nullptr);  // what runs out of memory now is not the script
+    // what runs out of memory now is not the script
+    Run* const was_running = std::exchange(running_, nullptr);
     protect([&](lua_State* L) {
         luaL_traceback(L, strand.thread, nullptr, 0);
         run.traceback = without_own_frames(lua_tostring(L, -1));
@@ -398,9 +415,7 @@ std::chrono::nanoseconds Vm::cpu_used() const {
     return running_->cpu_used + (thread_cpu() - cpu_at_resume_);
 }
 
-int Vm::branches() const {
-    return static_cast<int>(running_->strands_.size()) - 1;
-}
+int Vm::branches() const { return static_cast<int>(running_->strands_.size()) - 1; }
 
 const config::ScriptSettings& Vm::settings() const {
     static const config::ScriptSettings defaults;
@@ -459,7 +474,8 @@ std::vector<std::string> Vm::names() {
 }
 
 void Vm::collect() {
-    protect([](lua_State* L) { lua_gc(L, LUA_GCCOLLECT, 0); });  // shrinking its tables may allocate
+    // shrinking its tables may allocate
+    protect([](lua_State* L) { lua_gc(L, LUA_GCCOLLECT, 0); });
 }
 
 }  // namespace parley::script

@@ -1,12 +1,14 @@
 // vm.hpp: one call's LuaJIT state, its limits, and the handlers that run in it.
 //
-// Problem: scripts are written by people in a hurry. A loop that never ends, a table that never stops growing, a
-// recursion through a C function must cost their own call a tool, and nobody else a frame of audio.
-// Idea: JIT off, so that the count hook fires everywhere. Every 1000 instructions the hook looks at the clock: after
-// a slice the handler's coroutine yields to the event loop and is resumed later; after its CPU budget it is never
-// resumed. No pcall can catch that. Where a coroutine cannot yield (inside a sort or gsub function) the hook raises
-// an error, at every instruction until the handler is out. Memory is counted round LuaJIT's own allocator. The hook
-// also guards the C stack, which LuaJIT itself does not.
+// Problem: scripts are written by people in a hurry. A loop that never ends, a table that never
+// stops growing, a recursion through a C function must cost their own call a tool, and nobody else
+// a frame of audio.
+// Idea: JIT off, so that the count hook fires everywhere. Every 1000 instructions the hook looks at
+// the clock: after a slice the handler's coroutine yields to the event loop and is resumed later;
+// after its CPU budget it is never resumed. No pcall can catch that. Where a coroutine cannot yield
+// (inside a sort or gsub function) the hook raises an error, at every instruction until the handler
+// is out. Memory is counted round LuaJIT's own allocator. The hook also guards the C stack, which
+// LuaJIT itself does not.
 // Cost: about 16 % on script code.
 //
 // Owner:  ScriptAgent (or the builder of a bundle, for a scratch VM). Runs hold it by shared_ptr.
@@ -33,13 +35,16 @@ struct lua_Debug;
 
 namespace parley::script {
 
-using Bytecode = std::map<std::string, std::string, std::less<>>;  // "tools/check_slots.lua" -> bytecode
-constexpr std::string_view prelude_path = "parley";  // our own Lua code; its frames are not shown to people
+// "tools/check_slots.lua" -> bytecode
+using Bytecode = std::map<std::string, std::string, std::less<>>;
+// our own Lua code; its frames are not shown to people
+constexpr std::string_view prelude_path = "parley";
 
 // Compiles text; where and what is wrong otherwise. `path` becomes the name in messages.
 Checked<std::string> compile(const std::string& path, std::string_view source);
 Checked<std::string> compile_prelude();
-extern const std::string_view prelude_modules;  // the part about db, http, kv, sleep and parallel: prelude_modules.cpp
+// the part about db, http, kv, sleep and parallel: prelude_modules.cpp
+extern const std::string_view prelude_modules;
 extern const std::string_view prelude_call;  // the part of it that makes `call`: prelude_call.cpp
 
 enum class Kill { none, cpu, unyielding, memory };
@@ -58,15 +63,17 @@ struct Used {
 
 // One handler's way through the VM: what goes in, what comes out, what it has used.
 //
-// A run has one strand, its handler, until that calls parallel{}: then the branches are strands too, and the handler
-// goes on when all of them have ended. They take turns where they wait; none runs at the same time as another.
+// A run has one strand, its handler, until that calls parallel{}: then the branches are strands
+// too, and the handler goes on when all of them have ended. They take turns where they wait; none
+// runs at the same time as another.
 struct Run {
     std::string what;  // "tools/check_slots.lua", for the log
     std::chrono::nanoseconds cpu_max{};
     bool may_wait = true;  // false: db calls are mistakes here
     json::object arguments;
 
-    std::vector<Outgoing> requests;   // after Step::waiting: what is new; carry them out and give Vm::answer()
+    // after Step::waiting: what is new; carry them out and give Vm::answer()
+    std::vector<Outgoing> requests;
     std::vector<call::Event> events;  // what the script asked of the call
 
     json::value output;
@@ -74,7 +81,7 @@ struct Run {
     std::string sentence;  // of fail()
     Problem problem;       // and why
     bool gave_up = false;
-    std::string idempotency_key;  // of a tool's run; the same when it is repeated
+    std::string idempotency_key;       // of a tool's run; the same when it is repeated
     std::optional<json::object> vars;  // as they were when the handler finished
     bool has_bad_vars = false;         // it has made of them what cannot be kept
 
@@ -98,7 +105,7 @@ struct Run {
         enum class State { ready, waiting, joining, over } state = State::ready;
         bool is_started = false;
         Strand* parent = nullptr;
-        int branches_left = 0;      // joining: until then
+        int branches_left = 0;  // joining: until then
         std::uint64_t waits_for = 0;
         bool has_open_request = false;  // counted by the VM
         Answer answer;
@@ -125,9 +132,10 @@ class Vm : public std::enable_shared_from_this<Vm> {
         std::function<WallTime()> wall_now;
         std::shared_ptr<const TimeZone> zone;  // of time.today() and time.now() without a name
         std::optional<std::uint64_t> random_seed;
-        bool has_call = true;  // false: a scratch VM, nothing is logged
+        bool has_call = true;                              // false: a scratch VM, nothing is logged
         const config::ScriptSettings* settings = nullptr;  // outlives the VM; null: the defaults
-        metrics::Registry* metrics = nullptr;              // outlives the VM; null: nothing is counted
+        // outlives the VM; null: nothing is counted
+        metrics::Registry* metrics = nullptr;
     };
     enum class Step {
         finished,
@@ -143,8 +151,8 @@ class Vm : public std::enable_shared_from_this<Vm> {
     Vm(const Vm&) = delete;
     Vm& operator=(const Vm&) = delete;
 
-    // Prepares one of the prelude's entries ("run_tool", "run_handler", "inspect", ...) as a coroutine.
-    // False when there is no memory for it.
+    // Prepares one of the prelude's entries ("run_tool", "run_handler", "inspect", ...) as a
+    // coroutine. False when there is no memory for it.
     bool start(Run& run, const char* entry, const std::vector<std::string>& arguments);
     Step resume(Run& run);
     // Resumes until it neither pauses nor waits: for scratch VMs. Waiting ends it.
@@ -156,7 +164,8 @@ class Vm : public std::enable_shared_from_this<Vm> {
     std::string where(const Run& run) const;
 
     void collect();  // a full collection
-    // Everything a script can name: "sleep", "http.get", "json.null", "call.from"; for the test of the annotations.
+    // Everything a script can name: "sleep", "http.get", "json.null", "call.from"; for the test of
+    // the annotations.
     std::vector<std::string> names();
     std::size_t memory_used() const { return used_; }
 
@@ -169,13 +178,13 @@ class Vm : public std::enable_shared_from_this<Vm> {
     const config::ScriptSettings& settings() const;
     // Makes a branch of the running strand from the function on top of the stack, and takes it off.
     void add_branch(lua_State* L);
-    std::chrono::nanoseconds cpu_used() const;  // by the running handler
-    int branches() const;                  // of the run, not yet over
-    void join() { running_->is_joining_ = true; }  // then yield
+    std::chrono::nanoseconds cpu_used() const;            // by the running handler
+    int branches() const;                                 // of the run, not yet over
+    void join() { running_->is_joining_ = true; }         // then yield
     int open_requests() const { return open_requests_; }  // of all runs: database and web
 
-    // Counts work done in C in units of about a nanosecond. False when it has used up the budget: the function
-    // must then raise; it will not be caught.
+    // Counts work done in C in units of about a nanosecond. False when it has used up the budget:
+    // the function must then raise; it will not be caught.
     bool charge(lua_State* L, std::uint64_t nanoseconds);
     // Round a call back into Lua that cannot yield. False when nested too deeply.
     bool enter_callback();

@@ -10,15 +10,19 @@ namespace {
 
 class WebClient final : public HttpClient {
  public:
-    std::shared_ptr<void> send(boost::asio::any_io_executor home, net::Url url, net::Request request,
-                               net::RequestLimits limits, std::function<void(Result)> done) override {
+    std::shared_ptr<void> send(boost::asio::any_io_executor home, net::Url url,
+                               net::Request request, net::RequestLimits limits,
+                               std::function<void(Result)> done) override {
         const auto signal = std::make_shared<asio::cancellation_signal>();
         auto exchange = net::fetch_or_why(std::move(url), std::move(request), std::move(limits));
         asio::co_spawn(std::move(home), std::move(exchange),
                        asio::bind_cancellation_slot(
-                           signal->slot(), [signal, done = std::move(done)](std::exception_ptr failed, Result result) {
-                               if (failed) {  // cancelled, or no memory: whoever waits is told all the same
-                                   done(net::FetchFailure{net::FetchFailure::Kind::broken, "the request was given up",
+                           signal->slot(), [signal, done = std::move(done)](
+                                               std::exception_ptr failed, Result result) {
+                               // cancelled, or no memory: whoever waits is told all the same
+                               if (failed) {
+                                   done(net::FetchFailure{net::FetchFailure::Kind::broken,
+                                                          "the request was given up",
                                                           asio::error::operation_aborted});
                                } else {
                                    done(std::move(result));
@@ -30,8 +34,6 @@ class WebClient final : public HttpClient {
 
 }  // namespace
 
-std::unique_ptr<HttpClient> web_client() {
-    return std::make_unique<WebClient>();
-}
+std::unique_ptr<HttpClient> web_client() { return std::make_unique<WebClient>(); }
 
 }  // namespace parley::script

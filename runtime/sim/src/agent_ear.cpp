@@ -15,7 +15,9 @@ constexpr milliseconds frame_length{20};
 void AgentEar::hear(std::span<const std::uint8_t> heard_so_far) {
     std::array<std::int16_t, frame_bytes> samples;
     while (static_cast<std::size_t>(frames_ + 1) * frame_bytes <= heard_so_far.size()) {
-        audio::decode_mulaw(heard_so_far.subspan(static_cast<std::size_t>(frames_) * frame_bytes, frame_bytes), samples);
+        audio::decode_mulaw(
+            heard_so_far.subspan(static_cast<std::size_t>(frames_) * frame_bytes, frame_bytes),
+            samples);
         const milliseconds begin = now();
         ++frames_;
         if (audio::level_dbfs(samples) < options_.threshold_dbfs) continue;

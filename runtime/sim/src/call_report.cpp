@@ -11,7 +11,8 @@ double seconds(milliseconds time) { return static_cast<double>(time.count()) / 1
 
 std::string spans(const std::vector<Segment>& segments) {
     std::string out;
-    for (const Segment& segment : segments) out += fmt::format(" {:.1f}-{:.1f}", seconds(segment.begin), seconds(segment.end));
+    for (const Segment& segment : segments)
+        out += fmt::format(" {:.1f}-{:.1f}", seconds(segment.begin), seconds(segment.end));
     return out.empty() ? " never" : out;
 }
 
@@ -39,21 +40,26 @@ milliseconds CallReport::agent_speech() const {
 std::vector<std::string> unmet(const Expectations& expect, const CallReport& report) {
     std::vector<std::string> misses;
     const auto at_least = [&](std::string_view what, std::int64_t wanted, std::int64_t found) {
-        if (found < wanted) misses.push_back(fmt::format("expected at least {} {}, found {}", wanted, what, found));
+        if (found < wanted)
+            misses.push_back(fmt::format("expected at least {} {}, found {}", wanted, what, found));
     };
-    at_least("agent segments", expect.agent_segments_min, static_cast<std::int64_t>(report.agent.size()));
+    at_least("agent segments", expect.agent_segments_min,
+             static_cast<std::int64_t>(report.agent.size()));
     at_least("ms of agent speech", expect.agent_speech_min.count(), report.agent_speech().count());
     at_least("clears", expect.clears_min, static_cast<std::int64_t>(report.clears.size()));
     at_least("marks", expect.marks_min, static_cast<std::int64_t>(report.marks.size()));
     if (static_cast<int>(report.violations.size()) > expect.violations_max) {
-        misses.push_back(fmt::format("expected at most {} violations, found {}: {}", expect.violations_max, report.violations.size(),
+        misses.push_back(fmt::format("expected at most {} violations, found {}: {}",
+                                     expect.violations_max, report.violations.size(),
                                      report.violations.front()));
     }
     if (expect.ended_by && *expect.ended_by != report.ended_by) {
-        misses.push_back(fmt::format("expected the {} to end the call, it was the {}", *expect.ended_by, report.ended_by));
+        misses.push_back(fmt::format("expected the {} to end the call, it was the {}",
+                                     *expect.ended_by, report.ended_by));
     }
     if (expect.duration_max > milliseconds(0) && report.duration > expect.duration_max) {
-        misses.push_back(fmt::format("expected at most {:.1f} s, the call took {:.1f} s", seconds(expect.duration_max), seconds(report.duration)));
+        misses.push_back(fmt::format("expected at most {:.1f} s, the call took {:.1f} s",
+                                     seconds(expect.duration_max), seconds(report.duration)));
     }
     return misses;
 }
@@ -63,16 +69,21 @@ std::string summary(const CallReport& report) {
                                   report.failure.empty() ? "" : "; FAILED: " + report.failure);
     for (const auto& [url, status] : report.http) out += fmt::format("  {} -> {}\n", url, status);
     if (!report.stream_sid.empty()) {
-        out += fmt::format("  stream {:.1f} s; agent heard at{}\n", seconds(report.duration), spans(report.agent));
-        out += fmt::format("  caller spoke at{}; seconds to the answer:{}\n", spans(report.caller), waits(report));
+        out += fmt::format("  stream {:.1f} s; agent heard at{}\n", seconds(report.duration),
+                           spans(report.agent));
+        out += fmt::format("  caller spoke at{}; seconds to the answer:{}\n", spans(report.caller),
+                           waits(report));
         int cleared = 0;
         for (const auto& mark : report.marks) cleared += mark.was_cleared ? 1 : 0;
-        out += fmt::format("  {} media messages, {} marks ({} of them cleared), {} clears, {:.1f} s never heard\n", report.media_messages,
-                           report.marks.size(), cleared, report.clears.size(), seconds(report.unheard));
+        out += fmt::format(
+            "  {} media messages, {} marks ({} of them cleared), {} clears, {:.1f} s never heard\n",
+            report.media_messages, report.marks.size(), cleared, report.clears.size(),
+            seconds(report.unheard));
     }
     for (const auto& words : report.said) out += fmt::format("  <Say> {}\n", words);
     for (const auto& note : report.notes) out += fmt::format("  note: {}\n", note);
-    for (const auto& violation : report.violations) out += fmt::format("  violation: {}\n", violation);
+    for (const auto& violation : report.violations)
+        out += fmt::format("  violation: {}\n", violation);
     return out;
 }
 
@@ -83,10 +94,13 @@ Checked<bool> write_recording(const CallReport& report, const std::string& path)
     const std::size_t length = std::max(report.heard.size(), report.spoken.size());
     both.reserve(length * 2);
     for (std::size_t i = 0; i < length; ++i) {
-        both.push_back(i < report.spoken.size() ? audio::mulaw_to_linear(report.spoken[i]) : std::int16_t{0});
-        both.push_back(i < report.heard.size() ? audio::mulaw_to_linear(report.heard[i]) : std::int16_t{0});
+        both.push_back(i < report.spoken.size() ? audio::mulaw_to_linear(report.spoken[i])
+                                                : std::int16_t{0});
+        both.push_back(i < report.heard.size() ? audio::mulaw_to_linear(report.heard[i])
+                                               : std::int16_t{0});
     }
-    if (!file->write(both) || !file->close()) return Fault{path, "the recording could not be written", "check the disk's free space"};
+    if (!file->write(both) || !file->close())
+        return Fault{path, "the recording could not be written", "check the disk's free space"};
     return true;
 }
 

@@ -4,7 +4,7 @@ namespace parley::sim {
 
 namespace {
 
-constexpr std::int64_t bytes_per_text_token = 4;      // English, roughly
+constexpr std::int64_t bytes_per_text_token = 4;  // English, roughly
 constexpr std::int64_t caller_ms_per_token = 100;
 constexpr std::int64_t model_ms_per_token = 50;
 
@@ -13,7 +13,9 @@ ApiError missing(std::string path) {
     return {"missing_required_parameter", std::move(message), std::move(path)};
 }
 
-ApiError invalid(std::string path, std::string message) { return {"invalid_value", std::move(message), std::move(path)}; }
+ApiError invalid(std::string path, std::string message) {
+    return {"invalid_value", std::move(message), std::move(path)};
+}
 
 std::optional<ApiError> check_content(const json::object& item, std::string_view role) {
     const auto* content = json_read::array(item, "content");
@@ -28,13 +30,15 @@ std::optional<ApiError> check_content(const json::object& item, std::string_view
             if (!json_read::string(*part, "text")) return missing(path + ".text");
             continue;
         }
-        const bool is_other_allowed = role == "user" && (type == "input_audio" || type == "input_image");
+        const bool is_other_allowed =
+            role == "user" && (type == "input_audio" || type == "input_image");
         if (!is_other_allowed) {
-            return invalid(path + ".type",
-                           fmt::format("Invalid value: '{}'. Supported values are: {}.", type,
-                                       role == "assistant" ? "'output_text'"
-                                       : role == "user"    ? "'input_text', 'input_audio', and 'input_image'"
-                                                           : "'input_text'"));
+            return invalid(
+                path + ".type",
+                fmt::format("Invalid value: '{}'. Supported values are: {}.", type,
+                            role == "assistant" ? "'output_text'"
+                            : role == "user"    ? "'input_text', 'input_audio', and 'input_image'"
+                                                : "'input_text'"));
         }
     }
     return {};
@@ -49,7 +53,8 @@ bool is_call_id(std::string_view id) {
 }  // namespace
 
 std::int64_t text_tokens(std::string_view text) {
-    return (static_cast<std::int64_t>(text.size()) + bytes_per_text_token - 1) / bytes_per_text_token;
+    return (static_cast<std::int64_t>(text.size()) + bytes_per_text_token - 1) /
+           bytes_per_text_token;
 }
 
 json::value ItemList::add(Item item) {
@@ -91,18 +96,27 @@ bool ItemList::erase(std::string_view id) {
     return std::erase_if(items_, [&](const Item& item) { return item.id == id; }) > 0;
 }
 
-std::optional<ApiError> ItemList::check_new(const json::object& item, std::optional<std::string_view> previous_id) {
+std::optional<ApiError> ItemList::check_new(const json::object& item,
+                                            std::optional<std::string_view> previous_id) {
     if (previous_id && *previous_id != "root" && find(*previous_id) == nullptr) {
-        return invalid("previous_item_id", fmt::format("Error adding item: the previous item with id '{}' does not exist.", *previous_id));
+        return invalid(
+            "previous_item_id",
+            fmt::format("Error adding item: the previous item with id '{}' does not exist.",
+                        *previous_id));
     }
     if (const auto id = json_read::string(item, "id"); id && find(*id) != nullptr) {
-        return invalid("item.id", fmt::format("Error adding item: an item with id '{}' already exists.", *id));
+        return invalid("item.id",
+                       fmt::format("Error adding item: an item with id '{}' already exists.", *id));
     }
     const auto type = json_read::text(item, "type");
     if (type == "message") {
         const auto role = json_read::text(item, "role");
         if (role != "user" && role != "assistant" && role != "system") {
-            return invalid("item.role", fmt::format("Invalid value: '{}'. Supported values are: 'system', 'user', and 'assistant'.", role));
+            return invalid(
+                "item.role",
+                fmt::format(
+                    "Invalid value: '{}'. Supported values are: 'system', 'user', and 'assistant'.",
+                    role));
         }
         return check_content(item, role);
     }
@@ -117,36 +131,53 @@ std::optional<ApiError> ItemList::check_new(const json::object& item, std::optio
         if (!call_id) return missing("item.call_id");
         if (!json_read::string(item, "output")) return missing("item.output");
         if (!is_call_id(*call_id)) {
-            return invalid("item.call_id", "Invalid 'item.call_id': expected a string that matches '^[a-zA-Z0-9_-]+$'.");
+            return invalid(
+                "item.call_id",
+                "Invalid 'item.call_id': expected a string that matches '^[a-zA-Z0-9_-]+$'.");
         }
         for (auto& known : items_) {
-            if (json_read::text(known.body, "type") == "function_call" && json_read::text(known.body, "call_id") == *call_id) return {};
+            if (json_read::text(known.body, "type") == "function_call" &&
+                json_read::text(known.body, "call_id") == *call_id)
+                return {};
         }
-        return ApiError{"invalid_tool_call_id", fmt::format("Tool call ID '{}' not found in conversation.", *call_id), "item.call_id"};
+        return ApiError{"invalid_tool_call_id",
+                        fmt::format("Tool call ID '{}' not found in conversation.", *call_id),
+                        "item.call_id"};
     }
-    return invalid("item.type", fmt::format("Invalid value: '{}'. Supported values are: 'message', 'function_call', and "
-                                            "'function_call_output'.", type));
+    return invalid(
+        "item.type",
+        fmt::format("Invalid value: '{}'. Supported values are: 'message', 'function_call', and "
+                    "'function_call_output'.",
+                    type));
 }
 
-std::optional<ApiError> ItemList::truncate(std::string_view id, std::int64_t content_index, std::int64_t audio_end_ms) {
+std::optional<ApiError> ItemList::truncate(std::string_view id, std::int64_t content_index,
+                                           std::int64_t audio_end_ms) {
     Item* item = find(id);
     if (item == nullptr) {
-        return ApiError{"item_truncate_invalid_item_id",
-                        fmt::format("Error truncating item: the item with id '{}' does not exist.", id), "item_id"};
+        return ApiError{
+            "item_truncate_invalid_item_id",
+            fmt::format("Error truncating item: the item with id '{}' does not exist.", id),
+            "item_id"};
     }
     if (json_read::text(item->body, "role") != "assistant" || item->audio_ms == 0) {
-        return ApiError{"unsupported_content_type", "Only model output audio messages can be truncated", "item_id"};
+        return ApiError{"unsupported_content_type",
+                        "Only model output audio messages can be truncated", "item_id"};
     }
-    if (content_index != 0) return invalid("content_index", "Error truncating item: there is no such content part.");
+    if (content_index != 0)
+        return invalid("content_index", "Error truncating item: there is no such content part.");
     if (audio_end_ms < 0) {
-        return ApiError{"integer_below_min_value", "Invalid 'audio_end_ms': Expected a value >= 0.", "audio_end_ms"};
+        return ApiError{"integer_below_min_value", "Invalid 'audio_end_ms': Expected a value >= 0.",
+                        "audio_end_ms"};
     }
     if (audio_end_ms > item->audio_ms) {
         return invalid("audio_end_ms",
-                       fmt::format("Audio content of {}ms is already shorter than {}ms", item->audio_ms, audio_end_ms));
+                       fmt::format("Audio content of {}ms is already shorter than {}ms",
+                                   item->audio_ms, audio_end_ms));
     }
     item->audio_ms = audio_end_ms;
-    if (auto* content = item->body.if_contains("content"); content != nullptr && content->is_array()) {
+    if (auto* content = item->body.if_contains("content");
+        content != nullptr && content->is_array()) {
         for (auto& part : content->get_array()) {
             if (auto* fields = part.if_object()) (*fields)["transcript"] = nullptr;
         }
@@ -159,11 +190,13 @@ ItemList::Tokens ItemList::tokens() const {
     for (const auto& item : items_) {
         const bool is_caller = json_read::text(item.body, "role") == "user";
         sum.audio += item.audio_ms / (is_caller ? caller_ms_per_token : model_ms_per_token);
-        sum.text += text_tokens(json_read::text(item.body, "arguments")) + text_tokens(json_read::text(item.body, "output"));
+        sum.text += text_tokens(json_read::text(item.body, "arguments")) +
+                    text_tokens(json_read::text(item.body, "output"));
         const auto* content = json_read::array(item.body, "content");
         if (content == nullptr || item.audio_ms > 0) continue;
         for (const auto& part : *content) {
-            if (const auto* fields = part.if_object()) sum.text += text_tokens(json_read::text(*fields, "text"));
+            if (const auto* fields = part.if_object())
+                sum.text += text_tokens(json_read::text(*fields, "text"));
         }
     }
     return sum;

@@ -1,16 +1,17 @@
-// parley-sim: fakes of both ends of a call, for demos, tests and trying out a script without a key or a number.
-#include <parley/core/log.hpp>
-#include <parley/core/text.hpp>
+// parley-sim: fakes of both ends of a call, for demos, tests and trying out a script without a key
+// or a number.
 #include <parley/audio/speech.hpp>
 #include <parley/audio/wav.hpp>
+#include <parley/core/log.hpp>
+#include <parley/core/text.hpp>
 #include <parley/sim/openai_server.hpp>
 #include <parley/sim/speech_cache.hpp>
 #include <parley/sim/twilio_server.hpp>
 
+#include <fmt/format.h>
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <fmt/format.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -21,7 +22,8 @@ namespace {
 
 using namespace parley;
 
-// Lines of both fakes, on standard output and perhaps in a file; whole lines at once, from any thread.
+// Lines of both fakes, on standard output and perhaps in a file; whole lines at once, from any
+// thread.
 class Lines {
  public:
     explicit Lines(const std::string& path) {
@@ -83,12 +85,15 @@ struct OpenAiCommand {
         int violations = 0;
         for (const auto& session : (*server)->sessions()) {
             for (const auto& violation : session.violations) {
-                lines(fmt::format("model session {}: violation: {}: {}", session.number, violation.code, shortened(violation.what, 200)));
+                lines(fmt::format("model session {}: violation: {}: {}", session.number,
+                                  violation.code, shortened(violation.what, 200)));
                 ++violations;
             }
-            for (const auto& problem : session.script_problems) lines(fmt::format("model session {}: script: {}", session.number, problem));
+            for (const auto& problem : session.script_problems)
+                lines(fmt::format("model session {}: script: {}", session.number, problem));
         }
-        lines(fmt::format("model stopped after {} connections, {} violations", (*server)->connections(), violations));
+        lines(fmt::format("model stopped after {} connections, {} violations",
+                          (*server)->connections(), violations));
         return violations == 0 ? 0 : 1;
     }
 };
@@ -110,7 +115,8 @@ struct CallCommand {
         call.webhook_signature = signature == "wrong"  ? sim::CallOptions::Signature::wrong
                                  : signature == "none" ? sim::CallOptions::Signature::none
                                                        : sim::CallOptions::Signature::right;
-        call.method = method == "GET" ? sim::CallOptions::Method::get : sim::CallOptions::Method::post;
+        call.method =
+            method == "GET" ? sim::CallOptions::Method::get : sim::CallOptions::Method::post;
         call.scheme = is_wss_only ? sim::StreamScheme::wss_only : sim::StreamScheme::ws_too;
         Lines lines(log);
         sim::TwilioServer::Options options;
@@ -120,7 +126,8 @@ struct CallCommand {
         options.watch = [&lines](std::string_view line) { lines("phone " + std::string(line)); };
         auto server = sim::TwilioServer::start(std::move(options));
         if (!server) return complain(server.error());
-        if (rest_port != 0) lines(fmt::format("phone listening: TWILIO_BASE_URL={}", (*server)->base_url()));
+        if (rest_port != 0)
+            lines(fmt::format("phone listening: TWILIO_BASE_URL={}", (*server)->base_url()));
 
         std::vector<std::shared_ptr<sim::TwilioCall>> calls;
         for (int i = 0; i < count; ++i) {
@@ -152,8 +159,10 @@ struct SpeakCommand {
         if (!samples) return complain(samples.error());
         auto file = audio::WavWriter::create(output, options.rate_hz, 1);
         if (!file) return complain(file.error());
-        if (!file->write(*samples) || !file->close()) return complain({output, "could not be written", {}});
-        fmt::print("{}: {:.1f} s\n", output, static_cast<double>(samples->size()) / options.rate_hz);
+        if (!file->write(*samples) || !file->close())
+            return complain({output, "could not be written", {}});
+        fmt::print("{}: {:.1f} s\n", output,
+                   static_cast<double>(samples->size()) / options.rate_hz);
         return 0;
     }
 };
@@ -161,36 +170,61 @@ struct SpeakCommand {
 }  // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app("Simulates OpenAI's Realtime API and Twilio for a voice agent under test.", "parley-sim");
+    CLI::App app("Simulates OpenAI's Realtime API and Twilio for a voice agent under test.",
+                 "parley-sim");
     app.require_subcommand(1);
     std::string speech_cache;
-    app.add_option("--speech-cache", speech_cache, "folder for speech that has been made once")->envname("PARLEY_SIM_SPEECH_CACHE");
+    app.add_option("--speech-cache", speech_cache, "folder for speech that has been made once")
+        ->envname("PARLEY_SIM_SPEECH_CACHE");
 
     OpenAiCommand openai;
-    auto* openai_app = app.add_subcommand("openai", "serve the Realtime API with a script for a brain, until SIGINT or SIGTERM");
+    auto* openai_app = app.add_subcommand(
+        "openai", "serve the Realtime API with a script for a brain, until SIGINT or SIGTERM");
     openai_app->add_option("--host", openai.host, "address to listen on")->capture_default_str();
-    openai_app->add_option("--port", openai.port, "port to listen on; 0: any free one")->capture_default_str();
-    openai_app->add_option("--script", openai.script, "what the model says and does (YAML)")->required();
-    openai_app->add_option("--fault", openai.faults, "a failure on request: KIND[:session=N,response=N,turn=N,after_ms=N,times=N]");
-    openai_app->add_option("--api-key", openai.api_key, "the only key that is right; without it any is");
+    openai_app->add_option("--port", openai.port, "port to listen on; 0: any free one")
+        ->capture_default_str();
+    openai_app->add_option("--script", openai.script, "what the model says and does (YAML)")
+        ->required();
+    openai_app->add_option(
+        "--fault", openai.faults,
+        "a failure on request: KIND[:session=N,response=N,turn=N,after_ms=N,times=N]");
+    openai_app->add_option("--api-key", openai.api_key,
+                           "the only key that is right; without it any is");
     openai_app->add_option("--log", openai.log, "also write the lines to this file");
 
     CallCommand call;
-    auto* call_app = app.add_subcommand("call", "place a call and play the caller; status 0 if all went as the script expects");
-    call_app->add_option("--webhook", call.call.webhook, "voice URL, as Twilio would have it; signed as given")->required();
-    call_app->add_option("--connect-to", call.call.connect_to, "where requests really go, such as http://127.0.0.1:3000");
-    call_app->add_option("--auth-token", call.call.auth_token, "key of the signatures")->required()->envname("TWILIO_AUTH_TOKEN");
-    call_app->add_option("--account-sid", call.call.account_sid, "account of the call")->capture_default_str();
+    auto* call_app = app.add_subcommand(
+        "call", "place a call and play the caller; status 0 if all went as the script expects");
+    call_app
+        ->add_option("--webhook", call.call.webhook,
+                     "voice URL, as Twilio would have it; signed as given")
+        ->required();
+    call_app->add_option("--connect-to", call.call.connect_to,
+                         "where requests really go, such as http://127.0.0.1:3000");
+    call_app->add_option("--auth-token", call.call.auth_token, "key of the signatures")
+        ->required()
+        ->envname("TWILIO_AUTH_TOKEN");
+    call_app->add_option("--account-sid", call.call.account_sid, "account of the call")
+        ->capture_default_str();
     call_app->add_option("--from", call.call.from, "caller")->capture_default_str();
     call_app->add_option("--to", call.call.to, "called number")->capture_default_str();
     call_app->add_option("--script", call.script, "what the caller says (YAML)")->required();
-    call_app->add_option("--record", call.call.record, "stereo WAV: caller left, agent as heard right");
-    call_app->add_option("--count", call.count, "calls at the same time")->check(CLI::Range(1, 10'000))->capture_default_str();
-    call_app->add_option("--rest-port", call.rest_port, "serve the REST API for these calls on this port");
-    call_app->add_option("--signature", call.signature, "of the webhook")->check(CLI::IsMember({"right", "wrong", "none"}))->capture_default_str();
-    call_app->add_option("--method", call.method, "of the webhook")->check(CLI::IsMember({"POST", "GET"}))->capture_default_str();
+    call_app->add_option("--record", call.call.record,
+                         "stereo WAV: caller left, agent as heard right");
+    call_app->add_option("--count", call.count, "calls at the same time")
+        ->check(CLI::Range(1, 10'000))
+        ->capture_default_str();
+    call_app->add_option("--rest-port", call.rest_port,
+                         "serve the REST API for these calls on this port");
+    call_app->add_option("--signature", call.signature, "of the webhook")
+        ->check(CLI::IsMember({"right", "wrong", "none"}))
+        ->capture_default_str();
+    call_app->add_option("--method", call.method, "of the webhook")
+        ->check(CLI::IsMember({"POST", "GET"}))
+        ->capture_default_str();
     call_app->add_flag("--wss-only", call.is_wss_only, "refuse ws:// streams, as Twilio does");
-    call_app->add_flag("--strict-frames", call.call.playback.strict_frames, "lose what is not a whole 20 ms frame when playback runs dry");
+    call_app->add_flag("--strict-frames", call.call.playback.strict_frames,
+                       "lose what is not a whole 20 ms frame when playback runs dry");
     call_app->add_option("--log", call.log, "also write the lines to this file");
 
     SpeakCommand speak;
@@ -198,8 +232,10 @@ int main(int argc, char** argv) {
     speak_app->add_option("text", speak.text, "the words")->required();
     speak_app->add_option("-o,--output", speak.output, "the WAV file")->required();
     speak_app->add_option("--voice", speak.options.voice, "of espeak-ng")->capture_default_str();
-    speak_app->add_option("--speed", speak.options.speed, "words per minute")->capture_default_str();
-    speak_app->add_option("--rate", speak.options.rate_hz, "samples per second")->capture_default_str();
+    speak_app->add_option("--speed", speak.options.speed, "words per minute")
+        ->capture_default_str();
+    speak_app->add_option("--rate", speak.options.rate_hz, "samples per second")
+        ->capture_default_str();
 
     CLI11_PARSE(app, argc, argv);
     log::start(log::Level::warn);

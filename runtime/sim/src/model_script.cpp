@@ -59,7 +59,8 @@ InjectedFault read_fault(const YamlReader& yaml, const YAML::Node& node) {
         if (!parsed) yaml.fail(node, parsed.error().what, parsed.error().remedy);
         return *parsed;
     }
-    yaml.expect_map(node, "fault", {"kind", "session", "response", "turn", "after_ms", "http_status", "times"});
+    yaml.expect_map(node, "fault",
+                    {"kind", "session", "response", "turn", "after_ms", "http_status", "times"});
     const auto kind = kind_named(yaml.text(node, "kind", ""));
     if (!kind) yaml.fail(node, "fault: unknown kind", "use one of: " + all_kinds());
     fault.kind = *kind;
@@ -74,7 +75,13 @@ InjectedFault read_fault(const YamlReader& yaml, const YAML::Node& node) {
 
 ModelTurn read_turn(const YamlReader& yaml, const YAML::Node& node, std::size_t depth) {
     if (depth > nesting_max) yaml.fail(node, "turns are nested too deep");
-    if (node.IsScalar()) return ModelTurn{.heard = {}, .says = node.Scalar(), .calls = {}, .remember = {}, .when = {}, .then = {}};
+    if (node.IsScalar())
+        return ModelTurn{.heard = {},
+                         .says = node.Scalar(),
+                         .calls = {},
+                         .remember = {},
+                         .when = {},
+                         .then = {}};
     yaml.expect_map(node, "turn", {"heard", "says", "calls", "remember", "when", "then"});
     ModelTurn turn;
     turn.heard = yaml.text(node, "heard", "");
@@ -91,7 +98,8 @@ ModelTurn read_turn(const YamlReader& yaml, const YAML::Node& node, std::size_t 
             ModelTurn::Call made{yaml.text(call, "tool", ""), {}};
             if (made.tool.empty()) yaml.fail(call, "call: `tool` is missing");
             if (const YAML::Node arguments = call["arguments"]; arguments.IsDefined()) {
-                if (!arguments.IsMap()) yaml.fail(arguments, "arguments: expected names and values");
+                if (!arguments.IsMap())
+                    yaml.fail(arguments, "arguments: expected names and values");
                 made.arguments = yaml.to_json(arguments).get_object();
             }
             turn.calls.push_back(std::move(made));
@@ -100,13 +108,16 @@ ModelTurn read_turn(const YamlReader& yaml, const YAML::Node& node, std::size_t 
     if (const YAML::Node remember = node["remember"]; remember.IsDefined()) {
         if (!remember.IsMap()) yaml.fail(remember, "remember: expected names and values");
         for (const auto& member : remember) {
-            turn.remember.emplace_back(yaml.text(member.first, "a name"), yaml.text(member.second, "a value"));
+            turn.remember.emplace_back(yaml.text(member.first, "a name"),
+                                       yaml.text(member.second, "a value"));
         }
     }
     if (const YAML::Node then = node["then"]; then.IsDefined()) {
-        if (turn.calls.empty()) yaml.fail(then, "then: only a turn with `calls` has results to go on with");
+        if (turn.calls.empty())
+            yaml.fail(then, "then: only a turn with `calls` has results to go on with");
         if (then.IsSequence()) {
-            for (const auto& alternative : then) turn.then.push_back(read_turn(yaml, alternative, depth + 1));
+            for (const auto& alternative : then)
+                turn.then.push_back(read_turn(yaml, alternative, depth + 1));
         } else {
             turn.then.push_back(read_turn(yaml, then, depth + 1));
         }
@@ -120,15 +131,18 @@ Checked<InjectedFault> parse_fault(std::string_view text) {
     InjectedFault fault;
     const auto colon = text.find(':');
     const auto kind = kind_named(trim(text.substr(0, colon)));
-    if (!kind) return Fault{"", fmt::format("unknown fault \"{}\"", text), "use one of: " + all_kinds()};
+    if (!kind)
+        return Fault{"", fmt::format("unknown fault \"{}\"", text), "use one of: " + all_kinds()};
     fault.kind = *kind;
     if (colon == text.npos) return fault;
     for (const auto part : split(text.substr(colon + 1), ',')) {
         const auto equals = part.find('=');
         const auto name = trim(part.substr(0, equals));
-        const auto digits = equals == part.npos ? std::string_view() : trim(part.substr(equals + 1));
+        const auto digits =
+            equals == part.npos ? std::string_view() : trim(part.substr(equals + 1));
         int value = 0;
-        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+        const auto [end, error] =
+            std::from_chars(digits.data(), digits.data() + digits.size(), value);
         if (digits.empty() || error != std::errc() || end != digits.data() + digits.size()) {
             return Fault{"", fmt::format("fault: expected name=number, found \"{}\"", part), {}};
         }
@@ -157,19 +171,22 @@ Checked<ModelScript> ModelScript::parse(std::string_view text, std::string_view 
     try {
         const YAML::Node root = yaml.parse(text);
         yaml.expect_map(root, "model script",
-                        {"greeting", "fallback_says", "voice", "words_per_minute", "speed", "delta_ms", "think_ms",
-                         "transcription_delay_ms", "turns", "faults"});
+                        {"greeting", "fallback_says", "voice", "words_per_minute", "speed",
+                         "delta_ms", "think_ms", "transcription_delay_ms", "turns", "faults"});
         ModelScript script;
         script.greeting = yaml.text(root, "greeting", script.greeting);
         script.fallback_says = yaml.text(root, "fallback_says", script.fallback_says);
         script.voice = yaml.text(root, "voice", script.voice);
-        script.words_per_minute = yaml.whole_number(root, "words_per_minute", script.words_per_minute);
+        script.words_per_minute =
+            yaml.whole_number(root, "words_per_minute", script.words_per_minute);
         script.speed = yaml.number(root, "speed", script.speed);
         if (script.speed < 0) yaml.fail(root["speed"], "speed: must not be negative");
         script.delta = yaml.duration_ms(root, "delta_ms", script.delta);
-        if (script.delta < milliseconds(1)) yaml.fail(root["delta_ms"], "delta_ms: must be at least 1");
+        if (script.delta < milliseconds(1))
+            yaml.fail(root["delta_ms"], "delta_ms: must be at least 1");
         script.think = yaml.duration_ms(root, "think_ms", script.think);
-        script.transcription_delay = yaml.duration_ms(root, "transcription_delay_ms", script.transcription_delay);
+        script.transcription_delay =
+            yaml.duration_ms(root, "transcription_delay_ms", script.transcription_delay);
         if (const YAML::Node turns = root["turns"]; turns.IsDefined() && !turns.IsNull()) {
             yaml.expect_list(turns, "turns");
             for (const auto& turn : turns) script.turns.push_back(read_turn(yaml, turn, 0));

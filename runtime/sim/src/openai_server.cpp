@@ -18,27 +18,41 @@ namespace {
 
 using Kind = InjectedFault::Kind;
 
-constexpr milliseconds look_again{5};                    // whether a connection that is to break has sent all
-constexpr std::size_t connections_kept_max = 2'000;      // records of the oldest are given up first
+// whether a connection that is to break has sent all
+constexpr milliseconds look_again{5};
+constexpr std::size_t connections_kept_max = 2'000;  // records of the oldest are given up first
 constexpr std::size_t message_bytes_max = 24 * 1024 * 1024;
 constexpr std::size_t queue_bytes_max = 64 * 1024 * 1024;
-constexpr std::chrono::seconds idle_timeout{40};         // pings go out after half of it, like the real server's
+// pings go out after half of it, like the real server's
+constexpr std::chrono::seconds idle_timeout{40};
 
-constexpr std::array<std::string_view, 9> models{
-    "gpt-realtime-2.1", "gpt-realtime-2.1-mini",   "gpt-realtime-2",    "gpt-realtime-1.5",          "gpt-realtime",
-    "gpt-realtime-mini", "gpt-realtime-2025-08-28", "gpt-realtime-mini-2025-12-15", "gpt-realtime-2.1-2026-07-20"};
+constexpr std::array<std::string_view, 9> models{"gpt-realtime-2.1",
+                                                 "gpt-realtime-2.1-mini",
+                                                 "gpt-realtime-2",
+                                                 "gpt-realtime-1.5",
+                                                 "gpt-realtime",
+                                                 "gpt-realtime-mini",
+                                                 "gpt-realtime-2025-08-28",
+                                                 "gpt-realtime-mini-2025-12-15",
+                                                 "gpt-realtime-2.1-2026-07-20"};
 
 // An answer which comes only after the upgrade: one error event, then the close.
 struct Refusal {
     ApiError error;
     std::uint16_t close_code = 4000;
 
-    std::string close_reason() const { return error.code.empty() ? error.type : error.type + "." + error.code; }
+    std::string close_reason() const {
+        return error.code.empty() ? error.type : error.type + "." + error.code;
+    }
     std::string event() const {
-        json::object details{{"type", error.type}, {"code", nullptr}, {"message", error.message}, {"param", nullptr},
+        json::object details{{"type", error.type},
+                             {"code", nullptr},
+                             {"message", error.message},
+                             {"param", nullptr},
                              {"event_id", nullptr}};
         if (!error.code.empty()) details["code"] = error.code;
-        return json::serialize(json::object{{"type", "error"}, {"event_id", "event_refused"}, {"error", std::move(details)}});
+        return json::serialize(json::object{
+            {"type", "error"}, {"event_id", "event_refused"}, {"error", std::move(details)}});
     }
 };
 
@@ -51,7 +65,10 @@ std::string query_value(const net::Request& request, std::string_view name) {
 
 std::optional<Refusal> refusal_of(const net::Request& request, const std::string& api_key) {
     if (request.headers.get("OpenAI-Beta")) {
-        return Refusal{{"beta_api_shape_disabled", "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API."}, 4000};
+        return Refusal{
+            {"beta_api_shape_disabled",
+             "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API."},
+            4000};
     }
     const auto authorization = request.headers.get("Authorization");
     if (!authorization || !authorization->starts_with("Bearer ")) {
@@ -59,15 +76,24 @@ std::optional<Refusal> refusal_of(const net::Request& request, const std::string
     }
     const auto key = authorization->substr(7);
     if (key.empty() || (!api_key.empty() && key != api_key)) {
-        return Refusal{{"invalid_api_key", fmt::format("Incorrect API key provided: {}.", key.empty() ? "(empty)" : "sk-***")}, 3000};
+        return Refusal{{"invalid_api_key", fmt::format("Incorrect API key provided: {}.",
+                                                       key.empty() ? "(empty)" : "sk-***")},
+                       3000};
     }
     const std::string model = query_value(request, "model");
-    if (model.empty()) return Refusal{{"missing_model", "You must provide a model parameter."}, 4000};
+    if (model.empty())
+        return Refusal{{"missing_model", "You must provide a model parameter."}, 4000};
     if (model.starts_with("gpt-4o") && model.find("realtime") != model.npos) {
-        return Refusal{{"model_not_found", fmt::format("The model `{}` does not exist or you do not have access to it.", model)}, 4004};
+        return Refusal{
+            {"model_not_found",
+             fmt::format("The model `{}` does not exist or you do not have access to it.", model)},
+            4004};
     }
     if (std::find(models.begin(), models.end(), model) == models.end()) {
-        return Refusal{{"invalid_model", fmt::format("Model \"{}\" is not supported in realtime mode.", shortened(model, 60))}, 4000};
+        return Refusal{
+            {"invalid_model",
+             fmt::format("Model \"{}\" is not supported in realtime mode.", shortened(model, 60))},
+            4000};
     }
     return std::nullopt;
 }
@@ -94,12 +120,13 @@ struct Connection : std::enable_shared_from_this<Connection> {
     std::unique_ptr<Alarm> alarm;
     bool is_open = false;
     bool is_breaking = false;  // as soon as what was said before has been sent
-    bool was_cut = false;  // by a fault: whoever comes next may be the same call again
+    bool was_cut = false;      // by a fault: whoever comes next may be the same call again
     std::uint16_t close_code = 0;
 };
 
 struct OpenAiServer::Impl {
-    Impl(Options wanted, ModelScript model) : options(std::move(wanted)), script(std::move(model)), timekeeper(home()) {}
+    Impl(Options wanted, ModelScript model)
+        : options(std::move(wanted)), script(std::move(model)), timekeeper(home()) {}
 
     boost::asio::any_io_executor home() { return threads.context(0).get_executor(); }
 
@@ -112,13 +139,16 @@ struct OpenAiServer::Impl {
     std::unique_ptr<net::Server> server;
     std::atomic<int> connection_count{0};
     std::deque<std::shared_ptr<Connection>> connections;  // io thread only
-    asio::thread_pool speakers{2};                        // joined first: they post to the io thread
+    // joined first: they post to the io thread
+    asio::thread_pool speakers{2};
 
     Checked<bool> listen();
     void stop_listening();
     Task<net::UpgradeAnswer> on_upgrade(net::Request request);
-    Task<> refuse(std::shared_ptr<Connection> connection, Refusal refusal, std::shared_ptr<net::WebSocket> socket);
-    Task<> serve(std::shared_ptr<Connection> connection, std::string model, std::shared_ptr<net::WebSocket> socket);
+    Task<> refuse(std::shared_ptr<Connection> connection, Refusal refusal,
+                  std::shared_ptr<net::WebSocket> socket);
+    Task<> serve(std::shared_ptr<Connection> connection, std::string model,
+                 std::shared_ptr<net::WebSocket> socket);
     void carry_out(const std::shared_ptr<Connection>& connection);
     void speak(const std::shared_ptr<Connection>& connection, RealtimeSession::Synthesize wanted);
     const InjectedFault* fault_of(Kind kind, int number) const;
@@ -149,7 +179,8 @@ Checked<bool> OpenAiServer::Impl::listen() {
     net::Server::Handlers handlers;
     handlers.on_request = [](net::Request) -> Task<net::Response> {
         net::Response response{.status = 404, .content_type = "application/json"};
-        response.body = R"({"error":{"message":"Not found","type":"invalid_request_error","param":null,"code":null}})";
+        response.body =
+            R"({"error":{"message":"Not found","type":"invalid_request_error","param":null,"code":null}})";
         co_return response;
     };
     handlers.on_upgrade = [this](net::Request request) { return on_upgrade(std::move(request)); };
@@ -168,7 +199,8 @@ void OpenAiServer::Impl::stop_listening() {
 
 const InjectedFault* OpenAiServer::Impl::fault_of(Kind kind, int number) const {
     for (const auto& fault : script.faults) {
-        if (fault.kind == kind && (fault.session == InjectedFault::any || fault.session == number)) return &fault;
+        if (fault.kind == kind && (fault.session == InjectedFault::any || fault.session == number))
+            return &fault;
     }
     return nullptr;
 }
@@ -188,7 +220,8 @@ Task<net::UpgradeAnswer> OpenAiServer::Impl::on_upgrade(net::Request request) {
     connection->headers = request.headers;
     connection->target = request.target;
     connections.push_back(connection);
-    if (connections.size() > connections_kept_max && !connections.front()->is_open) connections.pop_front();
+    if (connections.size() > connections_kept_max && !connections.front()->is_open)
+        connections.pop_front();
     if (fault_of(Kind::refuse_connection, connection->number + 1) != nullptr) {
         // From another thread: closing takes the listener's lock, which listen() may hold.
         asio::post(speakers, [this] { stop_listening(); });
@@ -198,7 +231,8 @@ Task<net::UpgradeAnswer> OpenAiServer::Impl::on_upgrade(net::Request request) {
         connection->refused = std::to_string(fault->http_status);
         watch(connection->number, fmt::format("refused with HTTP {}", fault->http_status));
         net::Response response{.status = fault->http_status, .content_type = "application/json"};
-        response.body = R"({"error":{"message":"Refused on request","type":"server_error","param":null,"code":null}})";
+        response.body =
+            R"({"error":{"message":"Refused on request","type":"server_error","param":null,"code":null}})";
         answer.refusal = std::move(response);
         co_return answer;
     }
@@ -209,22 +243,27 @@ Task<net::UpgradeAnswer> OpenAiServer::Impl::on_upgrade(net::Request request) {
         refusal = Refusal{{"invalid_model", "Model is not supported in realtime mode."}, 4000};
     }
     if (refusal) {
-        connection->refused = refusal->error.code.empty() ? refusal->error.type : refusal->error.code;
+        connection->refused =
+            refusal->error.code.empty() ? refusal->error.type : refusal->error.code;
         if (refusal->error.code == "beta_api_shape_disabled") {
-            connection->refused_violations.push_back({Clock::now(), "beta_header", "OpenAI-Beta was sent"});
+            connection->refused_violations.push_back(
+                {Clock::now(), "beta_header", "OpenAI-Beta was sent"});
         }
-        answer.serve = [this, connection, refused = *refusal](std::shared_ptr<net::WebSocket> socket) {
+        answer.serve = [this, connection,
+                        refused = *refusal](std::shared_ptr<net::WebSocket> socket) {
             return refuse(connection, refused, std::move(socket));
         };
         co_return answer;
     }
-    answer.serve = [this, connection, model = query_value(request, "model")](std::shared_ptr<net::WebSocket> socket) {
+    answer.serve = [this, connection,
+                    model = query_value(request, "model")](std::shared_ptr<net::WebSocket> socket) {
         return serve(connection, model, std::move(socket));
     };
     co_return answer;
 }
 
-Task<> OpenAiServer::Impl::refuse(std::shared_ptr<Connection> connection, Refusal refusal, std::shared_ptr<net::WebSocket> socket) {
+Task<> OpenAiServer::Impl::refuse(std::shared_ptr<Connection> connection, Refusal refusal,
+                                  std::shared_ptr<net::WebSocket> socket) {
     watch(connection->number, fmt::format("refused: {}", refusal.close_reason()));
     socket->send(refusal.event());
     socket->close(refusal.close_code, refusal.close_reason());
@@ -232,10 +271,13 @@ Task<> OpenAiServer::Impl::refuse(std::shared_ptr<Connection> connection, Refusa
     co_await socket->run(std::move(ignore));
 }
 
-Task<> OpenAiServer::Impl::serve(std::shared_ptr<Connection> connection, std::string model, std::shared_ptr<net::WebSocket> socket) {
+Task<> OpenAiServer::Impl::serve(std::shared_ptr<Connection> connection, std::string model,
+                                 std::shared_ptr<net::WebSocket> socket) {
     const auto* expiry = fault_of(Kind::expire, connection->number);
-    const milliseconds lifetime = expiry != nullptr ? expiry->after : milliseconds(options.session_lifetime);
-    const auto wall_end = std::chrono::time_point_cast<std::chrono::seconds>(timekeeper.wall_now() + lifetime + milliseconds(500));
+    const milliseconds lifetime =
+        expiry != nullptr ? expiry->after : milliseconds(options.session_lifetime);
+    const auto wall_end = std::chrono::time_point_cast<std::chrono::seconds>(
+        timekeeper.wall_now() + lifetime + milliseconds(500));
     RealtimeSession::Options session;
     session.number = connection->number;
     session.model = std::move(model);
@@ -255,7 +297,8 @@ Task<> OpenAiServer::Impl::serve(std::shared_ptr<Connection> connection, std::st
     });
     watch(connection->number, "connected");
     carry_out(connection);
-    // Refers to this frame, which outlives run(): owning the connection, which owns the socket, would make a ring.
+    // Refers to this frame, which outlives run(): owning the connection, which owns the socket,
+    // would make a ring.
     std::function<void(net::Message)> hear = [this, &connection](net::Message message) {
         if (message.is_text) {
             connection->session->receive(message.data, Clock::now());
@@ -293,7 +336,8 @@ void OpenAiServer::Impl::carry_out(const std::shared_ptr<Connection>& connection
     }
     if (connection->alarm == nullptr) return;
     if (connection->is_breaking) {
-        // On a busy machine the words before the break may still be waiting here; a script that says them means them heard.
+        // On a busy machine the words before the break may still be waiting here; a script that
+        // says them means them heard.
         if (socket->queued_bytes() == 0) return socket->abort();
         return connection->alarm->arm(Clock::now() + look_again);
     }
@@ -305,9 +349,12 @@ void OpenAiServer::Impl::carry_out(const std::shared_ptr<Connection>& connection
     }
 }
 
-void OpenAiServer::Impl::speak(const std::shared_ptr<Connection>& connection, RealtimeSession::Synthesize wanted) {
-    SpeechCache::Words words{std::move(wanted.words), script.voice, script.words_per_minute, wanted.rate_hz};
-    asio::post(speakers, [this, weak = std::weak_ptr(connection), ticket = wanted.ticket, words = std::move(words)] {
+void OpenAiServer::Impl::speak(const std::shared_ptr<Connection>& connection,
+                               RealtimeSession::Synthesize wanted) {
+    SpeechCache::Words words{std::move(wanted.words), script.voice, script.words_per_minute,
+                             wanted.rate_hz};
+    asio::post(speakers, [this, weak = std::weak_ptr(connection), ticket = wanted.ticket,
+                          words = std::move(words)] {
         auto speech = SpeechCache::of_process().get(words);
         if (!speech) log::error("sim.no_speech", {{"what", speech.error().text()}});
         asio::post(home(), [this, weak, ticket, made = speech ? *speech : Speech()] {
@@ -319,14 +366,15 @@ void OpenAiServer::Impl::speak(const std::shared_ptr<Connection>& connection, Re
     });
 }
 
-// After a broken connection the next one may carry on the same call: it is offered what that one knew. Otherwise
-// the newest session may be about to be replaced by its own successor.
+// After a broken connection the next one may carry on the same call: it is offered what that one
+// knew. Otherwise the newest session may be about to be replaced by its own successor.
 json::object OpenAiServer::Impl::variables_to_offer() const {
     for (const bool must_be_cut : {true, false}) {
         for (auto at = connections.rbegin(); at != connections.rend(); ++at) {
             const Connection& earlier = **at;
             if (!earlier.session || (must_be_cut && !earlier.was_cut)) continue;
-            if (!earlier.session->player().variables().empty()) return earlier.session->player().variables();
+            if (!earlier.session->player().variables().empty())
+                return earlier.session->player().variables();
         }
     }
     return {};
@@ -373,14 +421,17 @@ OpenAiServer::~OpenAiServer() {
 
 std::uint16_t OpenAiServer::port() const { return impl_->port; }
 
-std::string OpenAiServer::base_url() const { return fmt::format("http://{}:{}/v1", impl_->options.host, impl_->port); }
+std::string OpenAiServer::base_url() const {
+    return fmt::format("http://{}:{}/v1", impl_->options.host, impl_->port);
+}
 
 int OpenAiServer::connections() const { return impl_->connection_count; }
 
 std::vector<SessionRecord> OpenAiServer::sessions() const {
     return impl_->on_io([impl = impl_.get()] {
         std::vector<SessionRecord> records;
-        for (const auto& connection : impl->connections) records.push_back(impl->record(*connection));
+        for (const auto& connection : impl->connections)
+            records.push_back(impl->record(*connection));
         return records;
     });
 }

@@ -16,7 +16,8 @@ bool Playback::media(std::span<const std::uint8_t> audio, milliseconds now) {
         end_ = here;
         run_begin_ = here;
     }
-    if (static_cast<std::size_t>(end_ - here) + audio.size() > options_.queued_bytes_max) return false;
+    if (static_cast<std::size_t>(end_ - here) + audio.size() > options_.queued_bytes_max)
+        return false;
     line_.resize(static_cast<std::size_t>(end_), audio::mulaw_silence);
     line_.insert(line_.end(), audio.begin(), audio.end());
     end_ += static_cast<std::int64_t>(audio.size());
@@ -51,7 +52,8 @@ void Playback::advance(std::int64_t now) {
         run_begin_ = end_;
     }
     while (!marks_.empty() && marks_.front().position <= now) {
-        echoes_.push_back({std::move(marks_.front().name), milliseconds((marks_.front().position + 7) / 8), false});
+        echoes_.push_back({std::move(marks_.front().name),
+                           milliseconds((marks_.front().position + 7) / 8), false});
         marks_.pop_front();
     }
 }
@@ -68,7 +70,9 @@ milliseconds Playback::next_due() const {
 
 bool Playback::is_playing(milliseconds now) const { return end_ > samples(now); }
 
-milliseconds Playback::queued(milliseconds now) const { return milliseconds(std::max<std::int64_t>(0, end_ - samples(now)) / 8); }
+milliseconds Playback::queued(milliseconds now) const {
+    return milliseconds(std::max<std::int64_t>(0, end_ - samples(now)) / 8);
+}
 
 const std::vector<std::uint8_t>& Playback::heard(milliseconds now) {
     const std::int64_t here = samples(now);

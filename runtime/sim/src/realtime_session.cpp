@@ -1,4 +1,5 @@
-// Client events in, and the bookkeeping around them. Turns, responses and faults are in realtime_turns.cpp.
+// Client events in, and the bookkeeping around them. Turns, responses and faults are in
+// realtime_turns.cpp.
 #include <parley/sim/realtime_session.hpp>
 
 #include <parley/audio/g711.hpp>
@@ -18,7 +19,7 @@ constexpr std::size_t violations_max = 1'000;
 
 struct EventShape {
     std::string_view type;
-    std::initializer_list<std::string_view> fields;    // besides type and event_id
+    std::initializer_list<std::string_view> fields;  // besides type and event_id
     std::initializer_list<std::string_view> required;
 };
 
@@ -30,7 +31,9 @@ const std::array<EventShape, 10>& event_shapes() {
         {"input_audio_buffer.clear", {}, {}},
         {"conversation.item.create", {"item", "previous_item_id"}, {"item"}},
         {"conversation.item.retrieve", {"item_id"}, {"item_id"}},
-        {"conversation.item.truncate", {"item_id", "content_index", "audio_end_ms"}, {"item_id", "content_index", "audio_end_ms"}},
+        {"conversation.item.truncate",
+         {"item_id", "content_index", "audio_end_ms"},
+         {"item_id", "content_index", "audio_end_ms"}},
         {"conversation.item.delete", {"item_id"}, {"item_id"}},
         {"response.create", {"response"}, {}},
         {"response.cancel", {"response_id"}, {}},
@@ -54,11 +57,13 @@ bool is_benign(std::string_view code) {
 
 }  // namespace
 
-RealtimeSession::RealtimeSession(Options options, const ModelScript& script, ScriptPlayer player, TimePoint now)
+RealtimeSession::RealtimeSession(Options options, const ModelScript& script, ScriptPlayer player,
+                                 TimePoint now)
     : options_(std::move(options)),
       script_(&script),
       player_(std::move(player)),
-      settings_(fmt::format("sess_sim{:04}", options_.number), options_.model, options_.expires_at_s),
+      settings_(fmt::format("sess_sim{:04}", options_.number), options_.model,
+                options_.expires_at_s),
       now_(now),
       fault_hits_(script.faults.size(), 0) {
     conversation_id_ = make_id("conv_");
@@ -79,7 +84,8 @@ std::string RealtimeSession::make_id(std::string_view prefix) {
 }
 
 void RealtimeSession::note(std::string_view code, std::string_view what) {
-    if (violations_.size() < violations_max) violations_.push_back({now_, std::string(code), std::string(what)});
+    if (violations_.size() < violations_max)
+        violations_.push_back({now_, std::string(code), std::string(what)});
 }
 
 void RealtimeSession::tell(std::string line) {
@@ -89,7 +95,10 @@ void RealtimeSession::tell(std::string line) {
 void RealtimeSession::reject(ApiError error) {
     tell(fmt::format("error to the client: {}: {}", error.code, shortened(error.message, 160)));
     if (!is_benign(error.code)) note(error.code, error.message);
-    json::object details{{"type", error.type}, {"code", nullptr}, {"message", error.message}, {"param", nullptr},
+    json::object details{{"type", error.type},
+                         {"code", nullptr},
+                         {"message", error.message},
+                         {"param", nullptr},
                          {"event_id", error_event_id_}};
     if (!error.code.empty()) details["code"] = error.code;
     if (!error.param.empty()) details["param"] = error.param;
@@ -141,23 +150,29 @@ void RealtimeSession::receive(std::string_view text, TimePoint now) {
 
 void RealtimeSession::dispatch(const std::string& type, const json::object& event) {
     const auto& shapes = event_shapes();
-    const auto shape = std::find_if(shapes.begin(), shapes.end(), [&](const EventShape& s) { return s.type == type; });
+    const auto shape = std::find_if(shapes.begin(), shapes.end(),
+                                    [&](const EventShape& s) { return s.type == type; });
     if (shape == shapes.end()) {
-        reject({"invalid_value", fmt::format("Invalid value: '{}'. Supported values are: {}.", type, all_types()), "type"});
+        reject({"invalid_value",
+                fmt::format("Invalid value: '{}'. Supported values are: {}.", type, all_types()),
+                "type"});
         return;
     }
     for (const auto& member : event) {
         const std::string_view key = member.key();
-        const bool is_known = key == "type" || key == "event_id" ||
-                              std::find(shape->fields.begin(), shape->fields.end(), key) != shape->fields.end();
+        const bool is_known =
+            key == "type" || key == "event_id" ||
+            std::find(shape->fields.begin(), shape->fields.end(), key) != shape->fields.end();
         if (!is_known) {
-            reject({"unknown_parameter", fmt::format("Unknown parameter: '{}'.", key), std::string(key)});
+            reject({"unknown_parameter", fmt::format("Unknown parameter: '{}'.", key),
+                    std::string(key)});
             return;
         }
     }
     for (const auto key : shape->required) {
         if (event.contains(key)) continue;
-        reject({"missing_required_parameter", fmt::format("Missing required parameter: '{}'.", key), std::string(key)});
+        reject({"missing_required_parameter", fmt::format("Missing required parameter: '{}'.", key),
+                std::string(key)});
         return;
     }
     if (type == "session.update") {
@@ -204,13 +219,15 @@ void RealtimeSession::session_update(const json::object& event) {
     const bool had_detection = settings_.turn_detection().has_value();
     const AudioFormat format = settings_.input_format();
     const json::value detection = settings_.object().at("audio").at("input").at("turn_detection");
-    const SessionSettings::Moment moment{.has_spoken = has_spoken_, .is_responding = active_ != nullptr};
+    const SessionSettings::Moment moment{.has_spoken = has_spoken_,
+                                         .is_responding = active_ != nullptr};
     if (auto problem = settings_.update(*patch, moment)) {
         reject(std::move(*problem));
         return;
     }
     is_updated_ = true;
-    const bool is_detection_new = detection != settings_.object().at("audio").at("input").at("turn_detection");
+    const bool is_detection_new =
+        detection != settings_.object().at("audio").at("input").at("turn_detection");
     if (is_detection_new || format != settings_.input_format() || !had_detection) {
         speech_item_.clear();
         listen_afresh();
@@ -223,7 +240,8 @@ void RealtimeSession::listen_afresh() {
     vad_.reset();
     vad_base_ms_ = appended_ms();
     if (!turn) return;
-    // 0.5 is -40 dBFS, a quiet voice on the telephone; the ends of the scale are a whisper and a shout.
+    // 0.5 is -40 dBFS, a quiet voice on the telephone; the ends of the scale are a whisper and a
+    // shout.
     vad_.emplace(audio::EnergyVad::Options{.rate_hz = sample_rate_hz(settings_.input_format()),
                                            .threshold_dbfs = -55 + 30 * turn->threshold,
                                            .start_after = options_.speech_start,
@@ -241,7 +259,9 @@ void RealtimeSession::append(const json::object& event) {
         reject({"string_above_max_length", "Invalid 'audio': more than 15 MiB.", "audio"});
         return;
     }
-    if (!is_updated_) note("audio_before_session_updated", "input_audio_buffer.append before the first session.updated");
+    if (!is_updated_)
+        note("audio_before_session_updated",
+             "input_audio_buffer.append before the first session.updated");
     const AudioFormat format = settings_.input_format();
     switch (format) {
         case AudioFormat::pcmu:
@@ -266,18 +286,21 @@ void RealtimeSession::append(const json::object& event) {
     vad_->hear(samples_, changes_);
     for (const auto& change : changes_) {
         const milliseconds at = milliseconds(base) + change.at;
-        change.what == audio::EnergyVad::Change::What::started ? on_speech_started(at) : on_speech_stopped(at);
+        change.what == audio::EnergyVad::Change::What::started ? on_speech_started(at)
+                                                               : on_speech_stopped(at);
     }
 }
 
 void RealtimeSession::commit_by_client() {
     const std::int64_t buffered = appended_ms() - buffer_begin_ms_;
     if (buffered < commit_min_ms) {
-        reject({"input_audio_buffer_commit_empty",
-                fmt::format("Error committing input audio buffer: buffer too small. Expected at least 100ms of audio, but "
-                            "buffer only has {:.2f}ms of audio.",
-                            static_cast<double>(buffered)),
-                ""});
+        reject(
+            {"input_audio_buffer_commit_empty",
+             fmt::format(
+                 "Error committing input audio buffer: buffer too small. Expected at least 100ms of audio, but "
+                 "buffer only has {:.2f}ms of audio.",
+                 static_cast<double>(buffered)),
+             ""});
         return;
     }
     if (speech_item_.empty()) speech_item_ = make_id("item_");
@@ -306,9 +329,12 @@ void RealtimeSession::create_item(const json::object& event) {
     if (type == "function_call_output") {
         const std::string call_id = json_read::text(body, "call_id");
         for (const auto& item : items_.all()) {
-            if (json_read::text(item.body, "call_id") != call_id || json_read::text(item.body, "type") != "function_call") continue;
+            if (json_read::text(item.body, "call_id") != call_id ||
+                json_read::text(item.body, "type") != "function_call")
+                continue;
             Item* call = items_.find(item.id);
-            if (call->is_answered_call) note("duplicate_tool_output", fmt::format("second output for {}", call_id));
+            if (call->is_answered_call)
+                note("duplicate_tool_output", fmt::format("second output for {}", call_id));
             call->is_answered_call = true;
         }
         player_.tool_result(call_id, json_read::text(body, "output"));
@@ -321,7 +347,8 @@ void RealtimeSession::create_item(const json::object& event) {
         player_.client_wrote(json_read::text(body, "role"), text);
     }
     Item item{.id = id, .body = body};
-    json::value previous = previous_id ? items_.add_after(std::move(item), *previous_id) : items_.add(std::move(item));
+    json::value previous =
+        previous_id ? items_.add_after(std::move(item), *previous_id) : items_.add(std::move(item));
     send({{"type", "conversation.item.added"}, {"previous_item_id", previous}, {"item", body}});
     send({{"type", "conversation.item.done"}, {"previous_item_id", previous}, {"item", body}});
 }
@@ -331,8 +358,12 @@ void RealtimeSession::truncate_item(const json::object& event) {
     const auto* index = event.if_contains("content_index");
     const auto* end = event.if_contains("audio_end_ms");
     if (!id || !index->is_int64() || !end->is_int64()) {
-        reject({"invalid_type", "Invalid type: 'item_id' is a string, 'content_index' and 'audio_end_ms' are integers.",
-                !id ? "item_id" : !index->is_int64() ? "content_index" : "audio_end_ms"});
+        reject(
+            {"invalid_type",
+             "Invalid type: 'item_id' is a string, 'content_index' and 'audio_end_ms' are integers.",
+             !id                  ? "item_id"
+             : !index->is_int64() ? "content_index"
+                                  : "audio_end_ms"});
         return;
     }
     if (auto problem = items_.truncate(*id, index->get_int64(), end->get_int64())) {
@@ -340,19 +371,28 @@ void RealtimeSession::truncate_item(const json::object& event) {
         return;
     }
     tell(fmt::format("truncated at {} ms", end->get_int64()));
-    send({{"type", "conversation.item.truncated"}, {"item_id", *id}, {"content_index", *index}, {"audio_end_ms", *end}});
+    send({{"type", "conversation.item.truncated"},
+          {"item_id", *id},
+          {"content_index", *index},
+          {"audio_end_ms", *end}});
 }
 
 json::value RealtimeSession::usage(std::int64_t text_out, std::int64_t audio_out) {
     const auto [text_in, audio_in] = input_tokens_;
-    // What the last response already carried comes from the cache, in whole blocks of 64, text first.
+    // What the last response already carried comes from the cache, in whole blocks of 64, text
+    // first.
     const std::int64_t cached = std::min(cached_tokens_, text_in + audio_in) / 64 * 64;
-    const std::int64_t cached_text = std::max(std::min({cached, text_in, cached_text_tokens_}), cached - audio_in);
+    const std::int64_t cached_text =
+        std::max(std::min({cached, text_in, cached_text_tokens_}), cached - audio_in);
     cached_tokens_ = text_in + audio_in;
     cached_text_tokens_ = text_in;
-    json::object cached_details{{"text_tokens", cached_text}, {"audio_tokens", cached - cached_text}, {"image_tokens", 0}};
-    json::object input{{"text_tokens", text_in},  {"audio_tokens", audio_in},                          {"image_tokens", 0},
-                       {"cached_tokens", cached}, {"cached_tokens_details", std::move(cached_details)}};
+    json::object cached_details{
+        {"text_tokens", cached_text}, {"audio_tokens", cached - cached_text}, {"image_tokens", 0}};
+    json::object input{{"text_tokens", text_in},
+                       {"audio_tokens", audio_in},
+                       {"image_tokens", 0},
+                       {"cached_tokens", cached},
+                       {"cached_tokens_details", std::move(cached_details)}};
     json::object output{{"text_tokens", text_out}, {"audio_tokens", audio_out}};
     return json::object{{"total_tokens", text_in + audio_in + text_out + audio_out},
                         {"input_tokens", text_in + audio_in},

@@ -34,8 +34,11 @@ void RealtimeSession::on_speech_started(milliseconds at) {
     if (!turn) return;
     idle_due_ = TimePoint::max();
     speech_item_ = make_id("item_");
-    speech_begin_ms_ = std::max({std::int64_t{0}, buffer_begin_ms_, (at - turn->prefix_padding).count()});
-    send({{"type", "input_audio_buffer.speech_started"}, {"audio_start_ms", speech_begin_ms_}, {"item_id", speech_item_}});
+    speech_begin_ms_ =
+        std::max({std::int64_t{0}, buffer_begin_ms_, (at - turn->prefix_padding).count()});
+    send({{"type", "input_audio_buffer.speech_started"},
+          {"audio_start_ms", speech_begin_ms_},
+          {"item_id", speech_item_}});
     if (active_ != nullptr && turn->interrupt_response) cut_off_active("turn_detected");
 }
 
@@ -43,14 +46,21 @@ void RealtimeSession::on_speech_stopped(milliseconds at) {
     const auto turn = settings_.turn_detection();
     if (!turn || speech_item_.empty()) return;
     const std::int64_t end = (at + turn->silence).count();
-    send({{"type", "input_audio_buffer.speech_stopped"}, {"audio_end_ms", end}, {"item_id", speech_item_}});
+    send({{"type", "input_audio_buffer.speech_stopped"},
+          {"audio_end_ms", end},
+          {"item_id", speech_item_}});
     commit(end - speech_begin_ms_);
     if (!turn->create_response) return;
     if (active_ != nullptr) {  // interrupt_response is off; not the client's fault
-        json::object details{{"type", "invalid_request_error"}, {"code", "conversation_already_has_active_response"},
-                             {"message", fmt::format("Conversation already has an active response in progress: {}. Wait until "
-                                                     "the response is finished before creating a new one.", active_->id())},
-                             {"param", nullptr}, {"event_id", nullptr}};
+        json::object details{
+            {"type", "invalid_request_error"},
+            {"code", "conversation_already_has_active_response"},
+            {"message",
+             fmt::format("Conversation already has an active response in progress: {}. Wait until "
+                         "the response is finished before creating a new one.",
+                         active_->id())},
+            {"param", nullptr},
+            {"event_id", nullptr}};
         send({{"type", "error"}, {"error", std::move(details)}});
         return;
     }
@@ -61,7 +71,8 @@ void RealtimeSession::commit(std::int64_t audio_ms) {
     const std::string id = add_caller_item(audio_ms);
     ++utterance_count_;
     std::string text = player_.caller_spoke();
-    tell(text.empty() ? fmt::format("caller spoke for {} ms", audio_ms) : fmt::format("caller: {}", text));
+    tell(text.empty() ? fmt::format("caller spoke for {} ms", audio_ms)
+                      : fmt::format("caller: {}", text));
     if (!settings_.transcribes()) return;
     transcriptions_.push_back({now_ + script_->transcription_delay, id, std::move(text), audio_ms,
                                take_fault(Kind::transcription_failed, utterance_count_)});
@@ -72,10 +83,13 @@ std::string RealtimeSession::add_caller_item(std::int64_t audio_ms) {
     buffer_begin_ms_ = appended_ms();
     json::array content;
     content.push_back(json::object{{"type", "input_audio"}, {"transcript", nullptr}});
-    const json::object body{{"id", id},          {"object", "realtime.item"}, {"type", "message"}, {"role", "user"},
-                            {"status", "completed"}, {"content", std::move(content)}};
+    const json::object body{
+        {"id", id},       {"object", "realtime.item"}, {"type", "message"},
+        {"role", "user"}, {"status", "completed"},     {"content", std::move(content)}};
     const json::value previous = items_.add(Item{.id = id, .body = body, .audio_ms = audio_ms});
-    send({{"type", "input_audio_buffer.committed"}, {"previous_item_id", previous}, {"item_id", id}});
+    send({{"type", "input_audio_buffer.committed"},
+          {"previous_item_id", previous},
+          {"item_id", id}});
     send({{"type", "conversation.item.added"}, {"previous_item_id", previous}, {"item", body}});
     send({{"type", "conversation.item.done"}, {"previous_item_id", previous}, {"item", body}});
     return id;
@@ -86,10 +100,13 @@ void RealtimeSession::on_idle() {
     const auto turn = settings_.turn_detection();
     if (!turn || active_ != nullptr || !speech_item_.empty()) return;
     speech_item_ = make_id("item_");
-    send({{"type", "input_audio_buffer.timeout_triggered"}, {"audio_start_ms", buffer_begin_ms_}, {"audio_end_ms", appended_ms()},
+    send({{"type", "input_audio_buffer.timeout_triggered"},
+          {"audio_start_ms", buffer_begin_ms_},
+          {"audio_end_ms", appended_ms()},
           {"item_id", speech_item_}});
     add_caller_item(appended_ms() - buffer_begin_ms_);
-    start_response(Answer{.says = script_->fallback_says, .calls = {}, .turn = Answer::no_turn}, default_spec());
+    start_response(Answer{.says = script_->fallback_says, .calls = {}, .turn = Answer::no_turn},
+                   default_spec());
 }
 
 // ---- responses --------------------------------------------------------------------------------
@@ -107,59 +124,78 @@ ResponseRun::Spec RealtimeSession::default_spec() const {
     return spec;
 }
 
-std::optional<ApiError> RealtimeSession::read_response_options(const json::object& wanted, ResponseRun::Spec& spec) const {
-    constexpr std::array<std::string_view, 12> known{"output_modalities", "instructions", "audio",    "tools",
-                                                     "tool_choice",       "parallel_tool_calls", "reasoning", "max_output_tokens",
-                                                     "metadata",          "conversation", "input",    "prompt"};
+std::optional<ApiError> RealtimeSession::read_response_options(const json::object& wanted,
+                                                               ResponseRun::Spec& spec) const {
+    constexpr std::array<std::string_view, 12> known{
+        "output_modalities", "instructions",        "audio",     "tools",
+        "tool_choice",       "parallel_tool_calls", "reasoning", "max_output_tokens",
+        "metadata",          "conversation",        "input",     "prompt"};
     for (const auto& member : wanted) {
         const std::string path = "response." + std::string(member.key());
         if (std::find(known.begin(), known.end(), std::string_view(member.key())) == known.end()) {
-            return ApiError{"unknown_parameter", fmt::format("Unknown parameter: '{}'.", path), path};
+            return ApiError{"unknown_parameter", fmt::format("Unknown parameter: '{}'.", path),
+                            path};
         }
     }
     if (const auto* tools = wanted.if_contains("tools")) {
         if (auto problem = check_tools(*tools, "response.tools")) return problem;
     }
-    if (const auto* words = wanted.if_contains("instructions"); words != nullptr && !words->is_string() && !words->is_null()) {
-        return ApiError{"invalid_type", "Invalid type for 'response.instructions': expected a string.", "response.instructions"};
+    if (const auto* words = wanted.if_contains("instructions");
+        words != nullptr && !words->is_string() && !words->is_null()) {
+        return ApiError{"invalid_type",
+                        "Invalid type for 'response.instructions': expected a string.",
+                        "response.instructions"};
     }
     if (const auto* input = wanted.if_contains("input"); input != nullptr && !input->is_array()) {
-        return ApiError{"invalid_type", "Invalid type for 'response.input': expected an array.", "response.input"};
+        return ApiError{"invalid_type", "Invalid type for 'response.input': expected an array.",
+                        "response.input"};
     }
     if (const auto* modalities = wanted.if_contains("output_modalities")) {
         const auto* list = modalities->if_array();
-        const bool is_valid = list != nullptr && list->size() == 1 && (list->front() == "audio" || list->front() == "text");
+        const bool is_valid = list != nullptr && list->size() == 1 &&
+                              (list->front() == "audio" || list->front() == "text");
         if (!is_valid) {
-            return ApiError{"invalid_value", "Invalid modalities: supported are ['text'] and ['audio'].", "response.output_modalities"};
+            return ApiError{"invalid_value",
+                            "Invalid modalities: supported are ['text'] and ['audio'].",
+                            "response.output_modalities"};
         }
         spec.is_text = list->front() == "text";
     }
     if (const auto conversation = json_read::string(wanted, "conversation")) {
         if (*conversation != "auto" && *conversation != "none") {
-            return ApiError{"invalid_value", fmt::format("Invalid value: '{}'. Supported values are: 'auto' and 'none'.", *conversation),
-                            "response.conversation"};
+            return ApiError{
+                "invalid_value",
+                fmt::format("Invalid value: '{}'. Supported values are: 'auto' and 'none'.",
+                            *conversation),
+                "response.conversation"};
         }
         spec.is_out_of_band = *conversation == "none";
         if (spec.is_out_of_band) spec.conversation_id = nullptr;
     }
-    if (const auto* metadata = wanted.if_contains("metadata"); metadata != nullptr && !metadata->is_null()) {
+    if (const auto* metadata = wanted.if_contains("metadata");
+        metadata != nullptr && !metadata->is_null()) {
         const auto* pairs = metadata->if_object();
         if (pairs == nullptr || pairs->size() > metadata_max) {
-            return ApiError{"invalid_value", "Invalid 'metadata': at most 16 pairs of strings.", "response.metadata"};
+            return ApiError{"invalid_value", "Invalid 'metadata': at most 16 pairs of strings.",
+                            "response.metadata"};
         }
         spec.metadata = *pairs;
     }
-    if (const auto* tokens = wanted.if_contains("max_output_tokens")) spec.max_output_tokens = *tokens;
+    if (const auto* tokens = wanted.if_contains("max_output_tokens"))
+        spec.max_output_tokens = *tokens;
     if (const auto* audio = json_read::object(wanted, "audio")) {
         const auto* output = json_read::object(*audio, "output");
         if (output != nullptr && output->contains("format")) {
-            if (auto problem = check_format(output->at("format"), "response.audio.output.format")) return problem;
+            if (auto problem = check_format(output->at("format"), "response.audio.output.format"))
+                return problem;
             spec.format = format_named(output->if_contains("format")).value_or(spec.format);
         }
         if (output != nullptr && output->contains("voice")) {
             if (has_spoken_ && output->at("voice") != spec.voice) {
-                return ApiError{"cannot_update_voice", "Cannot update a conversation's voice if assistant audio is present.",
-                                "response.audio.output.voice"};
+                return ApiError{
+                    "cannot_update_voice",
+                    "Cannot update a conversation's voice if assistant audio is present.",
+                    "response.audio.output.voice"};
             }
             spec.voice = output->at("voice");
         }
@@ -174,7 +210,8 @@ void RealtimeSession::create_response(const json::object& event) {
     if (const auto* value = event.if_contains("response"); value != nullptr) {
         const auto* wanted = value->if_object();
         if (wanted == nullptr) {
-            reject({"invalid_type", "Invalid type for 'response': expected an object.", "response"});
+            reject(
+                {"invalid_type", "Invalid type for 'response': expected an object.", "response"});
             return;
         }
         if (auto problem = read_response_options(*wanted, spec)) {
@@ -187,14 +224,18 @@ void RealtimeSession::create_response(const json::object& event) {
     if (spec.is_out_of_band) {
         std::string words = wanted_words(instructions);
         if (words.empty()) words = script_->fallback_says;
-        start_response(Answer{.says = std::move(words), .calls = {}, .turn = Answer::no_turn}, std::move(spec));
+        start_response(Answer{.says = std::move(words), .calls = {}, .turn = Answer::no_turn},
+                       std::move(spec));
         return;
     }
     if (active_ != nullptr) {
-        reject({"conversation_already_has_active_response",
-                fmt::format("Conversation already has an active response in progress: {}. Wait until the response is finished "
-                            "before creating a new one.", active_->id()),
-                ""});
+        reject(
+            {"conversation_already_has_active_response",
+             fmt::format(
+                 "Conversation already has an active response in progress: {}. Wait until the response is finished "
+                 "before creating a new one.",
+                 active_->id()),
+             ""});
         return;
     }
     Answer answer = player_.answer_request(instructions);
@@ -207,7 +248,8 @@ void RealtimeSession::start_response(Answer answer, ResponseRun::Spec spec) {
     idle_due_ = TimePoint::max();
     const int turn = answer.turn;
     if (!answer.says.empty()) tell(fmt::format("says: {}", answer.says));
-    for (const auto& call : answer.calls) tell(fmt::format("calls {}{}", call.tool, json::serialize(call.arguments)));
+    for (const auto& call : answer.calls)
+        tell(fmt::format("calls {}{}", call.tool, json::serialize(call.arguments)));
     spec.answer = std::move(answer);
     spec.has_obfuscation = take_fault(Kind::obfuscation, turn);
     spec.has_null_usage = take_fault(Kind::null_usage, turn);
@@ -217,7 +259,8 @@ void RealtimeSession::start_response(Answer answer, ResponseRun::Spec spec) {
                      .audio = conversation.audio};
     const AudioFormat format = spec.format;
     const bool is_out_of_band = spec.is_out_of_band;
-    auto run = std::make_unique<ResponseRun>(std::move(spec), static_cast<ResponseHost&>(*this), now_);
+    auto run =
+        std::make_unique<ResponseRun>(std::move(spec), static_cast<ResponseHost&>(*this), now_);
     ask_for_speech(*run, format);
     if (is_out_of_band) {
         aside_.push_back(std::move(run));
@@ -233,16 +276,23 @@ void RealtimeSession::start_response(Answer answer, ResponseRun::Spec spec) {
     }
     std::optional<ApiError> failure;
     if (take_fault(Kind::rate_limit, turn)) {
-        failure = ApiError{"rate_limit_exceeded",
-                           fmt::format("Rate limit reached for {} in organization org-sim on tokens per min (TPM): Limit 40000, Used "
-                                       "39000, Requested 1500. Please try again in 0.5s. Visit "
-                                       "https://platform.openai.com/account/rate-limits to learn more.", settings_.model()),
-                           "", "tokens"};
+        failure = ApiError{
+            "rate_limit_exceeded",
+            fmt::format(
+                "Rate limit reached for {} in organization org-sim on tokens per min (TPM): Limit 40000, Used "
+                "39000, Requested 1500. Please try again in 0.5s. Visit "
+                "https://platform.openai.com/account/rate-limits to learn more.",
+                settings_.model()),
+            "", "tokens"};
     } else if (take_fault(Kind::insufficient_quota, turn)) {
-        failure = ApiError{"insufficient_quota", "You exceeded your current quota, please check your plan and billing details.", "",
-                           "insufficient_quota"};
+        failure =
+            ApiError{"insufficient_quota",
+                     "You exceeded your current quota, please check your plan and billing details.",
+                     "", "insufficient_quota"};
     } else if (take_fault(Kind::server_error, turn)) {
-        failure = ApiError{"", "The server had an error while processing your request. Sorry about that!", "", "server_error"};
+        failure =
+            ApiError{"", "The server had an error while processing your request. Sorry about that!",
+                     "", "server_error"};
     }
     if (failure) {
         tell(fmt::format("response fails: {}", failure->message));
@@ -260,7 +310,8 @@ void RealtimeSession::ask_for_speech(const ResponseRun& run, AudioFormat format)
 
 void RealtimeSession::speech_ready(std::uint64_t ticket, const Speech& speech, TimePoint now) {
     now_ = now;
-    const auto found = std::find_if(speeches_.begin(), speeches_.end(), [&](const auto& s) { return s.first == ticket; });
+    const auto found = std::find_if(speeches_.begin(), speeches_.end(),
+                                    [&](const auto& s) { return s.first == ticket; });
     if (found == speeches_.end()) return;
     const std::string response_id = found->second;
     speeches_.erase(found);
@@ -304,7 +355,8 @@ void RealtimeSession::run_responses() {
         while (run->step(now_)) {
         }
     }
-    std::erase_if(aside_, [](const auto& run) { return run->status() != ResponseRun::Status::running; });
+    std::erase_if(aside_,
+                  [](const auto& run) { return run->status() != ResponseRun::Status::running; });
 }
 
 void RealtimeSession::finish_active() {
@@ -317,7 +369,8 @@ void RealtimeSession::finish_active() {
     }
     rate_limits_due_ = now_ + rate_limits_after;
     const auto turn = settings_.turn_detection();
-    if (turn && turn->idle_timeout && run->call_ids().empty()) idle_due_ = now_ + run->audio_sent() + *turn->idle_timeout;
+    if (turn && turn->idle_timeout && run->call_ids().empty())
+        idle_due_ = now_ + run->audio_sent() + *turn->idle_timeout;
 }
 
 // ---- time and trouble -------------------------------------------------------------------------
@@ -327,7 +380,10 @@ void RealtimeSession::advance(TimePoint now) {
     if (is_over_) return;
     if (now >= options_.expires_at) {
         const std::string words = "Your session hit the maximum duration of 60 minutes.";
-        json::object details{{"type", "invalid_request_error"}, {"code", "session_expired"}, {"message", words}, {"param", nullptr},
+        json::object details{{"type", "invalid_request_error"},
+                             {"code", "session_expired"},
+                             {"message", words},
+                             {"param", nullptr},
                              {"event_id", nullptr}};
         send({{"type", "error"}, {"error", std::move(details)}});
         output_.push_back(Close{1001, words});
@@ -340,29 +396,42 @@ void RealtimeSession::advance(TimePoint now) {
     std::erase_if(transcriptions_, [&](const Transcription& words) {
         if (words.due > now) return false;
         if (words.is_failed) {
-            json::object details{{"type", "transcription_error"}, {"code", "audio_unintelligible"},
-                                 {"message", "The audio could not be transcribed."}, {"param", nullptr}};
-            send({{"type", "conversation.item.input_audio_transcription.failed"}, {"item_id", words.item_id}, {"content_index", 0},
+            json::object details{{"type", "transcription_error"},
+                                 {"code", "audio_unintelligible"},
+                                 {"message", "The audio could not be transcribed."},
+                                 {"param", nullptr}};
+            send({{"type", "conversation.item.input_audio_transcription.failed"},
+                  {"item_id", words.item_id},
+                  {"content_index", 0},
                   {"error", std::move(details)}});
             return true;
         }
         if (!words.text.empty()) {
-            send({{"type", "conversation.item.input_audio_transcription.delta"}, {"item_id", words.item_id}, {"content_index", 0},
+            send({{"type", "conversation.item.input_audio_transcription.delta"},
+                  {"item_id", words.item_id},
+                  {"content_index", 0},
                   {"delta", words.text}});
         }
         const std::int64_t heard = words.audio_ms / 100;
         const std::int64_t written = text_tokens(words.text);
         json::object input{{"text_tokens", 0}, {"audio_tokens", heard}};
-        json::object tokens{{"type", "tokens"}, {"total_tokens", heard + written}, {"input_tokens", heard},
-                            {"input_token_details", std::move(input)}, {"output_tokens", written}};
-        send({{"type", "conversation.item.input_audio_transcription.completed"}, {"item_id", words.item_id}, {"content_index", 0},
-              {"transcript", words.text}, {"usage", std::move(tokens)}});
+        json::object tokens{{"type", "tokens"},
+                            {"total_tokens", heard + written},
+                            {"input_tokens", heard},
+                            {"input_token_details", std::move(input)},
+                            {"output_tokens", written}};
+        send({{"type", "conversation.item.input_audio_transcription.completed"},
+              {"item_id", words.item_id},
+              {"content_index", 0},
+              {"transcript", words.text},
+              {"usage", std::move(tokens)}});
         return true;
     });
     if (now >= rate_limits_due_) {
         rate_limits_due_ = TimePoint::max();
         json::array limits;
-        limits.push_back(json::object{{"name", "tokens"}, {"limit", 40'000}, {"remaining", 38'000}, {"reset_seconds", 3.0}});
+        limits.push_back(json::object{
+            {"name", "tokens"}, {"limit", 40'000}, {"remaining", 38'000}, {"reset_seconds", 3.0}});
         send({{"type", "rate_limits.updated"}, {"rate_limits", std::move(limits)}});
     }
     if (now >= idle_due_) on_idle();
@@ -406,9 +475,15 @@ void RealtimeSession::trip(const InjectedFault& fault) {
             tell("fault: nothing more is sent");
             is_stalled_ = true;
             break;
-        case Kind::unknown_event: send({{"type", "response.telepathy.delta"}, {"delta", "?"}, {"weight", 0.5}}); break;
-        case Kind::huge_event: send({{"type", "response.telepathy.delta"}, {"delta", std::string(huge_bytes, 'x')}}); break;
-        case Kind::invalid_json: output_.push_back(Send{"{\"type\":\"response.output_audio.delta\",\"delta\":"}); break;
+        case Kind::unknown_event:
+            send({{"type", "response.telepathy.delta"}, {"delta", "?"}, {"weight", 0.5}});
+            break;
+        case Kind::huge_event:
+            send({{"type", "response.telepathy.delta"}, {"delta", std::string(huge_bytes, 'x')}});
+            break;
+        case Kind::invalid_json:
+            output_.push_back(Send{"{\"type\":\"response.output_audio.delta\",\"delta\":"});
+            break;
         default: break;
     }
 }

@@ -46,7 +46,8 @@ std::size_t end_of_word(std::string_view text, std::size_t count) {
 ResponseRun::ResponseRun(Spec spec, ResponseHost& host, TimePoint now)
     : spec_(std::move(spec)), host_(host), id_(host.make_id("resp_")), due_(now + spec_.think) {
     is_waiting_for_speech_ = !words_to_speak().empty();
-    json::object created{{"type", "response.created"}, {"response", response_object("in_progress")}};
+    json::object created{{"type", "response.created"},
+                         {"response", response_object("in_progress")}};
     host_.send(std::move(created));
 }
 
@@ -86,7 +87,8 @@ bool ResponseRun::step(TimePoint now) {
             }
             return true;
         case Phase::speaking: {
-            const bool is_all_sent = sent_bytes_ >= audio_.size() && sent_chars_ >= spec_.answer.says.size();
+            const bool is_all_sent =
+                sent_bytes_ >= audio_.size() && sent_chars_ >= spec_.answer.says.size();
             if (is_all_sent) {
                 end_message("completed");
                 phase_ = Phase::calling;
@@ -96,7 +98,8 @@ bool ResponseRun::step(TimePoint now) {
             // The deadline follows from the count, so that late steps do not add up.
             if (spec_.speed > 0) {
                 due_ += std::chrono::duration_cast<Clock::duration>(
-                    std::chrono::duration<double, std::milli>(static_cast<double>(spec_.delta.count()) / spec_.speed));
+                    std::chrono::duration<double, std::milli>(
+                        static_cast<double>(spec_.delta.count()) / spec_.speed));
             }
             return true;
         }
@@ -107,9 +110,7 @@ bool ResponseRun::step(TimePoint now) {
                 phase_ = Phase::ending;
             }
             return true;
-        case Phase::ending:
-            finish(Status::completed, nullptr);
-            return true;
+        case Phase::ending: finish(Status::completed, nullptr); return true;
         case Phase::ended: break;
     }
     return false;
@@ -124,7 +125,8 @@ void ResponseRun::begin_message() {
     host_.send(std::move(added));
     send_item_added(item, 0);
     json::object part = part_event("response.content_part.added");
-    part["part"] = is_spoken() ? json::object{{"type", "audio"}, {"transcript", ""}} : json::object{{"type", "text"}, {"text", ""}};
+    part["part"] = is_spoken() ? json::object{{"type", "audio"}, {"transcript", ""}}
+                               : json::object{{"type", "text"}, {"text", ""}};
     host_.send(std::move(part));
 }
 
@@ -133,11 +135,12 @@ void ResponseRun::send_piece() {
     ++pieces_;
     // The transcript keeps step with the audio, a word ahead.
     const std::size_t sent_after = std::min(audio_.size(), pieces_ * piece_bytes());
-    const std::size_t chars_wanted =
-        audio_.empty() ? std::min(says.size(), sent_chars_ + 24) : says.size() * sent_after / audio_.size();
+    const std::size_t chars_wanted = audio_.empty() ? std::min(says.size(), sent_chars_ + 24)
+                                                    : says.size() * sent_after / audio_.size();
     const std::size_t chars_end = end_of_word(says, chars_wanted);
     if (chars_end > sent_chars_) {
-        json::object text = part_event(is_spoken() ? "response.output_audio_transcript.delta" : "response.output_text.delta");
+        json::object text = part_event(is_spoken() ? "response.output_audio_transcript.delta"
+                                                   : "response.output_text.delta");
         text["delta"] = says.substr(sent_chars_, chars_end - sent_chars_);
         if (spec_.has_obfuscation) text["obfuscation"] = "x7Kq2";
         host_.send(std::move(text));
@@ -145,7 +148,8 @@ void ResponseRun::send_piece() {
     }
     if (sent_after > sent_bytes_) {
         json::object sound = part_event("response.output_audio.delta");
-        sound["delta"] = base64::encode(std::span<const std::uint8_t>(audio_).subspan(sent_bytes_, sent_after - sent_bytes_));
+        sound["delta"] = base64::encode(
+            std::span<const std::uint8_t>(audio_).subspan(sent_bytes_, sent_after - sent_bytes_));
         if (spec_.has_obfuscation) sound["obfuscation"] = "p0Zr";
         host_.send(std::move(sound));
         sent_bytes_ = sent_after;
@@ -168,7 +172,8 @@ void ResponseRun::end_message(std::string_view item_status) {
         host_.send(std::move(text));
     }
     json::object part = part_event("response.content_part.done");
-    part["part"] = is_spoken() ? json::object{{"type", "audio"}, {"transcript", said}} : json::object{{"type", "text"}, {"text", said}};
+    part["part"] = is_spoken() ? json::object{{"type", "audio"}, {"transcript", said}}
+                               : json::object{{"type", "text"}, {"text", said}};
     host_.send(std::move(part));
 
     const json::object item = message_item(item_status);
@@ -185,8 +190,10 @@ void ResponseRun::make_call(const Answer::Call& call) {
     const std::string item_id = host_.make_id("item_");
     const std::string call_id = host_.make_id("call_");
     const std::string arguments = json::serialize(call.arguments);
-    json::object item{{"id", item_id},     {"object", "realtime.item"}, {"type", "function_call"}, {"status", "in_progress"},
-                      {"name", call.tool}, {"call_id", call_id},        {"arguments", ""}};
+    json::object item{{"id", item_id},           {"object", "realtime.item"},
+                      {"type", "function_call"}, {"status", "in_progress"},
+                      {"name", call.tool},       {"call_id", call_id},
+                      {"arguments", ""}};
     json::object added = event("response.output_item.added");
     added["output_index"] = output_index_;
     added["item"] = item;
@@ -202,7 +209,10 @@ void ResponseRun::make_call(const Answer::Call& call) {
     };
     for (std::size_t at = 0; at < arguments.size();) {
         std::size_t end = std::min(arguments.size(), at + arguments_piece);
-        while (end < arguments.size() && (static_cast<unsigned char>(arguments[end]) & 0xC0) == 0x80) ++end;  // whole characters
+        // whole characters
+        while (end < arguments.size() &&
+               (static_cast<unsigned char>(arguments[end]) & 0xC0) == 0x80)
+            ++end;
         json::object delta = ids("response.function_call_arguments.delta");
         delta["delta"] = arguments.substr(at, end - at);
         if (spec_.has_obfuscation) delta["obfuscation"] = "Yb3";
@@ -253,14 +263,18 @@ void ResponseRun::finish(Status status, json::value details) {
     response["status_details"] = std::move(details);
     response["output"] = output_;
     if (!spec_.has_null_usage && status != Status::failed) {
-        const std::int64_t said = text_tokens(std::string_view(spec_.answer.says).substr(0, sent_chars_));
-        response["usage"] = host_.usage(said + call_tokens_, audio_sent().count() / model_ms_per_token);
+        const std::int64_t said =
+            text_tokens(std::string_view(spec_.answer.says).substr(0, sent_chars_));
+        response["usage"] =
+            host_.usage(said + call_tokens_, audio_sent().count() / model_ms_per_token);
     }
     json::object done{{"type", "response.done"}, {"response", std::move(response)}};
     host_.send(std::move(done));
 }
 
-json::object ResponseRun::event(std::string_view type) const { return {{"type", type}, {"response_id", id_}}; }
+json::object ResponseRun::event(std::string_view type) const {
+    return {{"type", type}, {"response_id", id_}};
+}
 
 json::object ResponseRun::part_event(std::string_view type) const {
     json::object out = event(type);
@@ -271,16 +285,17 @@ json::object ResponseRun::part_event(std::string_view type) const {
 }
 
 json::object ResponseRun::response_object(std::string_view status) const {
-    json::object response{{"object", "realtime.response"},
-                          {"id", id_},
-                          {"status", status},
-                          {"status_details", nullptr},
-                          {"output", json::array()},
-                          {"conversation_id", spec_.conversation_id},
-                          {"output_modalities", json::array({json::value(spec_.is_text ? "text" : "audio")})},
-                          {"max_output_tokens", spec_.max_output_tokens},
-                          {"usage", nullptr},
-                          {"metadata", spec_.metadata}};
+    json::object response{
+        {"object", "realtime.response"},
+        {"id", id_},
+        {"status", status},
+        {"status_details", nullptr},
+        {"output", json::array()},
+        {"conversation_id", spec_.conversation_id},
+        {"output_modalities", json::array({json::value(spec_.is_text ? "text" : "audio")})},
+        {"max_output_tokens", spec_.max_output_tokens},
+        {"usage", nullptr},
+        {"metadata", spec_.metadata}};
     if (!spec_.is_text) {
         json::object format{{"type", spec_.format == AudioFormat::pcmu   ? "audio/pcmu"
                                      : spec_.format == AudioFormat::pcma ? "audio/pcma"
@@ -299,15 +314,17 @@ json::object ResponseRun::message_item(std::string_view status) const {
         content.push_back(is_spoken() ? json::object{{"type", "output_audio"}, {"transcript", said}}
                                       : json::object{{"type", "output_text"}, {"text", said}});
     }
-    return {{"id", item_id_}, {"object", "realtime.item"}, {"type", "message"}, {"role", "assistant"}, {"status", status},
-            {"content", std::move(content)}};
+    return {{"id", item_id_},      {"object", "realtime.item"}, {"type", "message"},
+            {"role", "assistant"}, {"status", status},          {"content", std::move(content)}};
 }
 
 void ResponseRun::send_item_added(const json::object& item, std::int64_t audio_ms) {
     if (spec_.is_out_of_band) return;
     const std::string id = json_read::text(item, "id");
     json::value previous = host_.items().add(Item{.id = id, .body = item, .audio_ms = audio_ms});
-    json::object added{{"type", "conversation.item.added"}, {"previous_item_id", std::move(previous)}, {"item", item}};
+    json::object added{{"type", "conversation.item.added"},
+                       {"previous_item_id", std::move(previous)},
+                       {"item", item}};
     host_.send(std::move(added));
 }
 
@@ -315,7 +332,9 @@ void ResponseRun::send_item_done(const json::object& item) {
     if (spec_.is_out_of_band) return;
     const std::string id = json_read::text(item, "id");
     if (Item* kept = host_.items().find(id)) kept->body = item;
-    json::object done{{"type", "conversation.item.done"}, {"previous_item_id", host_.items().previous_of(id)}, {"item", item}};
+    json::object done{{"type", "conversation.item.done"},
+                      {"previous_item_id", host_.items().previous_of(id)},
+                      {"item", item}};
     host_.send(std::move(done));
 }
 

@@ -18,7 +18,8 @@ bool is_true(const json::value* value) {
     return true;
 }
 
-// The last text between `open` and `close`: clients put the agent's prompt, which may quote too, before the cue.
+// The last text between `open` and `close`: clients put the agent's prompt, which may quote too,
+// before the cue.
 std::string_view quotation(std::string_view text, std::string_view open, std::string_view close) {
     const auto end = text.rfind(close);
     if (end == text.npos || end == 0) return {};
@@ -30,10 +31,13 @@ std::string_view quotation(std::string_view text, std::string_view open, std::st
 }  // namespace
 
 std::string wanted_words(std::string_view instructions) {
-    if (const auto words = quotation(instructions, "\"", "\""); !words.empty()) return std::string(words);
-    if (const auto words = quotation(instructions, "\u201C", "\u201D"); !words.empty()) return std::string(words);
+    if (const auto words = quotation(instructions, "\"", "\""); !words.empty())
+        return std::string(words);
+    if (const auto words = quotation(instructions, "\u201C", "\u201D"); !words.empty())
+        return std::string(words);
     const auto colon = instructions.find(": ");
-    return colon == instructions.npos ? std::string() : std::string(trim(instructions.substr(colon + 2)));
+    return colon == instructions.npos ? std::string()
+                                      : std::string(trim(instructions.substr(colon + 2)));
 }
 
 std::string ScriptPlayer::caller_spoke() {
@@ -45,8 +49,10 @@ std::string ScriptPlayer::caller_spoke() {
 
 Answer ScriptPlayer::answer_caller() {
     is_greeted_ = true;  // whoever speaks first
-    // Results that wait and that the script has nothing to say about have been overtaken by the caller.
-    std::erase_if(waiting_, [](const Waiting& w) { return w.outstanding.empty() && w.turn->then.empty(); });
+    // Results that wait and that the script has nothing to say about have been overtaken by the
+    // caller.
+    std::erase_if(waiting_,
+                  [](const Waiting& w) { return w.outstanding.empty() && w.turn->then.empty(); });
     if (finished_results() != waiting_.end()) {
         is_unanswered_ = false;
         return answer_results();
@@ -101,7 +107,8 @@ Answer ScriptPlayer::next_turn() {
 }
 
 std::deque<ScriptPlayer::Waiting>::iterator ScriptPlayer::finished_results() {
-    return std::find_if(waiting_.begin(), waiting_.end(), [](const Waiting& w) { return w.outstanding.empty(); });
+    return std::find_if(waiting_.begin(), waiting_.end(),
+                        [](const Waiting& w) { return w.outstanding.empty(); });
 }
 
 Answer ScriptPlayer::answer_results() {
@@ -113,9 +120,11 @@ Answer ScriptPlayer::answer_results() {
     const Waiting& results = *spoken_results_;
     if (results.turn->then.empty()) return Answer{.says = {}, .calls = {}, .turn = results.number};
     for (const ModelTurn& alternative : results.turn->then) {
-        if (applies(alternative.when, results.result)) return speak(alternative, results.number, results.result);
+        if (applies(alternative.when, results.result))
+            return speak(alternative, results.number, results.result);
     }
-    problems_.push_back(fmt::format("turn {}: no alternative under `then` applies", results.number));
+    problems_.push_back(
+        fmt::format("turn {}: no alternative under `then` applies", results.number));
     return fallback();
 }
 
@@ -134,7 +143,8 @@ Answer ScriptPlayer::speak(const ModelTurn& turn, int number, const json::value&
     for (const ModelTurn::Call& call : turn.calls) {
         auto arguments = render_value(call.arguments, known, today_);
         if (!arguments) {
-            problems_.push_back(fmt::format("turn {}: {}: {}", number, call.tool, arguments.error().text()));
+            problems_.push_back(
+                fmt::format("turn {}: {}: {}", number, call.tool, arguments.error().text()));
             spoken_tools_.clear();
             return fallback();
         }
@@ -145,7 +155,9 @@ Answer ScriptPlayer::speak(const ModelTurn& turn, int number, const json::value&
     return answer;
 }
 
-Answer ScriptPlayer::fallback() { return Answer{.says = script_->fallback_says, .calls = {}, .turn = Answer::no_turn}; }
+Answer ScriptPlayer::fallback() {
+    return Answer{.says = script_->fallback_says, .calls = {}, .turn = Answer::no_turn};
+}
 
 void ScriptPlayer::put_back() {
     switch (source_) {
@@ -168,7 +180,8 @@ void ScriptPlayer::put_back() {
 
 void ScriptPlayer::calls_made(const std::vector<std::string>& call_ids) {
     if (call_ids.empty() || spoken_turn_ == nullptr) return;
-    Waiting waiting{.turn = spoken_turn_, .number = spoken_number_, .outstanding = {}, .result = nullptr};
+    Waiting waiting{
+        .turn = spoken_turn_, .number = spoken_number_, .outstanding = {}, .result = nullptr};
     for (std::size_t i = 0; i < call_ids.size() && i < spoken_tools_.size(); ++i) {
         waiting.outstanding.emplace_back(call_ids[i], spoken_tools_[i]);
     }
@@ -234,7 +247,8 @@ void ScriptPlayer::client_wrote(std::string_view role, std::string_view text) {
     }
     is_greeted_ = true;
     if (role == "assistant") return;
-    // Find the turn these words belong to; the caller may have said more, or less, than the script has turns for.
+    // Find the turn these words belong to; the caller may have said more, or less, than the script
+    // has turns for.
     const std::string said = lower(trim(text));
     for (std::size_t i = next_turn_; i < script_->turns.size(); ++i) {
         const std::string heard = heard_of(i);

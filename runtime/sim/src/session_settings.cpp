@@ -11,12 +11,14 @@ namespace {
 
 using Problem = std::optional<ApiError>;
 
-constexpr std::array<std::string_view, 10> voices{"alloy", "ash",  "ballad",  "coral", "echo",
-                                                  "sage",  "shimmer", "verse", "marin", "cedar"};
-constexpr int silence_default_ms = 500;  // documented for an object that omits it; fresh sessions echo 200
+constexpr std::array<std::string_view, 10> voices{"alloy", "ash",     "ballad", "coral", "echo",
+                                                  "sage",  "shimmer", "verse",  "marin", "cedar"};
+// documented for an object that omits it; fresh sessions echo 200
+constexpr int silence_default_ms = 500;
 
 ApiError wrong_type(const std::string& path, std::string_view expected) {
-    return {"invalid_type", fmt::format("Invalid type for '{}': expected {}.", path, expected), path};
+    return {"invalid_type", fmt::format("Invalid type for '{}': expected {}.", path, expected),
+            path};
 }
 
 ApiError unknown(const std::string& path) {
@@ -24,11 +26,13 @@ ApiError unknown(const std::string& path) {
 }
 
 ApiError missing(const std::string& path) {
-    return {"missing_required_parameter", fmt::format("Missing required parameter: '{}'.", path), path};
+    return {"missing_required_parameter", fmt::format("Missing required parameter: '{}'.", path),
+            path};
 }
 
 ApiError bad_value(const std::string& path, std::string_view found, std::string_view supported) {
-    return {"invalid_value", fmt::format("Invalid value: '{}'. Supported values are: {}.", found, supported), path};
+    return {"invalid_value",
+            fmt::format("Invalid value: '{}'. Supported values are: {}.", found, supported), path};
 }
 
 Problem check_text(const json::value& value, const std::string& path) {
@@ -43,38 +47,47 @@ Problem check_number(const json::value& value, const std::string& path, double m
     if (!value.is_number()) return wrong_type(path, "a number");
     const double number = value.to_number<double>();
     if (number < min) {
-        return ApiError{"decimal_below_min_value", fmt::format("Invalid '{}': Expected a value >= {}.", path, min), path};
+        return ApiError{"decimal_below_min_value",
+                        fmt::format("Invalid '{}': Expected a value >= {}.", path, min), path};
     }
     if (number > max) {
-        return ApiError{"decimal_above_max_value", fmt::format("Invalid '{}': Expected a value <= {}.", path, max), path};
+        return ApiError{"decimal_above_max_value",
+                        fmt::format("Invalid '{}': Expected a value <= {}.", path, max), path};
     }
     return {};
 }
 
-Problem check_whole(const json::value& value, const std::string& path, std::int64_t min, std::int64_t max) {
+Problem check_whole(const json::value& value, const std::string& path, std::int64_t min,
+                    std::int64_t max) {
     if (!value.is_int64() && !value.is_uint64()) return wrong_type(path, "an integer");
     const auto number = value.is_int64() ? value.get_int64() : std::int64_t{INT64_MAX};
     if (number < min) {
-        return ApiError{"integer_below_min_value", fmt::format("Invalid '{}': Expected a value >= {}.", path, min), path};
+        return ApiError{"integer_below_min_value",
+                        fmt::format("Invalid '{}': Expected a value >= {}.", path, min), path};
     }
     if (number > max) {
-        return ApiError{"integer_above_max_value", fmt::format("Invalid '{}': Expected a value <= {}.", path, max), path};
+        return ApiError{"integer_above_max_value",
+                        fmt::format("Invalid '{}': Expected a value <= {}.", path, max), path};
     }
     return {};
 }
 
-Problem check_choice(const json::value& value, const std::string& path, std::span<const std::string_view> choices) {
+Problem check_choice(const json::value& value, const std::string& path,
+                     std::span<const std::string_view> choices) {
     if (!value.is_string()) return wrong_type(path, "a string");
     const std::string_view found = value.get_string();
     if (std::find(choices.begin(), choices.end(), found) != choices.end()) return {};
     return bad_value(path, found, fmt::format("'{}'", fmt::join(choices, "', '")));
 }
 
-Problem check_choice(const json::value& value, const std::string& path, std::initializer_list<std::string_view> choices) {
-    return check_choice(value, path, std::span<const std::string_view>(choices.begin(), choices.size()));
+Problem check_choice(const json::value& value, const std::string& path,
+                     std::initializer_list<std::string_view> choices) {
+    return check_choice(value, path,
+                        std::span<const std::string_view>(choices.begin(), choices.size()));
 }
 
-Problem check_members(const json::object& object, const std::string& path, std::initializer_list<std::string_view> known) {
+Problem check_members(const json::object& object, const std::string& path,
+                      std::initializer_list<std::string_view> known) {
     for (const auto& member : object) {
         if (std::find(known.begin(), known.end(), std::string_view(member.key())) == known.end()) {
             return unknown(fmt::format("{}.{}", path, std::string_view(member.key())));
@@ -88,7 +101,8 @@ bool is_reasoning_model(std::string_view model) { return model.starts_with("gpt-
 Problem check_turn_detection(const json::object& object, const std::string& path) {
     const auto* type = object.if_contains("type");
     if (type == nullptr) return missing(path + ".type");
-    if (auto problem = check_choice(*type, path + ".type", {"server_vad", "semantic_vad"})) return problem;
+    if (auto problem = check_choice(*type, path + ".type", {"server_vad", "semantic_vad"}))
+        return problem;
     const bool is_semantic = type->get_string() == "semantic_vad";
     for (const auto& member : object) {
         const std::string key(member.key());
@@ -102,7 +116,8 @@ Problem check_turn_detection(const json::object& object, const std::string& path
         } else if (!is_semantic && (key == "prefix_padding_ms" || key == "silence_duration_ms")) {
             problem = check_whole(member.value(), here, 0, 60'000);
         } else if (!is_semantic && key == "idle_timeout_ms") {
-            if (!member.value().is_null()) problem = check_whole(member.value(), here, 5'000, 30'000);
+            if (!member.value().is_null())
+                problem = check_whole(member.value(), here, 5'000, 30'000);
         } else if (is_semantic && key == "eagerness") {
             problem = check_choice(member.value(), here, {"low", "medium", "high", "auto"});
         } else {
@@ -117,24 +132,30 @@ Problem check_turn_detection(const json::object& object, const std::string& path
 json::object complete_turn_detection(const json::object& patch) {
     json::object full;
     if (patch.at("type").get_string() == "semantic_vad") {
-        full = {{"type", "semantic_vad"}, {"eagerness", "auto"}, {"create_response", true}, {"interrupt_response", true}};
+        full = {{"type", "semantic_vad"},
+                {"eagerness", "auto"},
+                {"create_response", true},
+                {"interrupt_response", true}};
     } else {
-        full = {{"type", "server_vad"},       {"threshold", 0.5},        {"prefix_padding_ms", 300},
-                {"silence_duration_ms", silence_default_ms},
-                {"idle_timeout_ms", nullptr}, {"create_response", true}, {"interrupt_response", true}};
+        full = {{"type", "server_vad"},       {"threshold", 0.5},
+                {"prefix_padding_ms", 300},   {"silence_duration_ms", silence_default_ms},
+                {"idle_timeout_ms", nullptr}, {"create_response", true},
+                {"interrupt_response", true}};
     }
     for (const auto& member : patch) full[member.key()] = member.value();
     return full;
 }
 
-Problem merge_transcription(json::value& target, const json::value& patch, const std::string& path) {
+Problem merge_transcription(json::value& target, const json::value& patch,
+                            const std::string& path) {
     if (patch.is_null()) {
         target = nullptr;
         return {};
     }
     const auto* fields = patch.if_object();
     if (fields == nullptr) return wrong_type(path, "an object");
-    if (auto problem = check_members(*fields, path, {"model", "language", "languages", "prompt", "keywords", "delay"})) {
+    if (auto problem = check_members(
+            *fields, path, {"model", "language", "languages", "prompt", "keywords", "delay"})) {
         return problem;
     }
     for (const char* key : {"model", "language", "prompt"}) {
@@ -142,13 +163,15 @@ Problem merge_transcription(json::value& target, const json::value& patch, const
         if (value == nullptr || value->is_null()) continue;
         if (auto problem = check_text(*value, path + "." + key)) return problem;
     }
-    if (!target.is_object()) target = json::object{{"model", nullptr}, {"language", nullptr}, {"prompt", nullptr}};
+    if (!target.is_object())
+        target = json::object{{"model", nullptr}, {"language", nullptr}, {"prompt", nullptr}};
     for (const auto& member : *fields) target.get_object()[member.key()] = member.value();
     if (target.get_object()["model"].is_null()) return missing(path + ".model");
     return {};
 }
 
-Problem merge_noise_reduction(json::value& target, const json::value& patch, const std::string& path) {
+Problem merge_noise_reduction(json::value& target, const json::value& patch,
+                              const std::string& path) {
     if (patch.is_null()) {
         target = nullptr;
         return {};
@@ -158,7 +181,8 @@ Problem merge_noise_reduction(json::value& target, const json::value& patch, con
     if (auto problem = check_members(*fields, path, {"type", "strength"})) return problem;
     const auto* type = fields->if_contains("type");
     if (type == nullptr) return missing(path + ".type");
-    if (auto problem = check_choice(*type, path + ".type", {"near_field", "far_field"})) return problem;
+    if (auto problem = check_choice(*type, path + ".type", {"near_field", "far_field"}))
+        return problem;
     target = *fields;
     return {};
 }
@@ -173,16 +197,20 @@ Problem merge_input(json::object& input, const json::value& patch, const std::st
             if (auto problem = check_format(member.value(), here)) return problem;
             input["format"] = member.value();
         } else if (key == "transcription") {
-            if (auto problem = merge_transcription(input["transcription"], member.value(), here)) return problem;
+            if (auto problem = merge_transcription(input["transcription"], member.value(), here))
+                return problem;
         } else if (key == "noise_reduction") {
-            if (auto problem = merge_noise_reduction(input["noise_reduction"], member.value(), here)) return problem;
+            if (auto problem =
+                    merge_noise_reduction(input["noise_reduction"], member.value(), here))
+                return problem;
         } else if (key == "turn_detection") {
             if (member.value().is_null()) {
                 input["turn_detection"] = nullptr;
                 continue;
             }
             if (!member.value().is_object()) return wrong_type(here, "an object");
-            // Without a type the fields change what is there; with one they start from its defaults.
+            // Without a type the fields change what is there; with one they start from its
+            // defaults.
             json::object wanted = member.value().get_object();
             const bool is_partial = !wanted.contains("type") && input["turn_detection"].is_object();
             if (is_partial) wanted["type"] = input["turn_detection"].get_object()["type"];
@@ -190,7 +218,8 @@ Problem merge_input(json::object& input, const json::value& patch, const std::st
             if (!is_partial) {
                 input["turn_detection"] = complete_turn_detection(wanted);
             } else {
-                for (const auto& field : wanted) input["turn_detection"].get_object()[field.key()] = field.value();
+                for (const auto& field : wanted)
+                    input["turn_detection"].get_object()[field.key()] = field.value();
             }
         } else {
             return unknown(here);
@@ -207,7 +236,8 @@ Problem check_voice(const json::value& voice, const std::string& path) {
     return check_choice(voice, path, std::span<const std::string_view>(voices));
 }
 
-Problem merge_output(json::object& output, const json::value& patch, const std::string& path, SessionSettings::Moment moment) {
+Problem merge_output(json::object& output, const json::value& patch, const std::string& path,
+                     SessionSettings::Moment moment) {
     const auto* fields = patch.if_object();
     if (fields == nullptr) return wrong_type(path, "an object");
     for (const auto& member : *fields) {
@@ -216,19 +246,22 @@ Problem merge_output(json::object& output, const json::value& patch, const std::
         if (key == "format") {
             if (auto problem = check_format(member.value(), here)) return problem;
             // Seen on the wire: optional by the types, demanded for output.
-            if (member.value().at("type") == "audio/pcm" && !member.value().get_object().contains("rate")) {
+            if (member.value().at("type") == "audio/pcm" &&
+                !member.value().get_object().contains("rate")) {
                 return missing(here + ".rate");
             }
         } else if (key == "voice") {
             if (auto problem = check_voice(member.value(), here)) return problem;
             if (moment.has_spoken && member.value() != output["voice"]) {
-                return ApiError{"cannot_update_voice", "Cannot update a conversation's voice if assistant audio is present.",
-                                here};
+                return ApiError{
+                    "cannot_update_voice",
+                    "Cannot update a conversation's voice if assistant audio is present.", here};
             }
         } else if (key == "speed") {
             if (auto problem = check_number(member.value(), here, 0.25, 1.5)) return problem;
             if (moment.is_responding && member.value() != output["speed"]) {
-                return ApiError{"invalid_value", "Cannot change the speed while a response is in progress.", here};
+                return ApiError{"invalid_value",
+                                "Cannot change the speed while a response is in progress.", here};
             }
         } else {
             return unknown(here);
@@ -286,7 +319,9 @@ std::optional<ApiError> check_format(const json::value& format, const std::strin
     if (auto problem = check_members(*fields, path, {"type", "rate"})) return problem;
     const auto* type = fields->if_contains("type");
     if (type == nullptr) return missing(path + ".type");
-    if (auto problem = check_choice(*type, path + ".type", {"audio/pcm", "audio/pcmu", "audio/pcma"})) return problem;
+    if (auto problem =
+            check_choice(*type, path + ".type", {"audio/pcm", "audio/pcmu", "audio/pcma"}))
+        return problem;
     const auto* rate = fields->if_contains("rate");
     if (rate == nullptr) return {};
     if (type->get_string() != "audio/pcm") return unknown(path + ".rate");
@@ -305,20 +340,27 @@ std::optional<ApiError> check_tools(const json::value& tools, const std::string&
         if (auto problem = check_choice(*type, here + ".type", {"function", "mcp"})) return problem;
         if (type->get_string() == "mcp") continue;
         // Chat Completions nests these under "function"; here that is an unknown parameter.
-        if (auto problem = check_members(*tool, here, {"type", "name", "description", "parameters"})) return problem;
+        if (auto problem =
+                check_members(*tool, here, {"type", "name", "description", "parameters"}))
+            return problem;
         const auto* name = tool->if_contains("name");
         if (name == nullptr) return missing(here + ".name");
         if (auto problem = check_text(*name, here + ".name")) return problem;
         const std::string_view text = name->get_string();
-        const bool is_plain = !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
-            return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-';
-        });
+        const bool is_plain =
+            !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
+                return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-';
+            });
         if (!is_plain) {
-            return ApiError{"invalid_value",
-                            fmt::format("Invalid '{}.name': expected a string that matches '^[a-zA-Z0-9_-]{{1,64}}$'.", here),
-                            here + ".name"};
+            return ApiError{
+                "invalid_value",
+                fmt::format(
+                    "Invalid '{}.name': expected a string that matches '^[a-zA-Z0-9_-]{{1,64}}$'.",
+                    here),
+                here + ".name"};
         }
-        if (const auto* parameters = tool->if_contains("parameters"); parameters != nullptr && !parameters->is_object()) {
+        if (const auto* parameters = tool->if_contains("parameters");
+            parameters != nullptr && !parameters->is_object()) {
             return wrong_type(here + ".parameters", "an object");
         }
     }
@@ -328,11 +370,17 @@ std::optional<ApiError> check_tools(const json::value& tools, const std::string&
 SessionSettings::SessionSettings(std::string id, std::string model, std::int64_t expires_at_s) {
     const bool reasons = is_reasoning_model(model);
     const json::object pcm{{"type", "audio/pcm"}, {"rate", 24'000}};
-    json::object turn_detection{{"type", "server_vad"},      {"threshold", 0.5},
-                                {"prefix_padding_ms", 300},  {"silence_duration_ms", 200},  // as fresh sessions echo it
-                                {"idle_timeout_ms", nullptr}, {"create_response", true},
+    json::object turn_detection{{"type", "server_vad"},
+                                {"threshold", 0.5},
+                                // as fresh sessions echo it
+                                {"prefix_padding_ms", 300},
+                                {"silence_duration_ms", 200},
+                                {"idle_timeout_ms", nullptr},
+                                {"create_response", true},
                                 {"interrupt_response", true}};
-    json::object input{{"format", pcm}, {"transcription", nullptr}, {"noise_reduction", nullptr},
+    json::object input{{"format", pcm},
+                       {"transcription", nullptr},
+                       {"noise_reduction", nullptr},
                        {"turn_detection", std::move(turn_detection)}};
     json::object output{{"format", pcm}, {"voice", "alloy"}, {"speed", 1.0}};
     session_ = {{"type", "realtime"},
@@ -359,9 +407,11 @@ SessionSettings::SessionSettings(std::string id, std::string model, std::int64_t
 std::optional<ApiError> SessionSettings::update(const json::object& patch, Moment moment) {
     const auto* type = patch.if_contains("type");
     if (type == nullptr) return missing("session.type");
-    if (auto problem = check_choice(*type, "session.type", {"realtime", "transcription"})) return problem;
+    if (auto problem = check_choice(*type, "session.type", {"realtime", "transcription"}))
+        return problem;
     if (*type != session_["type"]) {
-        return ApiError{"invalid_value", "The type of a session cannot be changed.", "session.type"};
+        return ApiError{"invalid_value", "The type of a session cannot be changed.",
+                        "session.type"};
     }
     json::object next = session_;  // changes go here, and count only when all are valid
     const bool reasons = is_reasoning_model(model());
@@ -374,7 +424,8 @@ std::optional<ApiError> SessionSettings::update(const json::object& patch, Momen
         if (key == "model") {
             problem = check_text(value, path);
             if (!problem && value != session_["model"]) {
-                problem = ApiError{"invalid_value", "The model of a session cannot be changed.", path};
+                problem =
+                    ApiError{"invalid_value", "The model of a session cannot be changed.", path};
             }
         } else if (key == "instructions") {
             problem = check_text(value, path);
@@ -390,7 +441,8 @@ std::optional<ApiError> SessionSettings::update(const json::object& patch, Momen
             problem = check_truncation(value, path);
         } else if (key == "tracing") {
             if (!session_["tracing"].is_null() && value != session_["tracing"]) {
-                problem = ApiError{"invalid_value", "Tracing cannot be changed once it is enabled.", path};
+                problem = ApiError{"invalid_value", "Tracing cannot be changed once it is enabled.",
+                                   path};
             }
         } else if (key == "include") {
             if (!value.is_null() && !value.is_array()) problem = wrong_type(path, "an array");
@@ -400,14 +452,17 @@ std::optional<ApiError> SessionSettings::update(const json::object& patch, Momen
             problem = reasons ? check_flag(value, path) : unknown(path);
         } else if (key == "reasoning") {
             if (!reasons) {
-                problem = ApiError{"unsupported_parameter",
-                                   fmt::format("Unsupported parameter: 'session.reasoning' is not supported with the '{}' model.",
-                                               model()),
-                                   path};
+                problem = ApiError{
+                    "unsupported_parameter",
+                    fmt::format(
+                        "Unsupported parameter: 'session.reasoning' is not supported with the '{}' model.",
+                        model()),
+                    path};
             } else if (!value.is_object() || !value.get_object().contains("effort")) {
                 problem = missing(path + ".effort");
             } else {
-                problem = check_choice(value.at("effort"), path + ".effort", {"minimal", "low", "medium", "high", "xhigh"});
+                problem = check_choice(value.at("effort"), path + ".effort",
+                                       {"minimal", "low", "medium", "high", "xhigh"});
             }
         } else if (key == "audio") {
             const auto* fields = value.if_object();
@@ -418,7 +473,8 @@ std::optional<ApiError> SessionSettings::update(const json::object& patch, Momen
                 problem = merge_input(audio["input"].get_object(), *input, path + ".input");
             }
             if (const auto* output = fields->if_contains("output"); output != nullptr && !problem) {
-                problem = merge_output(audio["output"].get_object(), *output, path + ".output", moment);
+                problem =
+                    merge_output(audio["output"].get_object(), *output, path + ".output", moment);
             }
             if (problem) return problem;
             continue;
@@ -439,11 +495,13 @@ const json::object& audio_side(const json::object& session, std::string_view sid
 }  // namespace
 
 AudioFormat SessionSettings::input_format() const {
-    return format_named(audio_side(session_, "input").if_contains("format")).value_or(AudioFormat::pcm24k);
+    return format_named(audio_side(session_, "input").if_contains("format"))
+        .value_or(AudioFormat::pcm24k);
 }
 
 AudioFormat SessionSettings::output_format() const {
-    return format_named(audio_side(session_, "output").if_contains("format")).value_or(AudioFormat::pcm24k);
+    return format_named(audio_side(session_, "output").if_contains("format"))
+        .value_or(AudioFormat::pcm24k);
 }
 
 std::optional<TurnDetection> SessionSettings::turn_detection() const {
@@ -459,9 +517,11 @@ std::optional<TurnDetection> SessionSettings::turn_detection() const {
         return turn;
     }
     turn.threshold = json_read::number(*fields, "threshold").value_or(0.5);
-    turn.prefix_padding = milliseconds(json_read::integer(*fields, "prefix_padding_ms").value_or(300));
+    turn.prefix_padding =
+        milliseconds(json_read::integer(*fields, "prefix_padding_ms").value_or(300));
     turn.silence = milliseconds(json_read::integer(*fields, "silence_duration_ms").value_or(200));
-    if (const auto idle = json_read::integer(*fields, "idle_timeout_ms")) turn.idle_timeout = milliseconds(*idle);
+    if (const auto idle = json_read::integer(*fields, "idle_timeout_ms"))
+        turn.idle_timeout = milliseconds(*idle);
     return turn;
 }
 
@@ -474,7 +534,9 @@ bool SessionSettings::outputs_text() const {
     return modalities != nullptr && !modalities->empty() && modalities->front() == "text";
 }
 
-std::string SessionSettings::instructions() const { return json_read::text(session_, "instructions"); }
+std::string SessionSettings::instructions() const {
+    return json_read::text(session_, "instructions");
+}
 std::string SessionSettings::model() const { return json_read::text(session_, "model"); }
 
 }  // namespace parley::sim

@@ -11,7 +11,8 @@ namespace parley::sim {
 namespace {
 
 // The file gets its name only when it is complete: another process may be looking.
-void store(const std::filesystem::path& path, const std::vector<std::int16_t>& samples, int rate_hz) {
+void store(const std::filesystem::path& path, const std::vector<std::int16_t>& samples,
+           int rate_hz) {
     const std::filesystem::path part = path.string() + "." + crypto::random_hex(4);
     auto file = audio::WavWriter::create(part, rate_hz, 1);
     if (!file) return;
@@ -39,8 +40,8 @@ void SpeechCache::keep_in(std::string folder) {
 }
 
 Checked<Speech> SpeechCache::get(const Words& words) {
-    const std::string key =
-        crypto::sha256_hex(fmt::format("{}\n{}\n{}\n{}", words.voice, words.words_per_minute, words.rate_hz, words.text));
+    const std::string key = crypto::sha256_hex(fmt::format(
+        "{}\n{}\n{}\n{}", words.voice, words.words_per_minute, words.rate_hz, words.text));
     std::promise<Checked<Speech>> promise;
     Made made;
     std::string folder;
@@ -63,7 +64,8 @@ Checked<Speech> SpeechCache::get(const Words& words) {
     return result;
 }
 
-Checked<Speech> SpeechCache::make(const Words& words, const std::string& key, const std::string& folder) const {
+Checked<Speech> SpeechCache::make(const Words& words, const std::string& key,
+                                  const std::string& folder) const {
     std::filesystem::path path;
     if (!folder.empty()) {
         path = std::filesystem::path(folder) / (key + ".wav");
@@ -71,7 +73,8 @@ Checked<Speech> SpeechCache::make(const Words& words, const std::string& key, co
         if (std::filesystem::exists(path, absent)) {
             auto wav = audio::read_wav_file(path);
             if (wav && wav->rate_hz == words.rate_hz && wav->channels == 1) {
-                return Speech(std::make_shared<const std::vector<std::int16_t>>(std::move(wav->samples)));
+                return Speech(
+                    std::make_shared<const std::vector<std::int16_t>>(std::move(wav->samples)));
             }
         }
     }

@@ -14,14 +14,17 @@ namespace {
 using std::chrono::days;
 using std::chrono::sys_days;
 
-constexpr std::array<std::string_view, 7> weekday_names{"Sunday",   "Monday", "Tuesday", "Wednesday",
-                                                        "Thursday", "Friday", "Saturday"};
-constexpr std::array<std::string_view, 12> month_names{"January", "February", "March",     "April",   "May",      "June",
-                                                       "July",    "August",   "September", "October", "November", "December"};
+constexpr std::array<std::string_view, 7> weekday_names{
+    "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
+constexpr std::array<std::string_view, 12> month_names{
+    "January", "February", "March",     "April",   "May",      "June",
+    "July",    "August",   "September", "October", "November", "December"};
 // Clinics seldom book the same or the next day, so relative weekdays begin here.
 constexpr days nearest{2};
 
-bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-'; }
+bool is_word(char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-';
+}
 
 std::optional<int> whole_number(std::string_view text) {
     int value = 0;
@@ -75,7 +78,8 @@ std::optional<Day> day_named(std::string_view words, Day today) {
     if (name == "open_weekday") {
         for (sys_days day = start + nearest;; day += days{1}) {
             const std::chrono::weekday weekday{day};
-            const bool is_weekend = weekday == std::chrono::Saturday || weekday == std::chrono::Sunday;
+            const bool is_weekend =
+                weekday == std::chrono::Saturday || weekday == std::chrono::Sunday;
             if (!is_weekend && !is_holiday(Day{day})) return Day{day};
         }
     }
@@ -89,14 +93,17 @@ std::optional<Day> day_named(std::string_view words, Day today) {
 }
 
 std::string iso_date(Day day) {
-    return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(day.year()), static_cast<unsigned>(day.month()),
-                       static_cast<unsigned>(day.day()));
+    return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(day.year()),
+                       static_cast<unsigned>(day.month()), static_cast<unsigned>(day.day()));
 }
 
-std::string_view weekday_name(Day day) { return weekday_names[std::chrono::weekday{sys_days{day}}.c_encoding()]; }
+std::string_view weekday_name(Day day) {
+    return weekday_names[std::chrono::weekday{sys_days{day}}.c_encoding()];
+}
 
 std::string spoken_date(Day day) {
-    return fmt::format("{}, {} {}", weekday_name(day), month_names[static_cast<unsigned>(day.month()) - 1],
+    return fmt::format("{}, {} {}", weekday_name(day),
+                       month_names[static_cast<unsigned>(day.month()) - 1],
                        static_cast<unsigned>(day.day()));
 }
 
@@ -110,7 +117,9 @@ std::string spelled(std::string_view text) {
             last = 0;
             continue;
         }
-        const bool same_group = last != 0 && (std::isdigit(byte) != 0) == (std::isdigit(static_cast<unsigned char>(last)) != 0);
+        const bool same_group =
+            last != 0 &&
+            (std::isdigit(byte) != 0) == (std::isdigit(static_cast<unsigned char>(last)) != 0);
         const bool continues_character = (byte & 0xC0) == 0x80;
         if (!out.empty() && !continues_character) out += same_group ? " " : ", ";
         out += byte < 0x80 ? static_cast<char>(std::toupper(byte)) : c;
@@ -142,16 +151,20 @@ Fault problem(std::string_view hole, std::string what, std::string remedy = {}) 
 }
 
 // Fault is an aggregate that a string alone could initialise, so a plain return would be ambiguous.
-Checked<std::string> good(std::string text) { return {boost::system::in_place_value, std::move(text)}; }
+Checked<std::string> good(std::string text) {
+    return {boost::system::in_place_value, std::move(text)};
+}
 
 class Hole {
  public:
-    Hole(std::string_view text, const json::object& variables, Day today) : text_(text), variables_(variables), today_(today) {}
+    Hole(std::string_view text, const json::object& variables, Day today)
+        : text_(text), variables_(variables), today_(today) {}
 
     Checked<std::string> fill() const {
         const auto colon = text_.find(':');
         if (colon == text_.npos) {
-            if (const auto* value = find_path(variables_, trim(text_))) return good(as_text(*value));
+            if (const auto* value = find_path(variables_, trim(text_)))
+                return good(as_text(*value));
             return problem(text_, "no such variable", known_variables());
         }
         std::string_view filter = trim(text_.substr(0, colon));
@@ -159,7 +172,8 @@ class Hole {
         std::size_t count_max = SIZE_MAX;
         if (const auto space = filter.find(' '); space != filter.npos) {
             const auto count = whole_number(trim(filter.substr(space + 1)));
-            if (!count || *count < 1) return problem(text_, "expected a number after the filter's name");
+            if (!count || *count < 1)
+                return problem(text_, "expected a number after the filter's name");
             count_max = static_cast<std::size_t>(*count);
             filter = filter.substr(0, space);
         }
@@ -167,14 +181,18 @@ class Hole {
     }
 
  private:
-    Checked<std::string> apply(std::string_view filter, std::string_view argument, std::size_t count_max) const {
+    Checked<std::string> apply(std::string_view filter, std::string_view argument,
+                               std::size_t count_max) const {
         if (filter == "date" || filter == "spoken_date" || filter == "weekday") {
             const auto day = day_named(value_or_literal(argument), today_);
-            if (!day) return problem(text_, "not a day", "use today, next tuesday, open_weekday, +3 days or 2026-11-24");
+            if (!day)
+                return problem(text_, "not a day",
+                               "use today, next tuesday, open_weekday, +3 days or 2026-11-24");
             if (filter == "date") return good(iso_date(*day));
             return good(filter == "weekday" ? std::string(weekday_name(*day)) : spoken_date(*day));
         }
-        if (filter == "digits" || filter == "spell") return good(spelled(value_or_literal(argument)));
+        if (filter == "digits" || filter == "spell")
+            return good(spelled(value_or_literal(argument)));
         if (filter == "spoken_time") return good(spoken_time(value_or_literal(argument)));
         if (filter == "list") {
             const auto* value = find_path(variables_, argument);
@@ -183,8 +201,9 @@ class Hole {
             return good(spoken_list(value->get_array(), count_max));
         }
         if (filter == "choose") return choose(argument);
-        return problem(text_, fmt::format("unknown filter \"{}\"", filter),
-                       "use date, spoken_date, weekday, digits, spell, spoken_time, list or choose");
+        return problem(
+            text_, fmt::format("unknown filter \"{}\"", filter),
+            "use date, spoken_date, weekday, digits, spell, spoken_time, list or choose");
     }
 
     Checked<std::string> choose(std::string_view argument) const {
@@ -193,7 +212,8 @@ class Hole {
         if (value == nullptr || !value->is_array()) return problem(text_, "not a list");
         const auto& choices = value->get_array();
         if (choices.empty()) return problem(text_, "the list is empty");
-        const std::string wanted = comma == argument.npos ? "" : value_or_literal(trim(argument.substr(comma + 1)));
+        const std::string wanted =
+            comma == argument.npos ? "" : value_or_literal(trim(argument.substr(comma + 1)));
         for (const auto& choice : choices) {
             if (as_text(choice) == wanted) return good(wanted);
         }
@@ -225,7 +245,8 @@ Day today_here() {
     const std::time_t now = std::time(nullptr);
     std::tm local{};
     localtime_r(&now, &local);
-    return Day{std::chrono::year{local.tm_year + 1900}, std::chrono::month{static_cast<unsigned>(local.tm_mon + 1)},
+    return Day{std::chrono::year{local.tm_year + 1900},
+               std::chrono::month{static_cast<unsigned>(local.tm_mon + 1)},
                std::chrono::day{static_cast<unsigned>(local.tm_mday)}};
 }
 
@@ -237,7 +258,9 @@ const json::value* find_path(const json::object& variables, std::string_view pat
             const auto end = path.find(']', at);
             if (here == nullptr || end == path.npos || !here->is_array()) return nullptr;
             const auto index = whole_number(path.substr(at + 1, end - at - 1));
-            if (!index || *index < 0 || static_cast<std::size_t>(*index) >= here->get_array().size()) return nullptr;
+            if (!index || *index < 0 ||
+                static_cast<std::size_t>(*index) >= here->get_array().size())
+                return nullptr;
             here = &here->get_array()[static_cast<std::size_t>(*index)];
             at = end + 1;
             continue;
@@ -250,7 +273,8 @@ const json::value* find_path(const json::object& variables, std::string_view pat
         while (end < path.size() && is_word(path[end])) ++end;
         if (end == at) return nullptr;
         const auto name = path.substr(at, end - at);
-        const json::object* parent = here == nullptr ? (at == 0 ? &variables : nullptr) : here->if_object();
+        const json::object* parent =
+            here == nullptr ? (at == 0 ? &variables : nullptr) : here->if_object();
         if (parent == nullptr) return nullptr;
         here = parent->if_contains(name);
         if (here == nullptr) return nullptr;
@@ -267,10 +291,13 @@ Checked<std::string> render(std::string_view text, const json::object& variables
             out += c;
             ++i;
         } else if (c == '}') {
-            return Fault{shortened(text, 60), "a closing brace without an opening one", "write }} for the brace itself"};
+            return Fault{shortened(text, 60), "a closing brace without an opening one",
+                         "write }} for the brace itself"};
         } else if (c == '{') {
             const auto end = text.find('}', i);
-            if (end == text.npos) return Fault{shortened(text, 60), "a brace is not closed", "write {{ for the brace itself"};
+            if (end == text.npos)
+                return Fault{shortened(text, 60), "a brace is not closed",
+                             "write {{ for the brace itself"};
             auto filled = Hole(text.substr(i + 1, end - i - 1), variables, today).fill();
             if (!filled) return filled.error();
             out += *filled;
@@ -282,12 +309,15 @@ Checked<std::string> render(std::string_view text, const json::object& variables
     return good(std::move(out));
 }
 
-Checked<json::value> render_value(const json::value& value, const json::object& variables, Day today) {
+Checked<json::value> render_value(const json::value& value, const json::object& variables,
+                                  Day today) {
     if (const auto* text = value.if_string()) {
         const std::string_view hole = *text;
-        const bool is_one_hole = hole.size() > 2 && hole.front() == '{' && hole.find('}') == hole.size() - 1;
+        const bool is_one_hole =
+            hole.size() > 2 && hole.front() == '{' && hole.find('}') == hole.size() - 1;
         if (is_one_hole) {
-            if (const auto* found = find_path(variables, trim(hole.substr(1, hole.size() - 2)))) return *found;
+            if (const auto* found = find_path(variables, trim(hole.substr(1, hole.size() - 2))))
+                return *found;
         }
         auto filled = render(hole, variables, today);
         if (!filled) return filled.error();

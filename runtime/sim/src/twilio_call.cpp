@@ -17,7 +17,8 @@
 #include <set>
 
 #if defined(__GNUC__) && !defined(__clang__)
-// GCC 12 at -O1 inlines one half of the allocation of Asio's coroutine frames and takes the pair for mismatched.
+// GCC 12 at -O1 inlines one half of the allocation of Asio's coroutine frames and takes the pair
+// for mismatched.
 #pragma GCC diagnostic ignored "-Wmismatched-new-delete"
 #endif
 
@@ -28,11 +29,13 @@ namespace {
 constexpr std::size_t frame_bytes = 160;
 constexpr milliseconds frame_length{20};
 constexpr std::chrono::seconds webhook_timeout{15};
-constexpr int documents_max = 10;                      // redirects and actions
+constexpr int documents_max = 10;  // redirects and actions
 constexpr std::size_t violations_max = 100;
 constexpr std::size_t message_bytes_max = 8 * 1024 * 1024;
 
-Task<Checked<Speech>> speak_on_worker(SpeechCache::Words words) { co_return SpeechCache::of_process().get(words); }
+Task<Checked<Speech>> speak_on_worker(SpeechCache::Words words) {
+    co_return SpeechCache::of_process().get(words);
+}
 
 Task<Checked<bool>> write_on_worker(std::shared_ptr<const CallReport> report, std::string path) {
     co_return write_recording(*report, path);
@@ -54,7 +57,8 @@ std::string url_to_sign(std::string_view url) {
     if (out.starts_with("https://")) {
         const auto bracket = out.rfind(']', end);
         const auto colon = out.rfind(':', end);
-        if (colon != std::string::npos && colon > begin && colon < end && (bracket == std::string::npos || bracket < begin || colon > bracket)) {
+        if (colon != std::string::npos && colon > begin && colon < end &&
+            (bracket == std::string::npos || bracket < begin || colon > bracket)) {
             out.erase(colon, end - colon);
         }
     }
@@ -63,12 +67,14 @@ std::string url_to_sign(std::string_view url) {
 
 std::string twilio_signature(std::string_view auth_token, std::string_view url, const Form& form) {
     std::string signed_text(url);
-    const std::set<std::pair<std::string, std::string>> fields(form.begin(), form.end());  // sorted, each pair once
+    // sorted, each pair once
+    const std::set<std::pair<std::string, std::string>> fields(form.begin(), form.end());
     for (const auto& [name, value] : fields) signed_text += name + value;
     return base64::encode(crypto::hmac_sha1(auth_token, signed_text));
 }
 
-TwilioCall::TwilioCall(CallOptions options, boost::asio::any_io_executor home, boost::asio::thread_pool& workers)
+TwilioCall::TwilioCall(CallOptions options, boost::asio::any_io_executor home,
+                       boost::asio::thread_pool& workers)
     : options_(std::move(options)),
       home_(home),
       workers_(workers),
@@ -81,10 +87,12 @@ TwilioCall::TwilioCall(CallOptions options, boost::asio::any_io_executor home, b
 }
 
 milliseconds TwilioCall::now() const {
-    return began_ ? std::chrono::duration_cast<milliseconds>(Clock::now() - *began_) : milliseconds(0);
+    return began_ ? std::chrono::duration_cast<milliseconds>(Clock::now() - *began_)
+                  : milliseconds(0);
 }
 
-// The timer lives in the coroutine, not in the call: handles of the call may outlive the io context.
+// The timer lives in the coroutine, not in the call: handles of the call may outlive the io
+// context.
 Task<> TwilioCall::sleep_until(TimePoint deadline) {
     boost::asio::steady_timer timer(home_, deadline);
     timer_ = &timer;
@@ -140,7 +148,8 @@ void TwilioCall::end_stream(std::string_view by, std::string_view words) {
     report_.ended_by = by;
     report_.ending = words;
     player_.ended_by_other_side(now());
-    if (by == "caller" && !player_.is_finished()) report_.notes.push_back("the script was not finished");
+    if (by == "caller" && !player_.is_finished())
+        report_.notes.push_back("the script was not finished");
     if (!is_silent_) {
         json::object stop{{"accountSid", options_.account_sid}, {"callSid", options_.call_sid}};
         send({{"event", "stop"}, {"stop", std::move(stop)}});
@@ -158,9 +167,11 @@ Task<> TwilioCall::run() {
     finish();
     if (!options_.record.empty() && !report_.stream_sid.empty()) {
         auto shared = std::make_shared<const CallReport>(report_);
-        // Values are built outside of co_await expressions: GCC 12 destroys temporaries in them twice.
+        // Values are built outside of co_await expressions: GCC 12 destroys temporaries in them
+        // twice.
         auto writing = write_on_worker(std::move(shared), options_.record);
-        auto written = co_await boost::asio::co_spawn(workers_, std::move(writing), boost::asio::use_awaitable);
+        auto written = co_await boost::asio::co_spawn(workers_, std::move(writing),
+                                                      boost::asio::use_awaitable);
         if (!written && report_.failure.empty()) report_.failure = written.error().text();
     }
     watch(report_.failure.empty() ? report_.ending : report_.ending + "; " + report_.failure);
@@ -173,7 +184,8 @@ void TwilioCall::finish() {
     report_.caller = player_.spoken();
     report_.agent = ear_.segments();
     if (report_.failure.empty()) report_.failure = player_.failure();
-    if (report_.failure.empty() && report_.stream_sid.empty() && !is_hang_up_wanted_ && !options_.script.steps.empty()) {
+    if (report_.failure.empty() && report_.stream_sid.empty() && !is_hang_up_wanted_ &&
+        !options_.script.steps.empty()) {
         report_.failure = "no stream was opened";
     }
     for (const auto& miss : unmet(options_.script.expect, report_)) {
@@ -202,7 +214,8 @@ Task<> TwilioCall::carry_out() {
         }
         const TwimlVerb verb = answer.twiml.verbs[next++];
         std::string next_document;
-        CallOptions::Method method = verb.method == "GET" ? CallOptions::Method::get : CallOptions::Method::post;
+        CallOptions::Method method =
+            verb.method == "GET" ? CallOptions::Method::get : CallOptions::Method::post;
         switch (verb.kind) {
             case TwimlVerb::Kind::hangup:
                 if (report_.ending.empty()) report_.ending = "hung up by <Hangup>";
@@ -243,9 +256,11 @@ Task<bool> TwilioCall::prepare_speech() {
     for (const CallerStep& step : options_.script.steps) {
         speech_.emplace_back();
         if (step.kind == CallerStep::Kind::say) {
-            SpeechCache::Words words{step.text, options_.script.voice, options_.script.words_per_minute, audio::telephone_hz};
+            SpeechCache::Words words{step.text, options_.script.voice,
+                                     options_.script.words_per_minute, audio::telephone_hz};
             auto speaking = speak_on_worker(std::move(words));
-            auto made = co_await boost::asio::co_spawn(workers_, std::move(speaking), boost::asio::use_awaitable);
+            auto made = co_await boost::asio::co_spawn(workers_, std::move(speaking),
+                                                       boost::asio::use_awaitable);
             if (!made) {
                 report_.failure = made.error().text();
                 report_.ending = "the caller has no voice";
@@ -254,7 +269,8 @@ Task<bool> TwilioCall::prepare_speech() {
             auto& mulaw = speech_.back();
             mulaw.resize((*made)->size());
             audio::encode_mulaw(**made, mulaw);
-            mulaw.resize((mulaw.size() + frame_bytes - 1) / frame_bytes * frame_bytes, audio::mulaw_silence);
+            mulaw.resize((mulaw.size() + frame_bytes - 1) / frame_bytes * frame_bytes,
+                         audio::mulaw_silence);
         }
         lengths.push_back(milliseconds(static_cast<std::int64_t>(speech_.back().size() / 8)));
     }
@@ -263,23 +279,46 @@ Task<bool> TwilioCall::prepare_speech() {
 }
 
 Form TwilioCall::form(bool is_first) const {
-    return {{"AccountSid", options_.account_sid}, {"ApiVersion", "2010-04-01"}, {"CallSid", options_.call_sid},
-            {"CallStatus", is_first ? "ringing" : "in-progress"}, {"Called", options_.to}, {"CalledCity", ""},
-            {"CalledCountry", "US"}, {"CalledState", ""}, {"CalledZip", ""}, {"Caller", options_.from}, {"CallerCity", ""},
-            {"CallerCountry", "US"}, {"CallerState", "CA"}, {"CallerZip", ""}, {"Direction", "inbound"}, {"From", options_.from},
-            {"FromCity", ""}, {"FromCountry", "US"}, {"FromState", "CA"}, {"FromZip", ""}, {"StirVerstat", "TN-Validation-Passed-A"},
-            {"To", options_.to}, {"ToCity", ""}, {"ToCountry", "US"}, {"ToState", ""}, {"ToZip", ""}};
+    return {{"AccountSid", options_.account_sid},
+            {"ApiVersion", "2010-04-01"},
+            {"CallSid", options_.call_sid},
+            {"CallStatus", is_first ? "ringing" : "in-progress"},
+            {"Called", options_.to},
+            {"CalledCity", ""},
+            {"CalledCountry", "US"},
+            {"CalledState", ""},
+            {"CalledZip", ""},
+            {"Caller", options_.from},
+            {"CallerCity", ""},
+            {"CallerCountry", "US"},
+            {"CallerState", "CA"},
+            {"CallerZip", ""},
+            {"Direction", "inbound"},
+            {"From", options_.from},
+            {"FromCity", ""},
+            {"FromCountry", "US"},
+            {"FromState", "CA"},
+            {"FromZip", ""},
+            {"StirVerstat", "TN-Validation-Passed-A"},
+            {"To", options_.to},
+            {"ToCity", ""},
+            {"ToCountry", "US"},
+            {"ToState", ""},
+            {"ToZip", ""}};
 }
 
-std::string TwilioCall::signature(CallOptions::Signature mode, std::string_view url, const Form& fields) const {
-    const std::string key = mode == CallOptions::Signature::wrong ? options_.auth_token + "x" : options_.auth_token;
+std::string TwilioCall::signature(CallOptions::Signature mode, std::string_view url,
+                                  const Form& fields) const {
+    const std::string key =
+        mode == CallOptions::Signature::wrong ? options_.auth_token + "x" : options_.auth_token;
     return twilio_signature(key, url, fields);
 }
 
 std::string TwilioCall::resolved(std::string_view url, std::string_view base) const {
     if (url.find("://") != url.npos) return std::string(url);
     const auto scheme_end = base.find("://");
-    const auto authority_end = base.find_first_of("/?#", scheme_end == base.npos ? 0 : scheme_end + 3);
+    const auto authority_end =
+        base.find_first_of("/?#", scheme_end == base.npos ? 0 : scheme_end + 3);
     if (url.starts_with('/')) return std::string(base.substr(0, authority_end)) + std::string(url);
     const auto path_end = base.find_first_of("?#");
     const auto folder_end = base.substr(0, path_end).rfind('/');
@@ -293,11 +332,13 @@ net::Url TwilioCall::reachable(net::Url url, bool is_socket) const {
     if (!place) return url;
     url.host = place->host;
     url.port = place->port;
-    url.scheme = is_socket ? (place->is_secure() ? "wss" : "ws") : (place->is_secure() ? "https" : "http");
+    url.scheme =
+        is_socket ? (place->is_secure() ? "wss" : "ws") : (place->is_secure() ? "https" : "http");
     return url;
 }
 
-TwilioCall::Question TwilioCall::ask(std::string url, CallOptions::Method method, bool is_first) const {
+TwilioCall::Question TwilioCall::ask(std::string url, CallOptions::Method method,
+                                     bool is_first) const {
     Question question;
     const Form fields = form(is_first);
     net::Request& request = question.request;
@@ -305,7 +346,8 @@ TwilioCall::Question TwilioCall::ask(std::string url, CallOptions::Method method
     url.resize(std::min(url.size(), url.find('#')));
     const bool is_get = method == CallOptions::Method::get;
     if (is_get) {
-        const std::string query = (url.find('?') == std::string::npos ? "?" : "&") + net::encode_form(fields);
+        const std::string query =
+            (url.find('?') == std::string::npos ? "?" : "&") + net::encode_form(fields);
         url += query;
         signed_url += query;
         request.method = "GET";
@@ -326,12 +368,14 @@ TwilioCall::Question TwilioCall::ask(std::string url, CallOptions::Method method
     request.headers.set("Accept", "*/*");
     request.headers.set("I-Twilio-Idempotency-Token", crypto::random_hex(16));
     if (options_.webhook_signature != CallOptions::Signature::none) {
-        request.headers.set("X-Twilio-Signature", signature(options_.webhook_signature, signed_url, is_get ? Form() : fields));
+        request.headers.set("X-Twilio-Signature", signature(options_.webhook_signature, signed_url,
+                                                            is_get ? Form() : fields));
     }
     return question;
 }
 
-TwilioCall::Answer TwilioCall::read_answer(const std::string& shown, const Result<net::Response>& response) {
+TwilioCall::Answer TwilioCall::read_answer(const std::string& shown,
+                                           const Result<net::Response>& response) {
     Answer answer;
     report_.http.emplace_back(shown, response ? response->status : 0);
     if (!response) {
@@ -343,9 +387,11 @@ TwilioCall::Answer TwilioCall::read_answer(const std::string& shown, const Resul
         answer.problem = fmt::format("{} answered {}", shown, response->status);
         return answer;
     }
-    const std::string type = lower(response->content_type.substr(0, response->content_type.find(';')));
+    const std::string type =
+        lower(response->content_type.substr(0, response->content_type.find(';')));
     if (type != "text/xml" && type != "application/xml" && type != "text/html") {
-        answer.problem = fmt::format("{}: 12300: content type \"{}\" is not TwiML", shown, response->content_type);
+        answer.problem = fmt::format("{}: 12300: content type \"{}\" is not TwiML", shown,
+                                     response->content_type);
         return answer;
     }
     auto twiml = parse_twiml(response->body, options_.scheme);
@@ -363,7 +409,8 @@ Task<TwilioCall::Answer> TwilioCall::request(Question question) {
     if (question.problem.empty()) {
         net::RequestLimits limits;
         limits.timeout = webhook_timeout;
-        const auto response = co_await net::fetch(std::move(question.place), std::move(question.request), limits);
+        const auto response =
+            co_await net::fetch(std::move(question.place), std::move(question.request), limits);
         answer = read_answer(question.shown, response);
     } else {
         answer.problem = std::move(question.problem);
@@ -380,7 +427,8 @@ Task<> TwilioCall::stream(TwimlVerb verb) {
     status_ = "in-progress";
     net::Headers headers;
     if (options_.stream_signature != CallOptions::Signature::none) {
-        headers.set("x-twilio-signature", signature(options_.stream_signature, verb.stream_url, {}));
+        headers.set("x-twilio-signature",
+                    signature(options_.stream_signature, verb.stream_url, {}));
     }
     headers.set("User-Agent", "Twilio.TmeWs/1.0");
     net::WebSocketLimits limits;
@@ -416,10 +464,12 @@ Task<> TwilioCall::stream(TwimlVerb verb) {
     report_.heard = playback_.heard(end);
     ear_.hear(report_.heard);
     report_.unheard = playback_.queued(end);
-    playback_.clear(end);  // what is still queued is lost with the stream, and its marks do not come back
+    // what is still queued is lost with the stream, and its marks do not come back
+    playback_.clear(end);
     playback_.take_echoes(end);
     if (playback_.ragged_bytes_lost() > 0) {
-        report_.violations.push_back(fmt::format("{} bytes of incomplete frames were lost", playback_.ragged_bytes_lost()));
+        report_.violations.push_back(
+            fmt::format("{} bytes of incomplete frames were lost", playback_.ragged_bytes_lost()));
     }
     socket_.reset();
 }
@@ -458,18 +508,23 @@ void TwilioCall::advance(milliseconds at) {
     }
     ear_.hear(playback_.heard(at));
     for (; agent_segments_told_ < ear_.segments().size(); ++agent_segments_told_) {
-        watch(fmt::format("{:5.1f} s  hears the agent", static_cast<double>(ear_.segments()[agent_segments_told_].begin.count()) / 1000));
+        watch(fmt::format(
+            "{:5.1f} s  hears the agent",
+            static_cast<double>(ear_.segments()[agent_segments_told_].begin.count()) / 1000));
     }
     for (const auto& action : player_.advance(at, ear_.segments())) {
         switch (action.kind) {
             case CallerPlayer::Action::Kind::start_speech:
-                watch(fmt::format("{:5.1f} s  says: {}", static_cast<double>(at.count()) / 1000, options_.script.steps[action.step].text));
+                watch(fmt::format("{:5.1f} s  says: {}", static_cast<double>(at.count()) / 1000,
+                                  options_.script.steps[action.step].text));
                 source_ = speech_[action.step];
                 source_at_ = 0;
                 break;
             case CallerPlayer::Action::Kind::press:
                 if (!is_silent_) {
-                    send({{"event", "dtmf"}, {"dtmf", json::object{{"track", "inbound_track"}, {"digit", std::string(1, action.key)}}}});
+                    send({{"event", "dtmf"},
+                          {"dtmf", json::object{{"track", "inbound_track"},
+                                                {"digit", std::string(1, action.key)}}}});
                 }
                 break;
             case CallerPlayer::Action::Kind::hang_up:
@@ -507,13 +562,15 @@ void TwilioCall::send_media() {
     }
     ++frames_sent_;
     ++chunk_;
-    report_.spoken.resize(static_cast<std::size_t>(frames_sent_ - 1) * frame_bytes, audio::mulaw_silence);
+    report_.spoken.resize(static_cast<std::size_t>(frames_sent_ - 1) * frame_bytes,
+                          audio::mulaw_silence);
     report_.spoken.insert(report_.spoken.end(), frame.begin(), frame.end());
     if (is_silent_) return;
     message_.clear();
-    fmt::format_to(std::back_inserter(message_),
-                   R"({{"event":"media","sequenceNumber":"{}","media":{{"track":"inbound","chunk":"{}","timestamp":"{}","payload":")", ++sequence_,
-                   chunk_, chunk_ * frame_length.count());
+    fmt::format_to(
+        std::back_inserter(message_),
+        R"({{"event":"media","sequenceNumber":"{}","media":{{"track":"inbound","chunk":"{}","timestamp":"{}","payload":")",
+        ++sequence_, chunk_, chunk_ * frame_length.count());
     base64::append(message_, frame);
     fmt::format_to(std::back_inserter(message_), R"("}},"streamSid":"{}"}})", report_.stream_sid);
     socket_->send(message_);
@@ -527,7 +584,8 @@ void TwilioCall::send_start() {
     tracks.push_back("inbound");
     json::object start{{"accountSid", options_.account_sid},
                        {"streamSid", report_.stream_sid},
-                       {"callSid", options_.call_sid_in_start.empty() ? options_.call_sid : options_.call_sid_in_start},
+                       {"callSid", options_.call_sid_in_start.empty() ? options_.call_sid
+                                                                      : options_.call_sid_in_start},
                        {"tracks", std::move(tracks)},
                        {"mediaFormat", std::move(format)},
                        {"customParameters", std::move(parameters)}};
@@ -542,7 +600,8 @@ void TwilioCall::send(json::object message) {
 
 void TwilioCall::on_message(net::Message message) {
     const auto complain = [this](std::string what) {
-        if (report_.violations.size() < violations_max) report_.violations.push_back(std::move(what));
+        if (report_.violations.size() < violations_max)
+            report_.violations.push_back(std::move(what));
     };
     if (is_over_) return;
     if (!message.is_text) {
@@ -563,7 +622,8 @@ void TwilioCall::on_message(net::Message message) {
             break;
         case ServerFrame::Kind::mark: playback_.mark(std::move(frame->mark), at); break;
         case ServerFrame::Kind::clear:
-            watch(fmt::format("{:5.1f} s  clear: {:.1f} s go unheard", static_cast<double>(at.count()) / 1000,
+            watch(fmt::format("{:5.1f} s  clear: {:.1f} s go unheard",
+                              static_cast<double>(at.count()) / 1000,
                               static_cast<double>(playback_.queued(at).count()) / 1000));
             report_.clears.push_back(at);
             playback_.clear(at);

@@ -22,10 +22,11 @@ net::Response json_response(int status, const json::object& body) {
 }
 
 net::Response rest_error(int status, int code, std::string_view message) {
-    return json_response(status, {{"code", code},
-                                  {"message", message},
-                                  {"more_info", fmt::format("https://www.twilio.com/docs/errors/{}", code)},
-                                  {"status", status}});
+    return json_response(status,
+                         {{"code", code},
+                          {"message", message},
+                          {"more_info", fmt::format("https://www.twilio.com/docs/errors/{}", code)},
+                          {"status", status}});
 }
 
 Task<> keep_alive(std::shared_ptr<TwilioCall> call) { co_await call->run(); }
@@ -48,7 +49,8 @@ struct TwilioServer::Impl {
     Task<net::Response> on_request(net::Request request) {
         net::Response response = answer(request);
         const std::lock_guard lock(mutex);
-        requests.push_back({request.method, std::string(request.path()), request.body, response.status});
+        requests.push_back(
+            {request.method, std::string(request.path()), request.body, response.status});
         co_return response;
     }
 
@@ -59,14 +61,19 @@ struct TwilioServer::Impl {
     }
 
     net::Response answer(const net::Request& request) {
-        const auto parts = split(request.path(), '/');  // "", 2010-04-01, Accounts, AC…, Calls, CA….json
-        if (parts.size() < 4 || parts[1] != "2010-04-01" || parts[2] != "Accounts") return rest_error(404, 20404, "The requested resource was not found");
+        // "", 2010-04-01, Accounts, AC…, Calls, CA….json
+        const auto parts = split(request.path(), '/');
+        if (parts.size() < 4 || parts[1] != "2010-04-01" || parts[2] != "Accounts")
+            return rest_error(404, 20404, "The requested resource was not found");
         if (!is_authorized(request)) return rest_error(401, 20003, "Authenticate");
-        const bool is_call = parts.size() == 6 && parts[4] == "Calls" && parts[5].ends_with(".json") && parts[3] == options.account_sid;
-        const std::string sid = is_call ? std::string(parts[5].substr(0, parts[5].size() - 5)) : std::string();
+        const bool is_call = parts.size() == 6 && parts[4] == "Calls" &&
+                             parts[5].ends_with(".json") && parts[3] == options.account_sid;
+        const std::string sid =
+            is_call ? std::string(parts[5].substr(0, parts[5].size() - 5)) : std::string();
         const auto found = calls.find(sid);
         if (!is_call || found == calls.end()) {
-            return rest_error(404, 20404, fmt::format("The requested resource {} was not found", request.path()));
+            return rest_error(
+                404, 20404, fmt::format("The requested resource {} was not found", request.path()));
         }
         TwilioCall& call = *found->second;
         if (request.method == "GET") return json_response(200, call_object(call));
@@ -79,8 +86,10 @@ struct TwilioServer::Impl {
                 return rest_error(400, 21218, "This simulator does not redirect calls");
             }
         }
-        if (status != "completed" && status != "canceled") return rest_error(400, 20001, fmt::format("Invalid Status '{}'", status));
-        if (call.status() == "completed") return rest_error(400, 21220, "Call is not in-progress. Cannot redirect.");
+        if (status != "completed" && status != "canceled")
+            return rest_error(400, 20001, fmt::format("Invalid Status '{}'", status));
+        if (call.status() == "completed")
+            return rest_error(400, 21220, "Call is not in-progress. Cannot redirect.");
         call.end_by_rest();
         return json_response(200, call_object(call));
     }
@@ -100,7 +109,8 @@ struct TwilioServer::Impl {
                 {"answered_by", nullptr},
                 {"api_version", "2010-04-01"},
                 {"queue_time", "0"},
-                {"uri", fmt::format("/2010-04-01/Accounts/{}/Calls/{}.json", options.account_sid, call.sid())}};
+                {"uri", fmt::format("/2010-04-01/Accounts/{}/Calls/{}.json", options.account_sid,
+                                    call.sid())}};
     }
 };
 
@@ -112,7 +122,9 @@ Checked<std::unique_ptr<TwilioServer>> TwilioServer::start(Options options) {
     wanted.host = impl->options.host;
     wanted.port = impl->options.port;
     net::Server::Handlers handlers;
-    handlers.on_request = [raw = impl.get()](net::Request request) { return raw->on_request(std::move(request)); };
+    handlers.on_request = [raw = impl.get()](net::Request request) {
+        return raw->on_request(std::move(request));
+    };
     handlers.on_upgrade = [](net::Request) -> Task<net::UpgradeAnswer> {
         net::UpgradeAnswer answer;
         answer.refusal = net::Response{.status = 404, .body = "Not found"};
@@ -135,7 +147,9 @@ TwilioServer::~TwilioServer() {
 
 std::uint16_t TwilioServer::port() const { return impl_->server->port(); }
 
-std::string TwilioServer::base_url() const { return fmt::format("http://{}:{}", impl_->options.host, port()); }
+std::string TwilioServer::base_url() const {
+    return fmt::format("http://{}:{}", impl_->options.host, port());
+}
 
 std::shared_ptr<TwilioCall> TwilioServer::dial(CallOptions options) {
     options.account_sid = impl_->options.account_sid;

@@ -14,14 +14,16 @@ namespace parley::sim {
 namespace {
 
 constexpr std::size_t parameter_chars_max = 500;  // name and value together must stay under it
-constexpr std::array<std::string_view, 14> other_verbs{"Play",  "Gather", "Record", "Dial",   "Start", "Stop",     "Enqueue",
-                                                       "Leave", "Pay",    "Refer",  "Siprec", "Sms",   "Message", "Queue"};
+constexpr std::array<std::string_view, 14> other_verbs{
+    "Play",  "Gather", "Record", "Dial",   "Start", "Stop",    "Enqueue",
+    "Leave", "Pay",    "Refer",  "Siprec", "Sms",   "Message", "Queue"};
 
 Fault problem(const XmlElement& element, std::string what, std::string remedy = {}) {
     return Fault{fmt::format("<{}>", element.name), std::move(what), std::move(remedy)};
 }
 
-std::optional<Fault> check_attributes(const XmlElement& element, std::initializer_list<std::string_view> known) {
+std::optional<Fault> check_attributes(const XmlElement& element,
+                                      std::initializer_list<std::string_view> known) {
     for (const auto& [name, value] : element.attributes) {
         if (std::find(known.begin(), known.end(), name) == known.end()) {
             return problem(element, fmt::format("unknown attribute \"{}\"", name));
@@ -31,12 +33,15 @@ std::optional<Fault> check_attributes(const XmlElement& element, std::initialize
 }
 
 std::optional<Fault> check_empty(const XmlElement& element) {
-    if (!element.children.empty()) return problem(element, fmt::format("<{}> is not allowed in it", element.children.front().name));
+    if (!element.children.empty())
+        return problem(element,
+                       fmt::format("<{}> is not allowed in it", element.children.front().name));
     if (!trim(element.text).empty()) return problem(element, "text is not allowed in it");
     return std::nullopt;
 }
 
-std::string attribute_or(const XmlElement& element, std::string_view name, std::string_view otherwise) {
+std::string attribute_or(const XmlElement& element, std::string_view name,
+                         std::string_view otherwise) {
     const auto* value = element.attribute(name);
     return value != nullptr ? *value : std::string(otherwise);
 }
@@ -46,16 +51,22 @@ std::optional<Fault> check_method(const XmlElement& element, std::string_view me
     return problem(element, fmt::format("unknown method \"{}\"", method), "use POST or GET");
 }
 
-std::optional<Fault> read_stream(const XmlElement& stream, StreamScheme scheme, TwimlVerb& verb, std::vector<std::string>& warnings) {
-    if (auto fault = check_attributes(stream, {"url", "name", "track", "statusCallback", "statusCallbackMethod"})) return fault;
+std::optional<Fault> read_stream(const XmlElement& stream, StreamScheme scheme, TwimlVerb& verb,
+                                 std::vector<std::string>& warnings) {
+    if (auto fault = check_attributes(
+            stream, {"url", "name", "track", "statusCallback", "statusCallbackMethod"}))
+        return fault;
     const auto* url = stream.attribute("url");
     if (url == nullptr) return problem(stream, "`url` is missing");
     const bool is_wss = url->starts_with("wss://");
     if (!is_wss && !(scheme == StreamScheme::ws_too && url->starts_with("ws://"))) {
-        return problem(stream, fmt::format("31922: the URL must begin with wss://, found \"{}\"", shortened(*url, 80)));
+        return problem(stream, fmt::format("31922: the URL must begin with wss://, found \"{}\"",
+                                           shortened(*url, 80)));
     }
     const auto track = attribute_or(stream, "track", "inbound_track");
-    if (track != "inbound_track") return problem(stream, fmt::format("31941: track \"{}\" under <Connect>", track), "use inbound_track");
+    if (track != "inbound_track")
+        return problem(stream, fmt::format("31941: track \"{}\" under <Connect>", track),
+                       "use inbound_track");
     verb.stream_url = *url;
     if (const auto query = verb.stream_url.find('?'); query != std::string::npos) {
         verb.stream_url.resize(query);
@@ -63,33 +74,40 @@ std::optional<Fault> read_stream(const XmlElement& stream, StreamScheme scheme, 
     }
     verb.stream_name = attribute_or(stream, "name", "");
     for (const auto& child : stream.children) {
-        if (child.name != "Parameter") return problem(stream, fmt::format("<{}> is not allowed in it", child.name));
+        if (child.name != "Parameter")
+            return problem(stream, fmt::format("<{}> is not allowed in it", child.name));
         if (auto fault = check_attributes(child, {"name", "value"})) return fault;
         if (auto fault = check_empty(child)) return fault;
         const auto* name = child.attribute("name");
         const auto* value = child.attribute("value");
-        if (name == nullptr || value == nullptr || name->empty()) return problem(child, "`name` and `value` are needed");
-        if (name->size() + value->size() >= parameter_chars_max) return problem(child, "name and value together must be under 500 characters");
+        if (name == nullptr || value == nullptr || name->empty())
+            return problem(child, "`name` and `value` are needed");
+        if (name->size() + value->size() >= parameter_chars_max)
+            return problem(child, "name and value together must be under 500 characters");
         verb.parameters.emplace_back(*name, *value);
     }
     if (!trim(stream.text).empty()) return problem(stream, "text is not allowed in it");
     return std::nullopt;
 }
 
-std::optional<Fault> read_connect(const XmlElement& element, StreamScheme scheme, TwimlVerb& verb, std::vector<std::string>& warnings) {
+std::optional<Fault> read_connect(const XmlElement& element, StreamScheme scheme, TwimlVerb& verb,
+                                  std::vector<std::string>& warnings) {
     if (auto fault = check_attributes(element, {"action", "method"})) return fault;
     verb.kind = TwimlVerb::Kind::connect;
     verb.action = attribute_or(element, "action", "");
     verb.method = attribute_or(element, "method", "POST");
     if (auto fault = check_method(element, verb.method)) return fault;
-    if (element.children.size() != 1 || !trim(element.text).empty()) return problem(element, "exactly one <Stream> is needed in it");
+    if (element.children.size() != 1 || !trim(element.text).empty())
+        return problem(element, "exactly one <Stream> is needed in it");
     if (element.children.front().name != "Stream") {
-        return problem(element, fmt::format("<{}> is not known to this simulator", element.children.front().name));
+        return problem(element, fmt::format("<{}> is not known to this simulator",
+                                            element.children.front().name));
     }
     return read_stream(element.children.front(), scheme, verb, warnings);
 }
 
-std::optional<Fault> read_verb(const XmlElement& element, StreamScheme scheme, TwimlVerb& verb, std::vector<std::string>& warnings) {
+std::optional<Fault> read_verb(const XmlElement& element, StreamScheme scheme, TwimlVerb& verb,
+                               std::vector<std::string>& warnings) {
     if (element.name == "Connect") return read_connect(element, scheme, verb, warnings);
     if (element.name == "Say") {
         verb.kind = TwimlVerb::Kind::say;
@@ -101,8 +119,10 @@ std::optional<Fault> read_verb(const XmlElement& element, StreamScheme scheme, T
         verb.kind = TwimlVerb::Kind::pause;
         const auto length = attribute_or(element, "length", "1");
         int seconds = 0;
-        const auto [end, error] = std::from_chars(length.data(), length.data() + length.size(), seconds);
-        if (error != std::errc() || end != length.data() + length.size() || seconds < 0) return problem(element, "`length` must be seconds");
+        const auto [end, error] =
+            std::from_chars(length.data(), length.data() + length.size(), seconds);
+        if (error != std::errc() || end != length.data() + length.size() || seconds < 0)
+            return problem(element, "`length` must be seconds");
         verb.length = std::chrono::seconds(seconds);
         if (auto fault = check_empty(element)) return fault;
         return check_attributes(element, {"length"});
@@ -123,12 +143,14 @@ std::optional<Fault> read_verb(const XmlElement& element, StreamScheme scheme, T
     if (element.name == "Reject") {
         verb.kind = TwimlVerb::Kind::reject;
         verb.text = attribute_or(element, "reason", "rejected");
-        if (verb.text != "rejected" && verb.text != "busy") return problem(element, "`reason` must be rejected or busy");
+        if (verb.text != "rejected" && verb.text != "busy")
+            return problem(element, "`reason` must be rejected or busy");
         if (auto fault = check_empty(element)) return fault;
         return check_attributes(element, {"reason"});
     }
     if (std::find(other_verbs.begin(), other_verbs.end(), element.name) != other_verbs.end()) {
-        return problem(element, "this simulator does not carry out this verb", "use Connect, Say, Pause, Redirect, Hangup or Reject");
+        return problem(element, "this simulator does not carry out this verb",
+                       "use Connect, Say, Pause, Redirect, Hangup or Reject");
     }
     return problem(element, "12100: no such verb; names are case-sensitive");
 }
@@ -139,13 +161,16 @@ Checked<Twiml> parse_twiml(std::string_view xml, StreamScheme scheme) {
     auto root = parse_xml(trim(xml));
     if (!root) return root.error();
     if (root->name != "Response") return problem(*root, "12100: the root must be <Response>");
-    if (!root->attributes.empty()) return problem(*root, fmt::format("unknown attribute \"{}\"", root->attributes.front().first));
+    if (!root->attributes.empty())
+        return problem(*root,
+                       fmt::format("unknown attribute \"{}\"", root->attributes.front().first));
     if (!trim(root->text).empty()) return problem(*root, "12100: text is not allowed in it");
     Twiml twiml;
     for (const auto& element : root->children) {
         TwimlVerb verb;
         if (auto fault = read_verb(element, scheme, verb, twiml.warnings)) return *fault;
-        if (verb.kind == TwimlVerb::Kind::reject && !twiml.verbs.empty()) return problem(element, "must be the first verb");
+        if (verb.kind == TwimlVerb::Kind::reject && !twiml.verbs.empty())
+            return problem(element, "must be the first verb");
         twiml.verbs.push_back(std::move(verb));
     }
     return twiml;

@@ -18,7 +18,8 @@ struct XmlProblem {
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 bool is_name_char(char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' || c == '.' || c == ':';
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' || c == '.' ||
+           c == ':';
 }
 
 void append_utf8(std::string& out, unsigned long code) {
@@ -105,9 +106,11 @@ class Parser {
             const bool is_hex = entity.size() > 1 && entity[1] == 'x';
             const auto digits = entity.substr(is_hex ? 2 : 1);
             unsigned long code = 0;
-            const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), code, is_hex ? 16 : 10);
+            const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(),
+                                                       code, is_hex ? 16 : 10);
             const bool is_whole = error == std::errc() && stop == digits.data() + digits.size();
-            if (!is_whole || code == 0 || code > 0x10FFFF || (code >= 0xD800 && code < 0xE000)) fail("a character reference is wrong");
+            if (!is_whole || code == 0 || code > 0x10FFFF || (code >= 0xD800 && code < 0xE000))
+                fail("a character reference is wrong");
             append_utf8(out, code);
         } else {
             fail(fmt::format("unknown entity \"&{};\"", entity));
@@ -116,7 +119,8 @@ class Parser {
     }
 
     std::string attribute_value() {
-        if (at_ >= text_.size() || (text_[at_] != '"' && text_[at_] != '\'')) fail("an attribute's value must be in quotes");
+        if (at_ >= text_.size() || (text_[at_] != '"' && text_[at_] != '\''))
+            fail("an attribute's value must be in quotes");
         const char quote = text_[at_++];
         std::string value;
         while (at_ < text_.size() && text_[at_] != quote) {
@@ -135,7 +139,8 @@ class Parser {
     XmlElement element(std::size_t depth) {
         if (depth > depth_max) fail("elements are nested too deep");
         if (!takes("<")) fail("expected an element");
-        if (at_ < text_.size() && (text_[at_] == '!' || text_[at_] == '?')) fail("document types and instructions are not allowed");
+        if (at_ < text_.size() && (text_[at_] == '!' || text_[at_] == '?'))
+            fail("document types and instructions are not allowed");
         XmlElement out;
         out.name = name();
         for (;;) {
@@ -145,7 +150,8 @@ class Parser {
             if (takes(">")) break;
             if (at_ == before) fail(fmt::format("<{}> is not closed", out.name));
             std::string key = name();
-            if (out.attribute(key) != nullptr) fail(fmt::format("the attribute {} comes twice", key));
+            if (out.attribute(key) != nullptr)
+                fail(fmt::format("the attribute {} comes twice", key));
             skip_spaces();
             if (!takes("=")) fail(fmt::format("the attribute {} has no value", key));
             skip_spaces();
@@ -160,7 +166,8 @@ class Parser {
             if (takes("</")) {
                 const std::string closed = name();
                 skip_spaces();
-                if (closed != out.name || !takes(">")) fail(fmt::format("<{}> is closed by </{}>", out.name, closed));
+                if (closed != out.name || !takes(">"))
+                    fail(fmt::format("<{}> is closed by </{}>", out.name, closed));
                 return;
             }
             if (takes("<!--")) {
@@ -199,7 +206,11 @@ Checked<XmlElement> parse_xml(std::string_view text) {
     try {
         return Parser(text).document();
     } catch (const XmlProblem& problem) {
-        const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(std::min(problem.at, text.size())), '\n');
+        const auto line =
+            1 + std::count(
+                    text.begin(),
+                    text.begin() + static_cast<std::ptrdiff_t>(std::min(problem.at, text.size())),
+                    '\n');
         return Fault{fmt::format("XML line {}", line), problem.what, {}};
     }
 }

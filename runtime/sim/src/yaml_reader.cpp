@@ -19,7 +19,8 @@ YAML::Node YamlReader::parse(std::string_view text) const {
 
 void YamlReader::fail(const YAML::Node& node, std::string what, std::string remedy) const {
     const int line = node.IsDefined() ? node.Mark().line + 1 : 0;
-    throw YamlProblem{{line > 0 ? fmt::format("{}:{}", file_, line) : file_, std::move(what), std::move(remedy)}};
+    throw YamlProblem{
+        {line > 0 ? fmt::format("{}:{}", file_, line) : file_, std::move(what), std::move(remedy)}};
 }
 
 void YamlReader::expect_map(const YAML::Node& node, std::string_view what,
@@ -31,7 +32,8 @@ void YamlReader::expect_map(const YAML::Node& node, std::string_view what,
         if (std::find(names.begin(), names.end(), key) != names.end()) continue;
         const auto meant = did_you_mean(key, names);
         fail(member.first, fmt::format("{}: unknown key \"{}\"", what, key),
-             meant ? fmt::format("did you mean \"{}\"?", *meant) : fmt::format("use one of: {}", fmt::join(names, ", ")));
+             meant ? fmt::format("did you mean \"{}\"?", *meant)
+                   : fmt::format("use one of: {}", fmt::join(names, ", ")));
     }
 }
 
@@ -52,7 +54,8 @@ std::string YamlReader::text(const YAML::Node& map, const char* key, std::string
 std::chrono::milliseconds YamlReader::duration_ms(const YAML::Node& map, const char* key,
                                                   std::chrono::milliseconds otherwise) const {
     const double value = number(map, key, static_cast<double>(otherwise.count()));
-    if (value < 0 || value > 24 * 3600 * 1000.0) fail(map[key], fmt::format("{}: out of range", key));
+    if (value < 0 || value > 24 * 3600 * 1000.0)
+        fail(map[key], fmt::format("{}: out of range", key));
     return std::chrono::milliseconds(static_cast<std::int64_t>(value));
 }
 
@@ -84,11 +87,13 @@ json::value YamlReader::to_json(const YAML::Node& node) const {
     }
     if (node.IsMap()) {
         json::object members;
-        for (const auto& member : node) members[text(member.first, "a key")] = to_json(member.second);
+        for (const auto& member : node)
+            members[text(member.first, "a key")] = to_json(member.second);
         return members;
     }
     if (!node.IsScalar()) return nullptr;
-    // Quoted scalars stay text: a date or a number that must reach the tool as a string can be written so.
+    // Quoted scalars stay text: a date or a number that must reach the tool as a string can be
+    // written so.
     if (node.Tag() != "!") {
         std::int64_t whole = 0;
         double fraction = 0;

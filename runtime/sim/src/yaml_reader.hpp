@@ -1,4 +1,5 @@
-// yaml_reader.hpp: reads the scripts' YAML with messages that name file and line. Private to the room.
+// yaml_reader.hpp: reads the scripts' YAML with messages that name file and line. Private to the
+// room.
 #pragma once
 
 #include <parley/core/json.hpp>
@@ -13,7 +14,8 @@
 
 namespace parley::sim {
 
-// A Fault on its way out of nested parsing; thrown and caught inside the room's parse functions only.
+// A Fault on its way out of nested parsing; thrown and caught inside the room's parse functions
+// only.
 struct YamlProblem {
     Fault fault;
 };
@@ -26,11 +28,13 @@ class YamlReader {
     YAML::Node parse(std::string_view text) const;
     [[noreturn]] void fail(const YAML::Node& node, std::string what, std::string remedy = {}) const;
 
-    void expect_map(const YAML::Node& node, std::string_view what, std::initializer_list<std::string_view> known) const;
+    void expect_map(const YAML::Node& node, std::string_view what,
+                    std::initializer_list<std::string_view> known) const;
     void expect_list(const YAML::Node& node, std::string_view what) const;
     std::string text(const YAML::Node& node, std::string_view what) const;
     std::string text(const YAML::Node& map, const char* key, std::string otherwise) const;
-    std::chrono::milliseconds duration_ms(const YAML::Node& map, const char* key, std::chrono::milliseconds otherwise) const;
+    std::chrono::milliseconds duration_ms(const YAML::Node& map, const char* key,
+                                          std::chrono::milliseconds otherwise) const;
     int whole_number(const YAML::Node& map, const char* key, int otherwise) const;
     double number(const YAML::Node& map, const char* key, double otherwise) const;
     json::value to_json(const YAML::Node& node) const;

@@ -8,13 +8,19 @@ std::string remedy_for(int code, const std::string& path) {
     switch (code & 0xFF) {
         case SQLITE_FULL: return "free space on the disk that holds " + path;
         case SQLITE_BUSY:
-        case SQLITE_LOCKED: return "another program holds a lock on " + path + "; end its transaction or close it";
-        case SQLITE_IOERR: return "the disk that holds " + path + " refuses reads or writes; check it and its mount";
+        case SQLITE_LOCKED:
+            return "another program holds a lock on " + path + "; end its transaction or close it";
+        case SQLITE_IOERR:
+            return "the disk that holds " + path +
+                   " refuses reads or writes; check it and its mount";
         case SQLITE_READONLY:
         case SQLITE_PERM:
-        case SQLITE_CANTOPEN: return "make " + path + " and its folder writable for the user that runs parley";
+        case SQLITE_CANTOPEN:
+            return "make " + path + " and its folder writable for the user that runs parley";
         case SQLITE_NOTADB:
-        case SQLITE_CORRUPT: return "stop parley, move " + path + " away and put a backup in its place, or start with an empty one";
+        case SQLITE_CORRUPT:
+            return "stop parley, move " + path +
+                   " away and put a backup in its place, or start with an empty one";
         case SQLITE_NOMEM: return "the machine is out of memory";
         default: return "see the message; the file is " + path;
     }
@@ -22,7 +28,8 @@ std::string remedy_for(int code, const std::string& path) {
 
 std::string Prepared::text(int column) const {
     const auto* bytes = sqlite3_column_text(get(), column);
-    const std::string_view raw(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(sqlite3_column_bytes(get(), column)));
+    const std::string_view raw(reinterpret_cast<const char*>(bytes),
+                               static_cast<std::size_t>(sqlite3_column_bytes(get(), column)));
     if (bytes == nullptr) return {};
     return is_valid_utf8(raw) ? std::string(raw) : to_valid_utf8(raw);
 }
@@ -53,12 +60,17 @@ SqlFailure Database::run(const char* sql) {
     return {};
 }
 
-SqlFailure Database::failure() const { return {sqlite3_extended_errcode(get()), sqlite3_errmsg(get())}; }
+SqlFailure Database::failure() const {
+    return {sqlite3_extended_errcode(get()), sqlite3_errmsg(get())};
+}
 
-void Database::set_busy_timeout(std::chrono::milliseconds limit) { sqlite3_busy_timeout(get(), static_cast<int>(limit.count())); }
+void Database::set_busy_timeout(std::chrono::milliseconds limit) {
+    sqlite3_busy_timeout(get(), static_cast<int>(limit.count()));
+}
 
 void Database::roll_back() {
-    if (sqlite3_get_autocommit(get()) == 0) sqlite3_exec(get(), "ROLLBACK", nullptr, nullptr, nullptr);
+    if (sqlite3_get_autocommit(get()) == 0)
+        sqlite3_exec(get(), "ROLLBACK", nullptr, nullptr, nullptr);
 }
 
 std::string Database::value(std::string_view sql) {

@@ -1,6 +1,7 @@
 // database.hpp: SQLite's C interface with owners.
 //
-// Codes are SQLite's own extended result codes; SQLITE_OK, SQLITE_ROW and SQLITE_DONE are successes.
+// Codes are SQLite's own extended result codes; SQLITE_OK, SQLITE_ROW and SQLITE_DONE are
+// successes.
 // Thread: one at a time.
 #pragma once
 
@@ -24,7 +25,8 @@ struct SqlFailure {
     explicit operator bool() const { return code != SQLITE_OK; }
 };
 
-// What an operator can do about a failure of the database itself: "free space on the disk of data/parley.db".
+// What an operator can do about a failure of the database itself: "free space on the disk of
+// data/parley.db".
 std::string remedy_for(int code, const std::string& path);
 
 class Prepared {
@@ -40,7 +42,8 @@ class Prepared {
     int bind(int index, double value) { return sqlite3_bind_double(get(), index, value); }
     // The text must outlive the next reset().
     int bind(int index, std::string_view text) {
-        return sqlite3_bind_text64(get(), index, text.data() == nullptr ? "" : text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8);
+        return sqlite3_bind_text64(get(), index, text.data() == nullptr ? "" : text.data(),
+                                   text.size(), SQLITE_STATIC, SQLITE_UTF8);
     }
 
     int step() { return sqlite3_step(get()); }
@@ -123,7 +126,8 @@ class StatementCache {
     };
     std::size_t statements_max_;
     std::list<Kept> newest_first_;
-    std::unordered_map<std::string_view, std::list<Kept>::iterator> by_sql_;  // views into newest_first_
+    // views into newest_first_
+    std::unordered_map<std::string_view, std::list<Kept>::iterator> by_sql_;
 };
 
 }  // namespace parley::store

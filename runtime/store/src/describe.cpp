@@ -13,7 +13,9 @@ namespace {
 using json_read::integer;
 using json_read::text;
 
-std::int64_t whole(const json::object& row, std::string_view key) { return integer(row, key).value_or(0); }
+std::int64_t whole(const json::object& row, std::string_view key) {
+    return integer(row, key).value_or(0);
+}
 
 // Spaces after commas and colons, where lines may then be broken.
 std::string spaced(std::string_view json_text) {
@@ -49,7 +51,8 @@ std::string argument_list(const std::string& raw, std::size_t bytes_max) {
         out += std::string_view(member.key());
         out += ": ";
         // 37.2, where the JSON library would write 3.72E1.
-        out += member.value().is_double() ? fmt::format("{}", member.value().get_double()) : spaced(json::serialize(member.value()));
+        out += member.value().is_double() ? fmt::format("{}", member.value().get_double())
+                                          : spaced(json::serialize(member.value()));
     }
     return shortened(safe(out), bytes_max);
 }
@@ -57,7 +60,9 @@ std::string argument_list(const std::string& raw, std::size_t bytes_max) {
 // The `fields` of an entry that a script wrote.
 std::string field_list(const json::object& row, std::size_t bytes_max) {
     const auto* fields = json_read::object(row, "fields");
-    return fields == nullptr || fields->empty() ? "" : argument_list(json::serialize(*fields), bytes_max);
+    return fields == nullptr || fields->empty()
+               ? ""
+               : argument_list(json::serialize(*fields), bytes_max);
 }
 
 Styled agent_said(const json::object& row) {
@@ -81,11 +86,14 @@ std::string ending(const std::string& outcome, const std::string& reason) {
 
 std::string duration(std::int64_t ms) {
     const auto total = std::max<std::int64_t>(ms, 0) / 1'000;
-    if (total >= 3'600) return fmt::format("{}:{:02}:{:02}", total / 3'600, total / 60 % 60, total % 60);
+    if (total >= 3'600)
+        return fmt::format("{}:{:02}:{:02}", total / 3'600, total / 60 % 60, total % 60);
     return fmt::format("{}:{:02}", total / 60, total % 60);
 }
 
-std::string seconds(std::int64_t ms) { return fmt::format("{}.{} s", ms / 1'000, ms % 1'000 / 100); }
+std::string seconds(std::int64_t ms) {
+    return fmt::format("{}.{} s", ms / 1'000, ms % 1'000 / 100);
+}
 
 std::string offset(std::int64_t ms) {
     ms = std::max<std::int64_t>(ms, 0);
@@ -104,59 +112,89 @@ std::string local_time(std::int64_t at_ms, const char* format) {
 
 Description describe(const json::object& row, Detail detail, const PrintOptions& options) {
     const std::string type = text(row, "type");
-    if (type == "caller_said") return {0, {{Style::caller, "Caller: "}, {Style::plain, safe(text(row, "text"))}}};
+    if (type == "caller_said")
+        return {0, {{Style::caller, "Caller: "}, {Style::plain, safe(text(row, "text"))}}};
     if (type == "agent_said") return {0, agent_said(row)};
     if (type == "interrupted") {
-        return {2, {{Style::bad, "✂ "}, {Style::dim, fmt::format("caller cut in: heard {} of {} received", seconds(whole(row, "heard_ms")),
-                                                                  seconds(whole(row, "received_ms")))}}};
+        return {2,
+                {{Style::bad, "✂ "},
+                 {Style::dim, fmt::format("caller cut in: heard {} of {} received",
+                                          seconds(whole(row, "heard_ms")),
+                                          seconds(whole(row, "received_ms")))}}};
     }
     if (type == "tool_started") {
-        return {2, {{Style::tool, "⚙ " + safe(text(row, "name"))},
-                    {Style::plain, "(" + argument_list(text(row, "arguments"), options.tool_bytes_max) + ")"}}};
+        return {2,
+                {{Style::tool, "⚙ " + safe(text(row, "name"))},
+                 {Style::plain,
+                  "(" + argument_list(text(row, "arguments"), options.tool_bytes_max) + ")"}}};
     }
     if (type == "tool_returned") {
         const bool is_ok = json_read::boolean(row, "ok").value_or(true);
-        return {2, {{is_ok ? Style::tool : Style::bad, is_ok ? "→ " : "✗ "},
-                    {Style::plain, tool_text(text(row, "output"), options.tool_bytes_max)},
-                    {Style::dim, fmt::format(" ({} · {} ms)", safe(text(row, "name")), whole(row, "duration_ms"))}}};
+        return {2,
+                {{is_ok ? Style::tool : Style::bad, is_ok ? "→ " : "✗ "},
+                 {Style::plain, tool_text(text(row, "output"), options.tool_bytes_max)},
+                 {Style::dim, fmt::format(" ({} · {} ms)", safe(text(row, "name")),
+                                          whole(row, "duration_ms"))}}};
     }
     if (type == "turn_latency") {
-        return {2, {{Style::dim, fmt::format("⏱ answered after {} ms (model {} ms)", whole(row, "first_audio_ms"), whole(row, "model_ms"))}}};
+        return {2,
+                {{Style::dim, fmt::format("⏱ answered after {} ms (model {} ms)",
+                                          whole(row, "first_audio_ms"), whole(row, "model_ms"))}}};
     }
     if (type == "usage_counted") {
         if (detail == Detail::transcript) return {};
         const std::string cost = dollars(json_read::number(row, "cost_usd").value_or(0));
-        if (!text(row, "item_id").empty()) return {2, {{Style::dim, "∑ the caller's words written down · " + cost}}};
+        if (!text(row, "item_id").empty())
+            return {2, {{Style::dim, "∑ the caller's words written down · " + cost}}};
         const auto in = whole(row, "input_text_tokens") + whole(row, "input_audio_tokens");
         const auto cached = whole(row, "cached_text_tokens") + whole(row, "cached_audio_tokens");
         const auto out = whole(row, "output_text_tokens") + whole(row, "output_audio_tokens");
-        return {2, {{Style::dim, fmt::format("∑ {} tokens in ({} cached), {} out · {}", in, cached, out, cost)}}};
+        return {2,
+                {{Style::dim,
+                  fmt::format("∑ {} tokens in ({} cached), {} out · {}", in, cached, out, cost)}}};
     }
-    if (type == "dtmf_received") return {2, {{Style::dim, "# a key was pressed (which one is not kept)"}}};
+    if (type == "dtmf_received")
+        return {2, {{Style::dim, "# a key was pressed (which one is not kept)"}}};
     if (type == "call_started") {
-        return {0, {{Style::bold, "☎ "},
-                    {Style::plain, fmt::format("{} → {}", safe(text(row, "from")), safe(text(row, "to")))},
-                    {Style::dim, fmt::format(" · agent {} · {}", safe(text(row, "agent")), safe(text(row, "channel")))}}};
+        return {
+            0,
+            {{Style::bold, "☎ "},
+             {Style::plain, fmt::format("{} → {}", safe(text(row, "from")), safe(text(row, "to")))},
+             {Style::dim, fmt::format(" · agent {} · {}", safe(text(row, "agent")),
+                                      safe(text(row, "channel")))}}};
     }
     if (type == "call_ended") {
         const std::string outcome = text(row, "outcome");
-        return {0, {{outcome == "error" ? Style::bad : Style::bold, "■ " + safe(ending(outcome, text(row, "reason")))},
-                    {Style::dim, " · " + duration(whole(row, "duration_ms"))}}};
+        return {0,
+                {{outcome == "error" ? Style::bad : Style::bold,
+                  "■ " + safe(ending(outcome, text(row, "reason")))},
+                 {Style::dim, " · " + duration(whole(row, "duration_ms"))}}};
     }
     if (type == "note") {
         const std::string more = field_list(row, options.tool_bytes_max);
-        return {2, {{Style::tool, "✎ "}, {Style::plain, safe(text(row, "text"))}, {Style::dim, more.empty() ? "" : " (" + more + ")"}}};
+        return {2,
+                {{Style::tool, "✎ "},
+                 {Style::plain, safe(text(row, "text"))},
+                 {Style::dim, more.empty() ? "" : " (" + more + ")"}}};
     }
-    if (type == "summary") return {2, {{Style::tool, "Σ "}, {Style::plain, field_list(row, options.tool_bytes_max)}}};
-    if (type == "provider_lost") return {2, {{Style::warning, "⚠ the model's connection was lost: "}, {Style::plain, safe(text(row, "reason"))}}};
+    if (type == "summary")
+        return {2, {{Style::tool, "Σ "}, {Style::plain, field_list(row, options.tool_bytes_max)}}};
+    if (type == "provider_lost")
+        return {2,
+                {{Style::warning, "⚠ the model's connection was lost: "},
+                 {Style::plain, safe(text(row, "reason"))}}};
     if (type == "provider_restored") {
         const bool is_planned = json_read::boolean(row, "planned").value_or(false);
-        return {2, {{Style::dim, is_planned ? std::string("↻ the model's session was renewed before its limit")
-                                            : "↻ the model is back after " + seconds(whole(row, "gap_ms"))}}};
+        return {2,
+                {{Style::dim,
+                  is_planned ? std::string("↻ the model's session was renewed before its limit")
+                             : "↻ the model is back after " + seconds(whole(row, "gap_ms"))}}};
     }
     if (type == "problem") {
         const std::string what = safe(text(row, "detail"));
-        return {2, {{Style::warning, "⚠ " + safe(text(row, "what"))}, {Style::plain, what.empty() ? "" : ": " + what}}};
+        return {2,
+                {{Style::warning, "⚠ " + safe(text(row, "what"))},
+                 {Style::plain, what.empty() ? "" : ": " + what}}};
     }
     return {2, {{Style::dim, "· " + safe(type)}}};
 }

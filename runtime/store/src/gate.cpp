@@ -9,28 +9,36 @@
 namespace parley::store {
 namespace {
 
-constexpr int steps_between_looks_at_the_clock = 2'000;  // of SQLite's virtual machine; some 20 microseconds
+// of SQLite's virtual machine; some 20 microseconds
+constexpr int steps_between_looks_at_the_clock = 2'000;
 
-constexpr std::string_view use_migrations = "tables are made and changed by files in scripts/migrations/, not while calls run";
+constexpr std::string_view use_migrations =
+    "tables are made and changed by files in scripts/migrations/, not while calls run";
 
-// sqlite_sequence and the like. Not the schema itself: json_each() and full-text search "update" it when they
-// declare themselves, SQLite refuses it to statements anyway, and CREATE and DROP are asked about by name.
+// sqlite_sequence and the like. Not the schema itself: json_each() and full-text search "update" it
+// when they declare themselves, SQLite refuses it to statements anyway, and CREATE and DROP are
+// asked about by name.
 bool is_internal(std::string_view table) {
-    return lower(table).starts_with("sqlite_") && table != "sqlite_master" && table != "sqlite_temp_master";
+    return lower(table).starts_with("sqlite_") && table != "sqlite_master" &&
+           table != "sqlite_temp_master";
 }
 
-std::string own_table(std::string_view table) { return std::string(table) + " belongs to the runtime and is read-only to scripts"; }
+std::string own_table(std::string_view table) {
+    return std::string(table) + " belongs to the runtime and is read-only to scripts";
+}
 
 }  // namespace
 
 void Gate::guard(Database& database) {
     sqlite3_set_authorizer(database.get(), &Gate::authorize, this);
-    sqlite3_progress_handler(database.get(), steps_between_looks_at_the_clock, &Gate::interrupt_if_late, this);
+    sqlite3_progress_handler(database.get(), steps_between_looks_at_the_clock,
+                             &Gate::interrupt_if_late, this);
 }
 
 std::string Gate::take_refusal() { return std::exchange(refusal_, {}); }
 
-Gate::Pass::Pass(Gate& gate, Who who, std::chrono::steady_clock::time_point deadline) : gate_(gate) {
+Gate::Pass::Pass(Gate& gate, Who who, std::chrono::steady_clock::time_point deadline)
+    : gate_(gate) {
     gate_.who_ = who;
     gate_.deadline_ = deadline;
     gate_.refusal_.clear();
@@ -41,7 +49,8 @@ Gate::Pass::~Pass() {
     gate_.deadline_ = std::chrono::steady_clock::time_point::max();
 }
 
-int Gate::authorize(void* self, int action, const char* first, const char* second, const char*, const char*) {
+int Gate::authorize(void* self, int action, const char* first, const char* second, const char*,
+                    const char*) {
     auto& gate = *static_cast<Gate*>(self);
     if (gate.who_ == Who::runtime) return SQLITE_OK;
     return gate.decide(action, first == nullptr ? "" : first, second == nullptr ? "" : second);
@@ -64,23 +73,28 @@ int Gate::decide(int action, std::string_view first, std::string_view second) {
         case SQLITE_READ:
         case SQLITE_RECURSIVE: return SQLITE_OK;
         case SQLITE_FUNCTION:
-            if (lower(second) == "load_extension") return refuse("load_extension is not available to scripts");
+            if (lower(second) == "load_extension")
+                return refuse("load_extension is not available to scripts");
             return SQLITE_OK;
         case SQLITE_INSERT:
         case SQLITE_UPDATE:
         case SQLITE_DELETE:
             if (is_runtime_table(first)) return refuse(own_table(first));
-            if (is_internal(first) && who_ == Who::script) return refuse(std::string(first) + " is SQLite's own");
+            if (is_internal(first) && who_ == Who::script)
+                return refuse(std::string(first) + " is SQLite's own");
             return SQLITE_OK;
         case SQLITE_TRANSACTION:
         case SQLITE_SAVEPOINT:
-            return refuse(who_ == Who::migration ? "a migration is one transaction already; leave out BEGIN, COMMIT and SAVEPOINT"
-                                                 : "BEGIN, COMMIT and SAVEPOINT are not available to scripts; use db.transaction");
+            return refuse(
+                who_ == Who::migration
+                    ? "a migration is one transaction already; leave out BEGIN, COMMIT and SAVEPOINT"
+                    : "BEGIN, COMMIT and SAVEPOINT are not available to scripts; use db.transaction");
         case SQLITE_ATTACH:
         case SQLITE_DETACH: return refuse("ATTACH, DETACH and VACUUM are not available to scripts");
         case SQLITE_PRAGMA:
             // Full-text search reads these two of its own tables.
-            if (second.empty() && (first == "page_size" || first == "data_version")) return SQLITE_OK;
+            if (second.empty() && (first == "page_size" || first == "data_version"))
+                return SQLITE_OK;
             return refuse("PRAGMA is not available to scripts");
         case SQLITE_CREATE_INDEX:
         case SQLITE_CREATE_TEMP_INDEX:
@@ -93,7 +107,8 @@ int Gate::decide(int action, std::string_view first, std::string_view second) {
         case SQLITE_ALTER_TABLE:  // all of these name their table second
             if (who_ == Who::script) return refuse(std::string(use_migrations));
             return is_runtime_table(second) ? refuse(own_table(second)) : SQLITE_OK;
-        default:  // CREATE and DROP of tables and views, REINDEX, ANALYZE, and whatever SQLite may learn
+        // CREATE and DROP of tables and views, REINDEX, ANALYZE, and whatever SQLite may learn
+        default:
             if (who_ == Who::script) return refuse(std::string(use_migrations));
             return is_runtime_table(first) ? refuse(own_table(first)) : SQLITE_OK;
     }

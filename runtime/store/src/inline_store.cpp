@@ -7,7 +7,8 @@ namespace parley::store {
 
 struct InlineStore::Impl {
     explicit Impl(const Options& options)
-        : scripts(opened.database, opened.gate, {options.query_time_max, options.busy_timeout, options.rows_max}) {}
+        : scripts(opened.database, opened.gate,
+                  {options.query_time_max, options.busy_timeout, options.rows_max}) {}
     Opened opened;
     ScriptSql scripts;
 };
@@ -24,11 +25,14 @@ Checked<std::unique_ptr<InlineStore>> InlineStore::open(const std::string& migra
 }
 
 void InlineStore::on_entry(const call::journal::Entry& entry) {
-    const auto failed = write_batch(impl_->opened.database, impl_->opened.writer, std::span(&entry, 1));
+    const auto failed =
+        write_batch(impl_->opened.database, impl_->opened.writer, std::span(&entry, 1));
     ensure(!failed, "a journal entry fits into its tables");
 }
 
-QueryResult InlineStore::query(const Statement& statement) { return impl_->scripts.query(statement); }
+QueryResult InlineStore::query(const Statement& statement) {
+    return impl_->scripts.query(statement);
+}
 
 TransactionResult InlineStore::transaction(const std::vector<Statement>& statements) {
     return impl_->scripts.transaction(statements);

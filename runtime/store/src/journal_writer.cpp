@@ -7,9 +7,10 @@ namespace {
 
 using namespace call::journal;
 
-// Carriers repeat webhooks, a call may move from one stream to the next, and entries may have been lost:
-// so nothing here relies on a row being there already, or on it not being there.
-constexpr std::string_view insert_journal = "INSERT INTO journal(call_sid, at_ms, type, data) VALUES (?1, ?2, ?3, ?4)";
+// Carriers repeat webhooks, a call may move from one stream to the next, and entries may have been
+// lost: so nothing here relies on a row being there already, or on it not being there.
+constexpr std::string_view insert_journal =
+    "INSERT INTO journal(call_sid, at_ms, type, data) VALUES (?1, ?2, ?3, ?4)";
 constexpr std::string_view upsert_started =
     "INSERT INTO calls(call_sid, started_at_ms, from_number, to_number, agent, channel) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
     "ON CONFLICT(call_sid) DO UPDATE SET started_at_ms = min(started_at_ms, excluded.started_at_ms), "
@@ -36,7 +37,8 @@ constexpr std::string_view insert_usage =
 constexpr std::string_view upsert_cost =
     "INSERT INTO calls(call_sid, started_at_ms, cost_usd) VALUES (?1, ?2, ?3) "
     "ON CONFLICT(call_sid) DO UPDATE SET cost_usd = cost_usd + excluded.cost_usd";
-constexpr std::string_view insert_note = "INSERT INTO call_notes(call_sid, at_ms, text, fields) VALUES (?1, ?2, ?3, ?4)";
+constexpr std::string_view insert_note =
+    "INSERT INTO call_notes(call_sid, at_ms, text, fields) VALUES (?1, ?2, ?3, ?4)";
 constexpr std::string_view upsert_summary =
     "INSERT INTO calls(call_sid, started_at_ms, summary) VALUES (?1, ?2, ?3) ON CONFLICT(call_sid) DO UPDATE SET summary = excluded.summary";
 
@@ -46,17 +48,19 @@ std::int64_t as_integer(bool flag) { return flag ? 1 : 0; }
 
 bool is_entrys_fault(int code) {
     const int primary = code & 0xFF;
-    return primary == SQLITE_CONSTRAINT || primary == SQLITE_TOOBIG || primary == SQLITE_MISMATCH || primary == SQLITE_RANGE;
+    return primary == SQLITE_CONSTRAINT || primary == SQLITE_TOOBIG || primary == SQLITE_MISMATCH ||
+           primary == SQLITE_RANGE;
 }
 
 SqlFailure JournalWriter::prepare(Database& database) {
     database_ = &database;
-    for (const auto& [statement, sql] : {std::pair{&journal_, insert_journal}, std::pair{&started_, upsert_started},
-                                         std::pair{&ended_, upsert_ended}, std::pair{&said_, insert_said},
-                                         std::pair{&turn_, upsert_turn}, std::pair{&tool_started_, upsert_tool_started},
-                                         std::pair{&tool_returned_, upsert_tool_returned}, std::pair{&usage_, insert_usage},
-                                         std::pair{&cost_, upsert_cost}, std::pair{&note_, insert_note},
-                                         std::pair{&summary_, upsert_summary}}) {
+    for (const auto& [statement, sql] :
+         {std::pair{&journal_, insert_journal}, std::pair{&started_, upsert_started},
+          std::pair{&ended_, upsert_ended}, std::pair{&said_, insert_said},
+          std::pair{&turn_, upsert_turn}, std::pair{&tool_started_, upsert_tool_started},
+          std::pair{&tool_returned_, upsert_tool_returned}, std::pair{&usage_, insert_usage},
+          std::pair{&cost_, upsert_cost}, std::pair{&note_, insert_note},
+          std::pair{&summary_, upsert_summary}}) {
         *statement = database.prepare(sql);
         if (!*statement) return database.failure();
     }
@@ -64,7 +68,8 @@ SqlFailure JournalWriter::prepare(Database& database) {
 }
 
 void JournalWriter::close() {
-    for (auto* statement : {&journal_, &started_, &ended_, &said_, &turn_, &tool_started_, &tool_returned_, &usage_, &cost_, &note_, &summary_}) {
+    for (auto* statement : {&journal_, &started_, &ended_, &said_, &turn_, &tool_started_,
+                            &tool_returned_, &usage_, &cost_, &note_, &summary_}) {
         *statement = Prepared();
     }
 }
@@ -72,7 +77,8 @@ void JournalWriter::close() {
 SqlFailure JournalWriter::write(const Entry& entry) {
     const std::int64_t at_ms = unix_ms(entry.at);
     const std::string data = json::serialize(fields(entry.event));
-    int code = journal_.run(std::string_view(entry.call_sid), at_ms, type_name(entry.event), std::string_view(data));
+    int code = journal_.run(std::string_view(entry.call_sid), at_ms, type_name(entry.event),
+                            std::string_view(data));
     if (code == SQLITE_OK) code = derive(entry, at_ms);
     if (code == SQLITE_OK) return {};
     return {code, sqlite3_errmsg(database_->get())};
@@ -82,31 +88,38 @@ int JournalWriter::derive(const Entry& entry, std::int64_t at_ms) {
     using Text = std::string_view;
     const Text sid = entry.call_sid;
     if (const auto* e = std::get_if<CallStarted>(&entry.event)) {
-        return started_.run(sid, at_ms, Text(e->from), Text(e->to), Text(e->agent), Text(e->channel));
+        return started_.run(sid, at_ms, Text(e->from), Text(e->to), Text(e->agent),
+                            Text(e->channel));
     }
     if (const auto* e = std::get_if<CallEnded>(&entry.event)) {
         return ended_.run(sid, at_ms, Text(e->outcome), Text(e->reason), e->duration_ms);
     }
     if (const auto* e = std::get_if<CallerSaid>(&entry.event)) {
-        const int code = said_.run(sid, at_ms, Text("caller"), Text(e->text), Text(""), Text(e->item_id), nullptr, nullptr, std::int64_t{0});
+        const int code = said_.run(sid, at_ms, Text("caller"), Text(e->text), Text(""),
+                                   Text(e->item_id), nullptr, nullptr, std::int64_t{0});
         return code == SQLITE_OK ? turn_.run(sid, at_ms) : code;
     }
     if (const auto* e = std::get_if<AgentSaid>(&entry.event)) {
-        const int code = said_.run(sid, at_ms, Text("agent"), Text(e->heard), Text(e->unheard), Text(e->item_id), e->heard_ms,
-                                   e->received_ms, as_integer(e->interrupted));
+        const int code =
+            said_.run(sid, at_ms, Text("agent"), Text(e->heard), Text(e->unheard), Text(e->item_id),
+                      e->heard_ms, e->received_ms, as_integer(e->interrupted));
         return code == SQLITE_OK ? turn_.run(sid, at_ms) : code;
     }
     if (const auto* e = std::get_if<ToolStarted>(&entry.event)) {
-        return tool_started_.run(sid, Text(e->tool_call_id), at_ms, Text(e->name), Text(e->arguments));
+        return tool_started_.run(sid, Text(e->tool_call_id), at_ms, Text(e->name),
+                                 Text(e->arguments));
     }
     if (const auto* e = std::get_if<ToolReturned>(&entry.event)) {
-        return tool_returned_.run(sid, Text(e->tool_call_id), at_ms, Text(e->name), Text(e->output), as_integer(e->ok), e->duration_ms);
+        return tool_returned_.run(sid, Text(e->tool_call_id), at_ms, Text(e->name), Text(e->output),
+                                  as_integer(e->ok), e->duration_ms);
     }
     if (const auto* e = std::get_if<UsageCounted>(&entry.event)) {
         const auto& usage = e->usage;
-        const int code = usage_.run(sid, Text(e->response_id), usage.input_text_tokens, usage.input_audio_tokens, usage.cached_text_tokens,
-                                    usage.cached_audio_tokens, usage.output_text_tokens, usage.output_audio_tokens, usage.cost_usd, at_ms, Text(e->item_id),
-                                    usage.audio_seconds);
+        const int code =
+            usage_.run(sid, Text(e->response_id), usage.input_text_tokens, usage.input_audio_tokens,
+                       usage.cached_text_tokens, usage.cached_audio_tokens,
+                       usage.output_text_tokens, usage.output_audio_tokens, usage.cost_usd, at_ms,
+                       Text(e->item_id), usage.audio_seconds);
         return code == SQLITE_OK ? cost_.run(sid, at_ms, usage.cost_usd) : code;
     }
     if (const auto* e = std::get_if<Note>(&entry.event)) {

@@ -1,6 +1,7 @@
 // journal_writer.hpp: one journal entry -> its row, and the rows derived from it.
 //
-// The caller holds the transaction, so an entry and what is derived from it are written together or not at all.
+// The caller holds the transaction, so an entry and what is derived from it are written together or
+// not at all.
 #pragma once
 
 #include "database.hpp"
@@ -20,10 +21,12 @@ class JournalWriter {
     int derive(const call::journal::Entry& entry, std::int64_t at_ms);
 
     Database* database_ = nullptr;
-    Prepared journal_, started_, ended_, said_, turn_, tool_started_, tool_returned_, usage_, cost_, note_, summary_;
+    Prepared journal_, started_, ended_, said_, turn_, tool_started_, tool_returned_, usage_, cost_,
+        note_, summary_;
 };
 
-// Whether a failure is the entry's own (it would fail for ever) and not the database's (it may pass).
+// Whether a failure is the entry's own (it would fail for ever) and not the database's (it may
+// pass).
 bool is_entrys_fault(int code);
 
 }  // namespace parley::store

@@ -34,7 +34,8 @@ QueryProblem KeyTable::problem() {
 
 bool KeyTable::prepare() {
     if (find_) return true;
-    find_ = database_.prepare("SELECT value, expires_at_ms FROM script_keys WHERE key = ?1 AND expires_at_ms > ?2");
+    find_ = database_.prepare(
+        "SELECT value, expires_at_ms FROM script_keys WHERE key = ?1 AND expires_at_ms > ?2");
     put_ = database_.prepare(
         "INSERT INTO script_keys(key, value, expires_at_ms) VALUES (?1, ?2, ?3) "
         "ON CONFLICT(key) DO UPDATE SET value = excluded.value, expires_at_ms = excluded.expires_at_ms");
@@ -59,7 +60,8 @@ KeyResult KeyTable::get(const KeyRequest& request, std::int64_t now_ms) {
     find_.bind_all(std::string_view(request.key), now_ms);
     const int code = find_.step();
     if (code == SQLITE_ROW) answer.value = find_.text(0);
-    KeyResult result = code == SQLITE_ROW || code == SQLITE_DONE ? KeyResult(std::move(answer)) : KeyResult(problem());
+    KeyResult result = code == SQLITE_ROW || code == SQLITE_DONE ? KeyResult(std::move(answer))
+                                                                 : KeyResult(problem());
     find_.reset();
     return result;
 }
@@ -85,7 +87,8 @@ KeyResult KeyTable::changed(const KeyRequest& request, std::int64_t now_ms) {
     find_.bind_all(std::string_view(request.key), now_ms);
     const bool is_there = find_.step() == SQLITE_ROW;
     const std::string before = is_there ? find_.text(0) : "";
-    if (is_there && request.verb == Verb::increment) expires_at_ms = find_.integer(1);  // it keeps its time
+    // it keeps its time
+    if (is_there && request.verb == Verb::increment) expires_at_ms = find_.integer(1);
     find_.reset();
 
     if (request.verb == Verb::remove) {
@@ -98,7 +101,8 @@ KeyResult KeyTable::changed(const KeyRequest& request, std::int64_t now_ms) {
         return answer;
     }
     if (!is_there && is_full_)
-        return QueryProblem{Kind::full, fmt::format("there are {} keys already, which is the limit", limits_.keys_max)};
+        return QueryProblem{Kind::full, fmt::format("there are {} keys already, which is the limit",
+                                                    limits_.keys_max)};
     std::string value = request.value;
     if (request.verb == Verb::increment) {
         const auto number = is_there ? whole_number(before) : std::optional<std::int64_t>(0);
@@ -107,15 +111,19 @@ KeyResult KeyTable::changed(const KeyRequest& request, std::int64_t now_ms) {
             return QueryProblem{Kind::mistake, "the sum is too large"};
         value = std::to_string(answer.number);
     }
-    if (put_.run(std::string_view(request.key), std::string_view(value), expires_at_ms) != SQLITE_OK) return problem();
+    if (put_.run(std::string_view(request.key), std::string_view(value), expires_at_ms) !=
+        SQLITE_OK)
+        return problem();
     answer.did_change = true;
     return answer;
 }
 
 void KeyTable::purge(std::int64_t now_ms) {
     auto old = database_.prepare(
-        "DELETE FROM script_keys WHERE key IN (SELECT key FROM script_keys WHERE expires_at_ms <= ?1 LIMIT ?2)", 0);
-    if (old) old.run(now_ms, std::int64_t{limits_.purge_rows_max});  // what fails now is tried again at the next
+        "DELETE FROM script_keys WHERE key IN (SELECT key FROM script_keys WHERE expires_at_ms <= ?1 LIMIT ?2)",
+        0);
+    // what fails now is tried again at the next
+    if (old) old.run(now_ms, std::int64_t{limits_.purge_rows_max});
     const std::string count = database_.value("SELECT count(*) FROM script_keys");
     is_full_ = static_cast<std::size_t>(whole_number(count).value_or(0)) >= limits_.keys_max;
 }

@@ -1,6 +1,7 @@
 // key_table.hpp: values under names with a lifetime, shared by all calls: the table script_keys.
 //
-// A row whose time is over counts as absent from that moment; it is deleted later, together with others.
+// A row whose time is over counts as absent from that moment; it is deleted later, together with
+// others.
 // Thread: the store's. No transaction is left open after a member returns.
 #pragma once
 

@@ -52,14 +52,19 @@ CallRow call_row(const Prepared& row) {
 }
 
 json::object journal_row(const Prepared& row) {
-    json::object entry{{"id", row.integer(0)}, {"call_sid", row.text(1)}, {"at_ms", row.integer(2)}, {"type", row.text(3)}};
+    json::object entry{{"id", row.integer(0)},
+                       {"call_sid", row.text(1)},
+                       {"at_ms", row.integer(2)},
+                       {"type", row.text(3)}};
     if (auto data = json_read::parse(row.text(4)); data && data->is_object()) {
         for (auto& field : data->get_object()) entry.emplace(field.key(), std::move(field.value()));
     }
     return entry;
 }
 
-std::int64_t as_limit(std::size_t limit) { return static_cast<std::int64_t>(std::min<std::size_t>(limit, INT64_MAX)); }
+std::int64_t as_limit(std::size_t limit) {
+    return static_cast<std::int64_t>(std::min<std::size_t>(limit, INT64_MAX));
+}
 
 }  // namespace
 
@@ -77,7 +82,8 @@ struct Reader::Impl {
         }
         if (code == SQLITE_DONE) return;
         const auto why = database.failure();
-        log::error("store.read_failed", {{"path", path}, {"what", why.message}, {"do", remedy_for(why.code, path)}});
+        log::error("store.read_failed",
+                   {{"path", path}, {"what", why.message}, {"do", remedy_for(why.code, path)}});
     }
 };
 
@@ -87,7 +93,8 @@ Reader::~Reader() = default;
 Checked<std::unique_ptr<Reader>> Reader::open(const std::string& path) {
     std::error_code error;
     if (!std::filesystem::exists(path, error)) {
-        return Fault{path, "there is no database yet", "start `parley serve`, or name the database it uses (DATABASE_PATH)"};
+        return Fault{path, "there is no database yet",
+                     "start `parley serve`, or name the database it uses (DATABASE_PATH)"};
     }
     auto impl = std::make_unique<Impl>();
     impl->path = path;
@@ -97,39 +104,53 @@ Checked<std::unique_ptr<Reader>> Reader::open(const std::string& path) {
     const auto probe = [&] {
         database.set_busy_timeout(wait_for_lock);
         version = database.value("PRAGMA user_version");
-        why = version.empty() ? database.failure() : database.run("SELECT 1 FROM sqlite_schema LIMIT 1");
+        why = version.empty() ? database.failure()
+                              : database.run("SELECT 1 FROM sqlite_schema LIMIT 1");
     };
     if (!why) probe();
-    if ((why.primary() == SQLITE_CANTOPEN || why.primary() == SQLITE_READONLY) && !std::filesystem::exists(path + "-wal", error)) {
-        why = database.open(immutable_uri(path), SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI);
+    if ((why.primary() == SQLITE_CANTOPEN || why.primary() == SQLITE_READONLY) &&
+        !std::filesystem::exists(path + "-wal", error)) {
+        why = database.open(immutable_uri(path),
+                            SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI);
         if (!why) probe();
     }
     if (why.primary() == SQLITE_NOTADB || why.primary() == SQLITE_CORRUPT) {
-        return Fault{path, "is not a SQLite database, or is damaged: " + why.message, "name the database that `parley serve` uses (DATABASE_PATH)"};
+        return Fault{path, "is not a SQLite database, or is damaged: " + why.message,
+                     "name the database that `parley serve` uses (DATABASE_PATH)"};
     }
     if (why) return Fault{path, "cannot be read: " + why.message, remedy_for(why.code, path)};
     const int found = std::atoi(version.c_str());
-    if (database.value("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('calls', 'journal')") != "2") {
-        return Fault{path, "is a database, but not one of Parley's", "name the database that `parley serve` uses (DATABASE_PATH)"};
+    if (database.value(
+            "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('calls', 'journal')") !=
+        "2") {
+        return Fault{path, "is a database, but not one of Parley's",
+                     "name the database that `parley serve` uses (DATABASE_PATH)"};
     }
     if (found != newest_version()) {
-        return Fault{path, fmt::format("has tables of version {}, and this Parley knows version {}", found, newest_version()),
-                     found > newest_version() ? "use the newer Parley" : "start `parley serve` once: it brings them up to date"};
+        return Fault{path,
+                     fmt::format("has tables of version {}, and this Parley knows version {}",
+                                 found, newest_version()),
+                     found > newest_version()
+                         ? "use the newer Parley"
+                         : "start `parley serve` once: it brings them up to date"};
     }
     return std::unique_ptr<Reader>(new Reader(std::move(impl)));
 }
 
 std::vector<CallRow> Reader::calls(std::size_t limit) {
     std::vector<CallRow> rows;
-    impl_->each(fmt::format("SELECT {} FROM calls ORDER BY started_at_ms DESC, call_sid LIMIT ?", call_columns),
-                [&](const Prepared& row) { rows.push_back(call_row(row)); }, as_limit(limit));
+    impl_->each(
+        fmt::format("SELECT {} FROM calls ORDER BY started_at_ms DESC, call_sid LIMIT ?",
+                    call_columns),
+        [&](const Prepared& row) { rows.push_back(call_row(row)); }, as_limit(limit));
     return rows;
 }
 
 std::optional<CallRow> Reader::call(std::string_view call_sid) {
     std::optional<CallRow> found;
-    impl_->each(fmt::format("SELECT {} FROM calls WHERE call_sid = ?", call_columns), [&](const Prepared& row) { found = call_row(row); },
-                call_sid);
+    impl_->each(
+        fmt::format("SELECT {} FROM calls WHERE call_sid = ?", call_columns),
+        [&](const Prepared& row) { found = call_row(row); }, call_sid);
     return found;
 }
 
@@ -137,31 +158,37 @@ json::array Reader::journal(std::string_view call_sid, std::int64_t after_id, st
     json::array rows;
     const auto take = [&](const Prepared& row) { rows.emplace_back(journal_row(row)); };
     if (call_sid.empty()) {
-        impl_->each("SELECT id, call_sid, at_ms, type, data FROM journal WHERE id > ? ORDER BY id LIMIT ?", take, after_id, as_limit(limit));
+        impl_->each(
+            "SELECT id, call_sid, at_ms, type, data FROM journal WHERE id > ? ORDER BY id LIMIT ?",
+            take, after_id, as_limit(limit));
     } else {
-        impl_->each("SELECT id, call_sid, at_ms, type, data FROM journal WHERE call_sid = ? AND id > ? ORDER BY id LIMIT ?", take, call_sid,
-                    after_id, as_limit(limit));
+        impl_->each(
+            "SELECT id, call_sid, at_ms, type, data FROM journal WHERE call_sid = ? AND id > ? ORDER BY id LIMIT ?",
+            take, call_sid, after_id, as_limit(limit));
     }
     return rows;
 }
 
 json::array Reader::conversation(std::string_view call_sid) {
     json::array rows;
-    impl_->each("SELECT id, call_sid, at_ms, type, data FROM journal WHERE call_sid = ? ORDER BY at_ms, id",
-                [&](const Prepared& row) { rows.emplace_back(journal_row(row)); }, call_sid);
+    impl_->each(
+        "SELECT id, call_sid, at_ms, type, data FROM journal WHERE call_sid = ? ORDER BY at_ms, id",
+        [&](const Prepared& row) { rows.emplace_back(journal_row(row)); }, call_sid);
     return rows;
 }
 
 std::int64_t Reader::newest_id() {
     std::int64_t id = 0;
-    impl_->each("SELECT coalesce(max(id), 0) FROM journal", [&](const Prepared& row) { id = row.integer(0); });
+    impl_->each("SELECT coalesce(max(id), 0) FROM journal",
+                [&](const Prepared& row) { id = row.integer(0); });
     return id;
 }
 
 std::vector<std::string> Reader::sids_beginning(std::string_view beginning, std::size_t limit) {
     std::vector<std::string> sids;
-    impl_->each("SELECT call_sid FROM calls WHERE substr(call_sid, 1, length(?1)) = ?1 ORDER BY started_at_ms DESC LIMIT ?2",
-                [&](const Prepared& row) { sids.push_back(row.text(0)); }, beginning, as_limit(limit));
+    impl_->each(
+        "SELECT call_sid FROM calls WHERE substr(call_sid, 1, length(?1)) = ?1 ORDER BY started_at_ms DESC LIMIT ?2",
+        [&](const Prepared& row) { sids.push_back(row.text(0)); }, beginning, as_limit(limit));
     return sids;
 }
 

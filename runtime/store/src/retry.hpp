@@ -1,7 +1,8 @@
 // retry.hpp: when to try a failed write again, and when to say so.
 //
-// Sans-I/O: the time comes in as a parameter. Tries come 100 ms apart, doubling to 5 s. The log gets the first
-// failure and then a reminder every 10 s, so that a full disk does not fill itself with log lines.
+// Sans-I/O: the time comes in as a parameter. Tries come 100 ms apart, doubling to 5 s. The log
+// gets the first failure and then a reminder every 10 s, so that a full disk does not fill itself
+// with log lines.
 #pragma once
 
 #include <parley/core/clock.hpp>

@@ -31,13 +31,16 @@ class ScriptSql {
 
     void close() { cache_.clear(); }  // before the connection
 
-    // The last failure that is the database's and not the script's, once: an operator should see it.
+    // The last failure that is the database's and not the script's, once: an operator should see
+    // it.
     SqlFailure take_broken() { return std::exchange(broken_, {}); }
 
  private:
     boost::system::result<Prepared*, QueryProblem> prepared(const std::string& sql);
-    static std::optional<QueryProblem> bind_in_order(Prepared& prepared, const json::array& parameters);
-    static std::optional<QueryProblem> bind_by_name(Prepared& prepared, const json::object& parameters);
+    static std::optional<QueryProblem> bind_in_order(Prepared& prepared,
+                                                     const json::array& parameters);
+    static std::optional<QueryProblem> bind_by_name(Prepared& prepared,
+                                                    const json::object& parameters);
     QueryResult run(Prepared& prepared, const json::array& parameters);
     std::optional<QueryProblem> control(const char* sql);  // BEGIN and COMMIT
     QueryProblem problem();

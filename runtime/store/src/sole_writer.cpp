@@ -24,8 +24,9 @@ Checked<SoleWriter> SoleWriter::take(const std::string& database_path) {
     SoleWriter writer;
     writer.file_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (writer.file_ < 0) {
-        return Fault{path, "cannot be created: " + std::system_category().message(errno),
-                     "make the folder writable for the user that runs parley, or name another database (DATABASE_PATH)"};
+        return Fault{
+            path, "cannot be created: " + std::system_category().message(errno),
+            "make the folder writable for the user that runs parley, or name another database (DATABASE_PATH)"};
     }
     writer.is_sole_ = ::flock(writer.file_, LOCK_EX | LOCK_NB) == 0;
     if (!writer.is_sole_) writer.share();

@@ -1,8 +1,8 @@
 // sole_writer.hpp: am I the only process that has this store open for writing?
 //
-// Only then can a call without an end be one whose process has died. A lock on `<path>.lock` tells, and the
-// system lets go of it when a process dies, however it dies. Not a lock on the database itself: closing any
-// descriptor of that file would drop SQLite's own locks.
+// Only then can a call without an end be one whose process has died. A lock on `<path>.lock` tells,
+// and the system lets go of it when a process dies, however it dies. Not a lock on the database
+// itself: closing any descriptor of that file would drop SQLite's own locks.
 #pragma once
 
 #include <parley/core/result.hpp>
@@ -15,7 +15,8 @@ namespace parley::store {
 class SoleWriter {
  public:
     SoleWriter() = default;
-    SoleWriter(SoleWriter&& other) noexcept : file_(std::exchange(other.file_, -1)), is_sole_(other.is_sole_) {}
+    SoleWriter(SoleWriter&& other) noexcept
+        : file_(std::exchange(other.file_, -1)), is_sole_(other.is_sole_) {}
     SoleWriter& operator=(SoleWriter&& other) noexcept;
     ~SoleWriter();
 

@@ -1,6 +1,7 @@
 #include <parley/store/store.hpp>
 
 #include "key_table.hpp"
+#include "migrations.hpp"
 #include "opening.hpp"
 #include "retry.hpp"
 #include "script_sql.hpp"
@@ -24,8 +25,10 @@ namespace {
 
 using call::journal::Entry;
 
-constexpr std::size_t entries_per_commit = 1'000;      // some 10 ms: what a script's query may wait behind
-constexpr milliseconds journal_busy_timeout{100};      // entries can wait, a script's query behind them should not
+// some 10 ms: what a script's query may wait behind
+constexpr std::size_t entries_per_commit = 1'000;
+// entries can wait, a script's query behind them should not
+constexpr milliseconds journal_busy_timeout{100};
 constexpr int close_tries = 3;
 constexpr milliseconds close_first_delay{100};
 
@@ -35,7 +38,9 @@ struct Store::Impl {
     using Job = std::function<void(Impl&)>;
 
     explicit Impl(Options wanted)
-        : options(std::move(wanted)), scripts(opened.database, opened.gate, {options.query_time_max, options.busy_timeout, options.rows_max}),
+        : options(std::move(wanted)),
+          scripts(opened.database, opened.gate,
+                  {options.query_time_max, options.busy_timeout, options.rows_max}),
           keys(opened.database, {.busy_timeout = options.busy_timeout}) {}
 
     std::optional<QueryProblem> post(Job job);
@@ -48,24 +53,25 @@ struct Store::Impl {
     void report_lost(TimePoint now);
 
     Options options;
-    Opened opened;      // the store's thread, once it runs
-    ScriptSql scripts;  // as `opened`
-    KeyTable keys;      // as `opened`
-    Retry retry;        // as `opened`
+    Opened opened;                                    // the store's thread, once it runs
+    ScriptSql scripts;                                // as `opened`
+    KeyTable keys;                                    // as `opened`
+    Retry retry;                                      // as `opened`
     TimePoint broken_quiet_until = TimePoint::min();  // no line about failing queries before
-    std::vector<Entry> batch;       // taken from `arrived`, being written; as `opened`
-    std::size_t batch_at = 0;       // of it is written
+    std::vector<Entry> batch;  // taken from `arrived`, being written; as `opened`
+    std::size_t batch_at = 0;  // of it is written
     std::uint64_t lost_reported = 0;
     TimePoint lost_reported_at = TimePoint::min();
 
-    mutable std::mutex mutex;       // for what follows
+    mutable std::mutex mutex;  // for what follows
     std::condition_variable wake;
     std::vector<Entry> arrived;
-    std::size_t batch_left = 0;     // batch.size() - batch_at
+    std::size_t batch_left = 0;  // batch.size() - batch_at
     TimePoint write_at = TimePoint::max();
     std::deque<Job> jobs;
     bool is_closing = false;
     Health health;
+    AppliedMigrations migrations;
 
     std::once_flag closed;
     std::thread thread;
@@ -73,9 +79,11 @@ struct Store::Impl {
 
 std::optional<QueryProblem> Store::Impl::post(Job job) {
     const std::lock_guard lock(mutex);
-    if (is_closing) return QueryProblem{QueryProblem::Kind::busy, "the database is closed: parley is stopping"};
+    if (is_closing)
+        return QueryProblem{QueryProblem::Kind::busy, "the database is closed: parley is stopping"};
     if (jobs.size() >= options.queries_queued_max) {
-        return QueryProblem{QueryProblem::Kind::busy, fmt::format("{} queries are waiting already", jobs.size())};
+        return QueryProblem{QueryProblem::Kind::busy,
+                            fmt::format("{} queries are waiting already", jobs.size())};
     }
     jobs.push_back(std::move(job));
     wake.notify_one();
@@ -89,9 +97,13 @@ void Store::Impl::run() {
         if (jobs.empty() && is_closing) break;
         const bool has_entries = batch_left > 0 || !arrived.empty();
         const auto now = Clock::now();
-        // What is written together with a query is what came before it, so a script sees its own call.
+        // What is written together with a query is what came before it, so a script sees its own
+        // call.
         TimePoint due = TimePoint::max();
-        if (has_entries) due = retry.is_failing() ? retry.next_try() : (batch_left > 0 || !jobs.empty()) ? now : write_at;
+        if (has_entries)
+            due = retry.is_failing()                  ? retry.next_try()
+                  : (batch_left > 0 || !jobs.empty()) ? now
+                                                      : write_at;
         if (due <= now) {
             write_due(lock, now);
         } else if (jobs.empty()) {
@@ -141,7 +153,8 @@ void Store::Impl::answer(Job job) {
     const auto now = Clock::now();
     if (now < broken_quiet_until) return;
     broken_quiet_until = now + Retry::remind_every;
-    log::error("store.query_failed", {{"what", broken.message}, {"do", remedy_for(broken.code, options.path)}});
+    log::error("store.query_failed",
+               {{"what", broken.message}, {"do", remedy_for(broken.code, options.path)}});
 }
 
 // Writes at most one transaction's worth of the batch. False when it failed; then the entries stay.
@@ -164,7 +177,9 @@ bool Store::Impl::write_some() {
             health.is_well = true;
             health.problem.clear();
         }
-        if (lasted.count() > 0) log::warn("store.recovered", {{"after_ms", lasted.count()}, {"entries_waited", waiting.size()}});
+        if (lasted.count() > 0)
+            log::warn("store.recovered",
+                      {{"after_ms", lasted.count()}, {"entries_waited", waiting.size()}});
         return true;
     }
     if (is_entrys_fault(failed->why.code) && failed->failed_at < some.size()) {
@@ -181,7 +196,10 @@ bool Store::Impl::write_some() {
         queued = batch_left + arrived.size();
     }
     if (is_worth_a_line) {
-        log::error("store.write_failed", {{"path", options.path}, {"what", failed->why.message}, {"do", remedy}, {"entries_waiting", queued},
+        log::error("store.write_failed", {{"path", options.path},
+                                          {"what", failed->why.message},
+                                          {"do", remedy},
+                                          {"entries_waiting", queued},
                                           {"entries_waiting_max", options.entries_queued_max}});
     }
     return false;
@@ -190,7 +208,9 @@ bool Store::Impl::write_some() {
 // An entry that can never be written must not hold up all others.
 void Store::Impl::drop_refused(std::size_t at, const SqlFailure& why) {
     const auto& entry = batch[batch_at + at];
-    log::error("store.entry_refused", {{"call", entry.call_sid}, {"type", call::journal::type_name(entry.event)}, {"what", why.message}});
+    log::error("store.entry_refused", {{"call", entry.call_sid},
+                                       {"type", call::journal::type_name(entry.event)},
+                                       {"what", why.message}});
     batch.erase(batch.begin() + static_cast<std::ptrdiff_t>(batch_at + at));
     const std::lock_guard lock(mutex);
     --batch_left;
@@ -204,10 +224,13 @@ void Store::Impl::report_lost(TimePoint now) {
         lost = health.entries_lost;
     }
     if (lost == lost_reported) return;
-    if (lost_reported_at != TimePoint::min() && now - lost_reported_at < Retry::remind_every) return;
+    if (lost_reported_at != TimePoint::min() && now - lost_reported_at < Retry::remind_every)
+        return;
     lost_reported_at = now;
-    log::error("store.entries_lost", {{"entries", lost}, {"since_last_line", lost - lost_reported},
-                                      {"what", "more entries waited than entries_queued_max, or could not be written"}});
+    log::error("store.entries_lost",
+               {{"entries", lost},
+                {"since_last_line", lost - lost_reported},
+                {"what", "more entries waited than entries_queued_max, or could not be written"}});
     lost_reported = lost;
 }
 
@@ -230,8 +253,11 @@ void Store::Impl::write_last() {
         wake.wait_for(lock, delay, [] { return false; });
         delay *= 2;
     }
-    std::vector<Entry> left(std::make_move_iterator(batch.begin() + static_cast<std::ptrdiff_t>(batch_at)), std::make_move_iterator(batch.end()));
-    left.insert(left.end(), std::make_move_iterator(arrived.begin()), std::make_move_iterator(arrived.end()));
+    std::vector<Entry> left(
+        std::make_move_iterator(batch.begin() + static_cast<std::ptrdiff_t>(batch_at)),
+        std::make_move_iterator(batch.end()));
+    left.insert(left.end(), std::make_move_iterator(arrived.begin()),
+                std::make_move_iterator(arrived.end()));
     batch.clear();
     arrived.clear();
     batch_at = batch_left = 0;
@@ -240,12 +266,19 @@ void Store::Impl::write_last() {
     lock.unlock();
 
     const std::string file = unsaved_path(options.path);
-    const auto why = options.path == ":memory:" ? std::optional<std::string>("the store is in memory only") : save_unsaved(file, left);
+    const auto why = options.path == ":memory:"
+                         ? std::optional<std::string>("the store is in memory only")
+                         : save_unsaved(file, left);
     if (!why) {
-        log::error("store.unsaved", {{"entries", left.size()}, {"file", file}, {"what", problem}, {"do", "the next start takes the file in"}});
+        log::error("store.unsaved", {{"entries", left.size()},
+                                     {"file", file},
+                                     {"what", problem},
+                                     {"do", "the next start takes the file in"}});
         return;
     }
-    log::error("store.entries_lost", {{"entries", left.size()}, {"what", problem}, {"file", file}, {"file_problem", *why}});
+    log::error(
+        "store.entries_lost",
+        {{"entries", left.size()}, {"what", problem}, {"file", file}, {"file_problem", *why}});
     lock.lock();
     health.entries_lost += left.size();
 }
@@ -256,6 +289,7 @@ Store::~Store() { close(); }
 Checked<std::unique_ptr<Store>> Store::open(Options options) {
     auto impl = std::make_unique<Impl>(std::move(options));
     if (auto opened = open_database(impl->options, impl->opened); !opened) return opened.error();
+    impl->migrations = impl->opened.migrations;
     auto* running = impl.get();
     impl->thread = std::thread([running] { running->run(); });
     return std::unique_ptr<Store>(new Store(std::move(impl)));
@@ -285,7 +319,8 @@ void Store::on_entry(const Entry& entry) {
     if (store.is_closing) {
         ++store.health.entries_lost;
         lock.unlock();
-        log::error("store.entry_after_close", {{"call", entry.call_sid}, {"type", call::journal::type_name(entry.event)}});
+        log::error("store.entry_after_close",
+                   {{"call", entry.call_sid}, {"type", call::journal::type_name(entry.event)}});
         return;
     }
     if (store.arrived.size() + store.batch_left >= store.options.entries_queued_max) {
@@ -302,19 +337,48 @@ void Store::on_entry(const Entry& entry) {
 }
 
 void Store::query(Statement statement, std::function<void(QueryResult)> done) {
-    auto refused = impl_->post([statement = std::move(statement), done](Impl& store) { done(store.scripts.query(statement)); });
+    auto refused = impl_->post([statement = std::move(statement), done](Impl& store) {
+        done(store.scripts.query(statement));
+    });
     if (refused) done(std::move(*refused));
 }
 
-void Store::transaction(std::vector<Statement> statements, std::function<void(TransactionResult)> done) {
-    auto refused = impl_->post([statements = std::move(statements), done](Impl& store) { done(store.scripts.transaction(statements)); });
+void Store::transaction(std::vector<Statement> statements,
+                        std::function<void(TransactionResult)> done) {
+    auto refused = impl_->post([statements = std::move(statements), done](Impl& store) {
+        done(store.scripts.transaction(statements));
+    });
     if (refused) done(std::move(*refused));
 }
 
 void Store::key(KeyRequest request, std::function<void(KeyResult)> done) {
-    auto refused = impl_->post(
-        [request = std::move(request), done](Impl& store) { done(store.keys.run(request, std::chrono::system_clock::now())); });
+    auto refused = impl_->post([request = std::move(request), done](Impl& store) {
+        done(store.keys.run(request, std::chrono::system_clock::now()));
+    });
     if (refused) done(std::move(*refused));
+}
+
+AppliedMigrations Store::migrations() const {
+    const std::lock_guard lock(impl_->mutex);
+    return impl_->migrations;
+}
+
+void Store::migrate(MigrationTexts texts, std::function<void(Checked<void>)> done) {
+    auto refused = impl_->post([texts = std::move(texts), done](Impl& store) {
+        auto& opened = store.opened;
+        opened.database.set_busy_timeout(store.options.busy_timeout);
+        auto applied =
+            apply_migrations(opened.database, opened.gate, texts, store.options.migrations_dir);
+        if (!applied) return done(applied.error());
+        {
+            const std::lock_guard lock(store.mutex);
+            store.migrations = std::move(*applied);
+        }
+        done({});
+    });
+    if (refused)
+        done(Fault{impl_->options.migrations_dir,
+                   "the migrations cannot be applied: " + refused->message, "try again"});
 }
 
 Store::Health Store::health() const {

@@ -12,25 +12,32 @@ namespace {
 struct Range {
     char32_t first, last;
 };
-constexpr std::array zero_width{Range{0x0300, 0x036F}, Range{0x200B, 0x200F}, Range{0x20D0, 0x20FF}, Range{0xFE00, 0xFE0F}};
-constexpr std::array double_width{Range{0x1100, 0x115F}, Range{0x2E80, 0xA4CF}, Range{0xAC00, 0xD7A3}, Range{0xF900, 0xFAFF},
-                                  Range{0xFE30, 0xFE6F}, Range{0xFF00, 0xFF60}, Range{0x1F300, 0x1FAFF}, Range{0x20000, 0x3FFFD}};
+constexpr std::array zero_width{Range{0x0300, 0x036F}, Range{0x200B, 0x200F}, Range{0x20D0, 0x20FF},
+                                Range{0xFE00, 0xFE0F}};
+constexpr std::array double_width{
+    Range{0x1100, 0x115F}, Range{0x2E80, 0xA4CF}, Range{0xAC00, 0xD7A3},   Range{0xF900, 0xFAFF},
+    Range{0xFE30, 0xFE6F}, Range{0xFF00, 0xFF60}, Range{0x1F300, 0x1FAFF}, Range{0x20000, 0x3FFFD}};
 // Directional overrides and isolates: they could make a line read as what it is not.
-constexpr std::array reordering{Range{0x200E, 0x200F}, Range{0x202A, 0x202E}, Range{0x2066, 0x2069}, Range{0x061C, 0x061C}};
+constexpr std::array reordering{Range{0x200E, 0x200F}, Range{0x202A, 0x202E}, Range{0x2066, 0x2069},
+                                Range{0x061C, 0x061C}};
 
 template <std::size_t N>
 bool is_in(char32_t c, const std::array<Range, N>& ranges) {
-    return std::any_of(ranges.begin(), ranges.end(), [c](const Range& range) { return c >= range.first && c <= range.last; });
+    return std::any_of(ranges.begin(), ranges.end(),
+                       [c](const Range& range) { return c >= range.first && c <= range.last; });
 }
 
-std::size_t width_of(char32_t c) { return is_in(c, zero_width) ? 0 : is_in(c, double_width) ? 2 : 1; }
+std::size_t width_of(char32_t c) {
+    return is_in(c, zero_width) ? 0 : is_in(c, double_width) ? 2 : 1;
+}
 
 // Takes the next character off valid UTF-8.
 char32_t take(std::string_view& text) {
     const auto first = static_cast<unsigned char>(text.front());
     const std::size_t length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
     char32_t c = length == 1 ? first : first & (0xFFU >> (length + 1));
-    for (std::size_t i = 1; i < length && i < text.size(); ++i) c = (c << 6) | (static_cast<unsigned char>(text[i]) & 0x3FU);
+    for (std::size_t i = 1; i < length && i < text.size(); ++i)
+        c = (c << 6) | (static_cast<unsigned char>(text[i]) & 0x3FU);
     text.remove_prefix(std::min(length, text.size()));
     return c;
 }

@@ -12,7 +12,8 @@ namespace parley::store {
 namespace {
 
 constexpr std::array runtime_tables = std::to_array<std::string_view>(
-    {"calls", "journal", "transcript", "tool_calls", "call_notes", "usage", "script_migrations", "unsaved_imports", "script_keys"});
+    {"calls", "journal", "transcript", "tool_calls", "call_notes", "usage", "script_migrations",
+     "unsaved_imports", "script_keys"});
 
 constexpr std::array versions{
     R"sql(
@@ -95,7 +96,8 @@ CREATE TABLE unsaved_imports (
     at_ms  INTEGER NOT NULL
 );
 )sql",
-    // Writing down what callers say is counted too: by its item, and by time where that is what is billed.
+    // Writing down what callers say is counted too: by its item, and by time where that is what is
+    // billed.
     R"sql(
 ALTER TABLE usage ADD COLUMN item_id TEXT NOT NULL DEFAULT '';        -- of a transcription; response_id is then empty
 ALTER TABLE usage ADD COLUMN audio_seconds REAL NOT NULL DEFAULT 0;
@@ -126,19 +128,25 @@ CREATE INDEX script_keys_by_end ON script_keys(expires_at_ms);
 }  // namespace
 
 bool is_runtime_table(std::string_view name) {
-    return std::find(runtime_tables.begin(), runtime_tables.end(), lower(name)) != runtime_tables.end();
+    return std::find(runtime_tables.begin(), runtime_tables.end(), lower(name)) !=
+           runtime_tables.end();
 }
 
 int newest_version() { return static_cast<int>(versions.size()); }
 
 Checked<void> make_tables(Database& database, const std::string& path) {
-    const auto fault = [&](const SqlFailure& why) { return Fault{path, "cannot prepare the tables: " + why.message, remedy_for(why.code, path)}; };
+    const auto fault = [&](const SqlFailure& why) {
+        return Fault{path, "cannot prepare the tables: " + why.message, remedy_for(why.code, path)};
+    };
     if (const auto why = database.run("BEGIN IMMEDIATE")) return fault(why);
     const int version = std::atoi(database.value("PRAGMA user_version").c_str());
     if (version > newest_version()) {
         database.roll_back();
-        return Fault{path, fmt::format("was written by a newer Parley (tables version {}, this one knows {})", version, newest_version()),
-                     "run that version, or name another database (DATABASE_PATH)"};
+        return Fault{
+            path,
+            fmt::format("was written by a newer Parley (tables version {}, this one knows {})",
+                        version, newest_version()),
+            "run that version, or name another database (DATABASE_PATH)"};
     }
     for (int next = version; next < newest_version(); ++next) {
         auto why = database.run(versions[static_cast<std::size_t>(next)]);

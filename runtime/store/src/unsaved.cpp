@@ -19,22 +19,31 @@ namespace {
 
 using namespace call::journal;
 
-std::int64_t whole(const json::object& from, std::string_view key) { return json_read::integer(from, key).value_or(0); }
-bool flag(const json::object& from, std::string_view key) { return json_read::boolean(from, key).value_or(false); }
+std::int64_t whole(const json::object& from, std::string_view key) {
+    return json_read::integer(from, key).value_or(0);
+}
+bool flag(const json::object& from, std::string_view key) {
+    return json_read::boolean(from, key).value_or(false);
+}
 
 std::string reason_of(int error) { return std::system_category().message(error); }
 
 }  // namespace
 
-std::string unsaved_path(const std::string& database_path) { return database_path + ".unsaved.jsonl"; }
+std::string unsaved_path(const std::string& database_path) {
+    return database_path + ".unsaved.jsonl";
+}
 
 std::optional<std::string> save_unsaved(const std::string& file, std::span<const Entry> entries) {
     const int out = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (out < 0) return reason_of(errno);
     std::string text;
-    if (::lseek(out, 0, SEEK_END) > 0) text = "\n";  // an earlier write may have been cut off in mid-line
+    // an earlier write may have been cut off in mid-line
+    if (::lseek(out, 0, SEEK_END) > 0) text = "\n";
     for (const auto& entry : entries) {
-        json::object line{{"type", type_name(entry.event)}, {"at_ms", unix_ms(entry.at)}, {"call_sid", to_valid_utf8(entry.call_sid)}};
+        json::object line{{"type", type_name(entry.event)},
+                          {"at_ms", unix_ms(entry.at)},
+                          {"call_sid", to_valid_utf8(entry.call_sid)}};
         line["fields"] = fields(entry.event);
         text += json::serialize(line);
         text += '\n';
@@ -59,7 +68,9 @@ Checked<std::optional<Unsaved>> load_unsaved(const std::string& file) {
     if (!std::filesystem::exists(file, error)) return std::optional<Unsaved>();
     std::ifstream in(file, std::ios::binary);
     std::string text{std::istreambuf_iterator<char>(in), {}};
-    if (!in) return Fault{file, "holds entries of an earlier run and cannot be read", "check its permissions, or move it away"};
+    if (!in)
+        return Fault{file, "holds entries of an earlier run and cannot be read",
+                     "check its permissions, or move it away"};
 
     Unsaved found;
     found.sha256 = crypto::sha256_hex(text);
@@ -71,30 +82,39 @@ Checked<std::optional<Unsaved>> load_unsaved(const std::string& file) {
         const auto value = json_read::parse(line);
         const auto* object = value ? value->if_object() : nullptr;
         const auto* inner = object == nullptr ? nullptr : json_read::object(*object, "fields");
-        auto event = inner == nullptr ? std::nullopt : event_from(json_read::text(*object, "type"), *inner);
+        auto event =
+            inner == nullptr ? std::nullopt : event_from(json_read::text(*object, "type"), *inner);
         if (!event) {
             ++found.lines_unreadable;
             continue;
         }
-        found.entries.push_back({json_read::text(*object, "call_sid"), WallTime(milliseconds(whole(*object, "at_ms"))), std::move(*event)});
+        found.entries.push_back({json_read::text(*object, "call_sid"),
+                                 WallTime(milliseconds(whole(*object, "at_ms"))),
+                                 std::move(*event)});
     }
     return std::optional<Unsaved>(std::move(found));
 }
 
 std::optional<Event> event_from(std::string_view type, const json::object& f) {
     using json_read::text;
-    if (type == "call_started") return CallStarted{text(f, "from"), text(f, "to"), text(f, "agent"), text(f, "channel")};
+    if (type == "call_started")
+        return CallStarted{text(f, "from"), text(f, "to"), text(f, "agent"), text(f, "channel")};
     if (type == "caller_said") return CallerSaid{text(f, "item_id"), text(f, "text")};
     if (type == "agent_said") {
-        return AgentSaid{text(f, "item_id"), text(f, "heard"), text(f, "unheard"), whole(f, "heard_ms"), whole(f, "received_ms"), flag(f, "interrupted")};
+        return AgentSaid{text(f, "item_id"),   text(f, "heard"),        text(f, "unheard"),
+                         whole(f, "heard_ms"), whole(f, "received_ms"), flag(f, "interrupted")};
     }
-    if (type == "interrupted") return Interrupted{text(f, "item_id"), whole(f, "heard_ms"), whole(f, "received_ms")};
-    if (type == "tool_started") return ToolStarted{text(f, "tool_call_id"), text(f, "name"), text(f, "arguments")};
+    if (type == "interrupted")
+        return Interrupted{text(f, "item_id"), whole(f, "heard_ms"), whole(f, "received_ms")};
+    if (type == "tool_started")
+        return ToolStarted{text(f, "tool_call_id"), text(f, "name"), text(f, "arguments")};
     if (type == "tool_returned") {
-        return ToolReturned{text(f, "tool_call_id"), text(f, "name"), flag(f, "ok"), text(f, "output"), whole(f, "duration_ms")};
+        return ToolReturned{text(f, "tool_call_id"), text(f, "name"), flag(f, "ok"),
+                            text(f, "output"), whole(f, "duration_ms")};
     }
     if (type == "dtmf_received") return DtmfReceived{};
-    if (type == "turn_latency") return TurnLatency{whole(f, "model_ms"), whole(f, "first_audio_ms")};
+    if (type == "turn_latency")
+        return TurnLatency{whole(f, "model_ms"), whole(f, "first_audio_ms")};
     if (type == "usage_counted") {
         UsageCounted counted{text(f, "response_id"), {}, text(f, "item_id")};
         counted.usage.input_text_tokens = whole(f, "input_text_tokens");
@@ -108,12 +128,14 @@ std::optional<Event> event_from(std::string_view type, const json::object& f) {
         return counted;
     }
     if (type == "provider_lost") return ProviderLost{text(f, "reason")};
-    if (type == "provider_restored") return ProviderRestored{whole(f, "gap_ms"), flag(f, "planned")};
+    if (type == "provider_restored")
+        return ProviderRestored{whole(f, "gap_ms"), flag(f, "planned")};
     if (type == "problem") return Problem{text(f, "what"), text(f, "detail")};
     const auto* inner = json_read::object(f, "fields");
     if (type == "note") return Note{text(f, "text"), inner == nullptr ? json::object() : *inner};
     if (type == "summary") return Summary{inner == nullptr ? json::object() : *inner};
-    if (type == "call_ended") return CallEnded{text(f, "outcome"), text(f, "reason"), whole(f, "duration_ms")};
+    if (type == "call_ended")
+        return CallEnded{text(f, "outcome"), text(f, "reason"), whole(f, "duration_ms")};
     return std::nullopt;
 }
 

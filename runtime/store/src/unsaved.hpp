@@ -1,4 +1,5 @@
-// unsaved.hpp: entries that could not be written before the end, one JSON object a line, for the next start.
+// unsaved.hpp: entries that could not be written before the end, one JSON object a line, for the
+// next start.
 #pragma once
 
 #include <parley/call/journal.hpp>
@@ -14,7 +15,8 @@ namespace parley::store {
 std::string unsaved_path(const std::string& database_path);
 
 // Appends the entries and waits until they are on the disk; the reason when that fails.
-std::optional<std::string> save_unsaved(const std::string& file, std::span<const call::journal::Entry> entries);
+std::optional<std::string> save_unsaved(const std::string& file,
+                                        std::span<const call::journal::Entry> entries);
 
 struct Unsaved {
     std::vector<call::journal::Entry> entries;

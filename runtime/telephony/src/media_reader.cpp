@@ -13,7 +13,8 @@ constexpr std::size_t event_name_shown = 40;
 
 // ---- the fast scan --------------------------------------------------------------------------
 
-// Walks the plain form of JSON. Every method returns false at anything that is not plain; then the full parser decides.
+// Walks the plain form of JSON. Every method returns false at anything that is not plain; then the
+// full parser decides.
 class Scan {
  public:
     explicit Scan(std::string_view text) : at_(text.data()), end_(text.data() + text.size()) {}
@@ -39,11 +40,12 @@ class Scan {
         return true;
     }
 
-    // Up to the next quote, unlooked at: what is in it is checked by the base64 decoder, which knows neither
-    // escapes nor control characters.
+    // Up to the next quote, unlooked at: what is in it is checked by the base64 decoder, which
+    // knows neither escapes nor control characters.
     bool payload(std::string_view& out) {
         if (!take('"')) return false;
-        const auto* quote = static_cast<const char*>(std::memchr(at_, '"', static_cast<std::size_t>(end_ - at_)));
+        const auto* quote =
+            static_cast<const char*>(std::memchr(at_, '"', static_cast<std::size_t>(end_ - at_)));
         if (quote == nullptr) return false;
         out = {at_, static_cast<std::size_t>(quote - at_)};
         at_ = quote + 1;
@@ -57,12 +59,14 @@ class Scan {
         if (is_quoted) ++at_;
         const char* start = at_;
         std::int64_t value = 0;
-        while (at_ != end_ && at_ - start < digits_max && *at_ >= '0' && *at_ <= '9') value = value * 10 + (*at_++ - '0');
+        while (at_ != end_ && at_ - start < digits_max && *at_ >= '0' && *at_ <= '9')
+            value = value * 10 + (*at_++ - '0');
         const auto digits = at_ - start;
         if (digits == 0) return false;
         if (is_quoted) {
             if (at_ == end_ || *at_++ != '"') return false;
-        } else if ((*start == '0' && digits > 1) || at_ == end_ || (*at_ != ',' && *at_ != '}' && !is_space(*at_))) {
+        } else if ((*start == '0' && digits > 1) || at_ == end_ ||
+                   (*at_ != ',' && *at_ != '}' && !is_space(*at_))) {
             return false;  // a leading zero is no JSON; a fraction or exponent is not plain
         }
         out = value;
@@ -80,13 +84,15 @@ class Scan {
         while (at_ != end_ && is_space(*at_)) ++at_;
     }
 
-    static constexpr std::ptrdiff_t digits_max = 15;  // far from overflow; a longer one fails on its next digit
+    // far from overflow; a longer one fails on its next digit
+    static constexpr std::ptrdiff_t digits_max = 15;
 
     const char* at_;
     const char* end_;
 };
 
-// The members of one object; `member` reads the value of a key. A key that comes twice is not plain.
+// The members of one object; `member` reads the value of a key. A key that comes twice is not
+// plain.
 template <class Member>
 bool scan_object(Scan& scan, Member member) {
     if (!scan.take('{')) return false;
@@ -111,8 +117,10 @@ std::string format_of(const json::object& start) {
     const std::string encoding = json_read::text(*format, "encoding");
     const std::int64_t rate_hz = json_read::integer(*format, "sampleRate").value_or(8'000);
     const std::int64_t channels = json_read::integer(*format, "channels").value_or(1);
-    if ((encoding.empty() || encoding == "audio/x-mulaw") && rate_hz == 8'000 && channels == 1) return "";
-    return encoding.substr(0, event_name_shown) + " at " + std::to_string(rate_hz) + " Hz, " + std::to_string(channels) + " channels";
+    if ((encoding.empty() || encoding == "audio/x-mulaw") && rate_hz == 8'000 && channels == 1)
+        return "";
+    return encoding.substr(0, event_name_shown) + " at " + std::to_string(rate_hz) + " Hz, " +
+           std::to_string(channels) + " channels";
 }
 
 MediaMessage read_start(const json::object& message) {
@@ -131,10 +139,13 @@ MediaMessage read_start(const json::object& message) {
             if (member.value().is_structured() || member.value().is_null()) continue;
             // Twilio sends strings; who sends a number means the same.
             const auto* text = member.value().if_string();
-            started.parameters.emplace_back(std::string(member.key()), text != nullptr ? std::string(*text) : json::serialize(member.value()));
+            started.parameters.emplace_back(
+                std::string(member.key()),
+                text != nullptr ? std::string(*text) : json::serialize(member.value()));
         }
     }
-    if (started.call_sid.empty()) started.call_sid = started.parameter("callSid");  // ours, from the document, come back
+    // ours, from the document, come back
+    if (started.call_sid.empty()) started.call_sid = started.parameter("callSid");
     if (started.call_sid.empty()) return Malformed{"start: callSid is missing"};
     return started;
 }
@@ -147,7 +158,8 @@ char read_digit(const json::object& dtmf) {
         if (number && *number >= 0 && *number <= 9) text = std::to_string(*number);
     }
     if (text.size() != 1) return 0;
-    const char key = text[0] >= 'a' && text[0] <= 'd' ? static_cast<char>(text[0] - 'a' + 'A') : text[0];
+    const char key =
+        text[0] >= 'a' && text[0] <= 'd' ? static_cast<char>(text[0] - 'a' + 'A') : text[0];
     return std::string_view("0123456789*#ABCD").find(key) != std::string_view::npos ? key : '\0';
 }
 
@@ -167,7 +179,16 @@ MediaMessage MediaReader::read(std::string_view text) {
 }
 
 bool MediaReader::scan_media(std::string_view text, Media& media) {
-    enum : unsigned { event = 1, sequence = 2, sid = 4, body = 8, track = 16, chunk = 32, timestamp = 64, payload = 128 };
+    enum : unsigned {
+        event = 1,
+        sequence = 2,
+        sid = 4,
+        body = 8,
+        track = 16,
+        chunk = 32,
+        timestamp = 64,
+        payload = 128
+    };
     unsigned seen = 0;
     std::string_view encoded;
     Scan scan(text);
@@ -176,18 +197,21 @@ bool MediaReader::scan_media(std::string_view text, Media& media) {
             std::string_view name;
             return first_time(seen, event) && scan.word(name) && name == "media";
         }
-        if (key == "sequenceNumber") return first_time(seen, sequence) && scan.number(media.sequence);
+        if (key == "sequenceNumber")
+            return first_time(seen, sequence) && scan.number(media.sequence);
         if (key == "streamSid") return first_time(seen, sid) && scan.word(media.stream_sid);
         if (key != "media" || !first_time(seen, body)) return false;
         return scan_object(scan, [&](std::string_view inner) {
             if (inner == "track") return first_time(seen, track) && scan.word(media.track);
             if (inner == "chunk") return first_time(seen, chunk) && scan.number(media.chunk);
-            if (inner == "timestamp") return first_time(seen, timestamp) && scan.number(media.timestamp_ms);
+            if (inner == "timestamp")
+                return first_time(seen, timestamp) && scan.number(media.timestamp_ms);
             return inner == "payload" && first_time(seen, payload) && scan.payload(encoded);
         });
     });
     constexpr unsigned needed = event | sid | body | payload;
-    if (!is_plain || !scan.is_at_end() || (seen & needed) != needed || media.stream_sid.empty()) return false;
+    if (!is_plain || !scan.is_at_end() || (seen & needed) != needed || media.stream_sid.empty())
+        return false;
     if (!base64::decode(encoded, audio_)) return false;
     media.audio = audio_;
     return true;
@@ -203,13 +227,15 @@ MediaMessage MediaReader::read_fully(std::string_view text) {
     if (*event == "connected") return Connected{};
     if (*event == "start") return read_start(*message);
 
-    const bool is_known = *event == "media" || *event == "dtmf" || *event == "mark" || *event == "stop";
+    const bool is_known =
+        *event == "media" || *event == "dtmf" || *event == "mark" || *event == "stop";
     if (!is_known) {
         word_ = event->substr(0, event_name_shown);
         return UnknownEvent{word_};
     }
     stream_sid_ = json_read::text(*message, "streamSid");
-    if (*event == "stop") return Stopped{stream_sid_};  // on this socket only one stream can end, named or not
+    // on this socket only one stream can end, named or not
+    if (*event == "stop") return Stopped{stream_sid_};
     if (stream_sid_.empty()) return Malformed{"streamSid is missing"};
 
     const json::object* body = json_read::object(*message, *event);

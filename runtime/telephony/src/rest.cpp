@@ -22,7 +22,8 @@ constexpr milliseconds pause_max{3'000};
 milliseconds pause_before(int attempt) {
     thread_local std::minstd_rand random(std::random_device{}());
     const milliseconds most = std::min(pause_max, first_pause * (1 << attempt));
-    return milliseconds(std::uniform_int_distribution<int>(0, static_cast<int>(most.count()))(random));
+    return milliseconds(
+        std::uniform_int_distribution<int>(0, static_cast<int>(most.count()))(random));
 }
 
 // Twilio's own error code; 0 when the body has none, such as a proxy's HTML.
@@ -41,21 +42,25 @@ Checked<std::shared_ptr<const TwilioRest>> TwilioRest::make(Options options) {
         return Fault{"TWILIO_BASE_URL", "expected an https address", "use https://api.twilio.com"};
     }
     if (options.account_sid.empty() || options.auth_token.empty()) {
-        return Fault{"twilio", "ending calls needs account_sid and auth_token", "set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN"};
+        return Fault{"twilio", "ending calls needs account_sid and auth_token",
+                     "set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN"};
     }
     return std::shared_ptr<const TwilioRest>(new TwilioRest(std::move(options), std::move(*base)));
 }
 
-TwilioRest::TwilioRest(Options options, net::Url base) : options_(std::move(options)), base_(std::move(base)) {
+TwilioRest::TwilioRest(Options options, net::Url base)
+    : options_(std::move(options)), base_(std::move(base)) {
     base_.target = base_.target.substr(0, base_.target.find_first_of("?#"));
     while (!base_.target.empty() && base_.target.back() == '/') base_.target.pop_back();
-    authorization_ = "Basic " + base64::encode(options_.account_sid + ":" + options_.auth_token.reveal());
+    authorization_ =
+        "Basic " + base64::encode(options_.account_sid + ":" + options_.auth_token.reveal());
 }
 
-Task<TwilioRest::Ended> TwilioRest::end_call(std::shared_ptr<const TwilioRest> rest, std::string call_sid) {
+Task<TwilioRest::Ended> TwilioRest::end_call(std::shared_ptr<const TwilioRest> rest,
+                                             std::string call_sid) {
     net::Url url = rest->base_;
-    url.target += "/2010-04-01/Accounts/" + net::percent_encode(rest->options_.account_sid) + "/Calls/" +
-                  net::percent_encode(call_sid) + ".json";
+    url.target += "/2010-04-01/Accounts/" + net::percent_encode(rest->options_.account_sid) +
+                  "/Calls/" + net::percent_encode(call_sid) + ".json";
     for (int attempt = 0; attempt < rest->options_.tries_max; ++attempt) {
         if (attempt > 0) {
             asio::steady_timer timer(co_await asio::this_coro::executor, pause_before(attempt));
@@ -71,7 +76,8 @@ Task<TwilioRest::Ended> TwilioRest::end_call(std::shared_ptr<const TwilioRest> r
         auto asking = net::fetch(url, std::move(request), rest->options_.limits);
         const auto answer = co_await std::move(asking);
         if (!answer) {
-            log::warn("twilio.end_call_failed", {{"call", call_sid}, {"what", answer.error().message()}});
+            log::warn("twilio.end_call_failed",
+                      {{"call", call_sid}, {"what", answer.error().message()}});
             co_return Ended::failed;
         }
         if (answer->status >= 200 && answer->status < 300) co_return Ended::now;
@@ -81,11 +87,15 @@ Task<TwilioRest::Ended> TwilioRest::end_call(std::shared_ptr<const TwilioRest> r
         if (answer->status == 429) continue;
         const bool is_refused = answer->status == 401 || answer->status == 403;
         log::warn("twilio.end_call_failed",
-                  {{"call", call_sid}, {"status", answer->status}, {"code", code},
-                   {"what", is_refused ? "refused: check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN" : "not accepted"}});
+                  {{"call", call_sid},
+                   {"status", answer->status},
+                   {"code", code},
+                   {"what", is_refused ? "refused: check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN"
+                                       : "not accepted"}});
         co_return Ended::failed;
     }
-    log::warn("twilio.end_call_failed", {{"call", call_sid}, {"status", 429}, {"what", "too many requests"}});
+    log::warn("twilio.end_call_failed",
+              {{"call", call_sid}, {"status", 429}, {"what", "too many requests"}});
     co_return Ended::failed;
 }
 

@@ -9,7 +9,8 @@
 namespace parley::telephony {
 namespace {
 
-// "https://user:pass@host:8443/prefix/" taken apart; lenient, because the settings have been checked before.
+// "https://user:pass@host:8443/prefix/" taken apart; lenient, because the settings have been
+// checked before.
 struct Base {
     std::string scheme;  // lower case
     std::string host;    // with brackets for IPv6
@@ -30,7 +31,8 @@ Base parse_base(std::string_view url) {
     }
     std::string_view authority = url.substr(0, path);
     // Twilio drops user and password before it signs.
-    if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos) authority.remove_prefix(at + 1);
+    if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos)
+        authority.remove_prefix(at + 1);
     const std::size_t colon = authority.rfind(':');
     if (colon != std::string_view::npos && authority.find(']', colon) == std::string_view::npos) {
         base.port = authority.substr(colon + 1);
@@ -46,18 +48,22 @@ void add(std::vector<std::string>& to, std::string candidate) {
     if (std::find(to.begin(), to.end(), candidate) == to.end()) to.push_back(std::move(candidate));
 }
 
-// Voice over HTTPS is signed without the port, voice over HTTP with it; proxies and tunnels muddle both.
-void add_ports(std::vector<std::string>& to, const Base& base, const PublicAddress& address, std::string_view scheme,
-               std::string_view target) {
+// Voice over HTTPS is signed without the port, voice over HTTP with it; proxies and tunnels muddle
+// both.
+void add_ports(std::vector<std::string>& to, const Base& base, const PublicAddress& address,
+               std::string_view scheme, std::string_view target) {
     const std::string start = std::string(scheme) + "://" + base.host;
     const std::string end = base.prefix + std::string(target);
     if (!base.port.empty()) add(to, start + ":" + base.port + end);
     add(to, start + end);
     add(to, start + (is_secure(scheme) ? ":443" : ":80") + end);
-    if (address.listening_port) add(to, start + ":" + std::to_string(*address.listening_port) + end);
+    if (address.listening_port)
+        add(to, start + ":" + std::to_string(*address.listening_port) + end);
 }
 
-std::string_view without_fragment(std::string_view target) { return target.substr(0, target.find('#')); }
+std::string_view without_fragment(std::string_view target) {
+    return target.substr(0, target.find('#'));
+}
 
 // "/media-stream?x" -> "/media-stream/?x", and back.
 std::string with_slash_toggled(std::string_view target) {
@@ -85,7 +91,8 @@ std::optional<std::string> body_digest_of(std::string_view target) {
 
 std::string signature(std::string_view auth_token, std::string_view url, const FormFields& form) {
     std::vector<std::pair<std::string_view, std::string_view>> sorted(form.begin(), form.end());
-    // string_view compares bytes as unsigned: the order Twilio's "Unix-style case-sensitive sort" means.
+    // string_view compares bytes as unsigned: the order Twilio's "Unix-style case-sensitive sort"
+    // means.
     std::sort(sorted.begin(), sorted.end());
     sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
     std::string message(url);
@@ -103,12 +110,14 @@ std::vector<std::string> http_candidates(const PublicAddress& address, std::stri
     return candidates;
 }
 
-std::vector<std::string> websocket_candidates(const PublicAddress& address, std::string_view target) {
+std::vector<std::string> websocket_candidates(const PublicAddress& address,
+                                              std::string_view target) {
     const Base base = parse_base(address.url);
     target = without_fragment(target);
     const std::string other = with_slash_toggled(target);
     std::vector<std::string> candidates;
-    // wss as the document says; ws only where the public address is plain HTTP (tests, demo); the HTTP form last.
+    // wss as the document says; ws only where the public address is plain HTTP (tests, demo); the
+    // HTTP form last.
     if (!is_secure(base.scheme)) {
         add_ports(candidates, base, address, "ws", target);
         add_ports(candidates, base, address, "ws", other);
@@ -131,7 +140,8 @@ std::string_view to_string(Verdict verdict) {
     return "";
 }
 
-bool SignatureCheck::is_any(const std::vector<std::string>& candidates, const FormFields& form, std::string_view wanted) const {
+bool SignatureCheck::is_any(const std::vector<std::string>& candidates, const FormFields& form,
+                            std::string_view wanted) const {
     bool found = false;
     for (const Secret& token : auth_tokens_) {
         if (token.empty()) continue;
@@ -143,7 +153,8 @@ bool SignatureCheck::is_any(const std::vector<std::string>& candidates, const Fo
 }
 
 Verdict SignatureCheck::check_http(const Request& request) const {
-    if (std::all_of(auth_tokens_.begin(), auth_tokens_.end(), [](const Secret& token) { return token.empty(); })) {
+    if (std::all_of(auth_tokens_.begin(), auth_tokens_.end(),
+                    [](const Secret& token) { return token.empty(); })) {
         return Verdict::no_token;
     }
     if (request.signature.empty()) return Verdict::unsigned_;
@@ -151,7 +162,9 @@ Verdict SignatureCheck::check_http(const Request& request) const {
     static const FormFields none;
     if (const auto digest = body_digest_of(request.target)) {
         if (!is_any(candidates, none, request.signature)) return Verdict::forged;
-        return crypto::equal_in_constant_time(crypto::sha256_hex(request.body), *digest) ? Verdict::genuine : Verdict::body_altered;
+        return crypto::equal_in_constant_time(crypto::sha256_hex(request.body), *digest)
+                   ? Verdict::genuine
+                   : Verdict::body_altered;
     }
     // Nothing would bind such a body to the signature.
     if (!request.is_form && !request.body.empty()) return Verdict::forged;
@@ -159,12 +172,15 @@ Verdict SignatureCheck::check_http(const Request& request) const {
     return is_any(candidates, form, request.signature) ? Verdict::genuine : Verdict::forged;
 }
 
-Verdict SignatureCheck::check_websocket(const PublicAddress& address, std::string_view target, std::string_view wanted) const {
-    if (std::all_of(auth_tokens_.begin(), auth_tokens_.end(), [](const Secret& token) { return token.empty(); })) {
+Verdict SignatureCheck::check_websocket(const PublicAddress& address, std::string_view target,
+                                        std::string_view wanted) const {
+    if (std::all_of(auth_tokens_.begin(), auth_tokens_.end(),
+                    [](const Secret& token) { return token.empty(); })) {
         return Verdict::no_token;
     }
     if (wanted.empty()) return Verdict::unsigned_;
-    return is_any(websocket_candidates(address, target), {}, wanted) ? Verdict::genuine : Verdict::forged;
+    return is_any(websocket_candidates(address, target), {}, wanted) ? Verdict::genuine
+                                                                     : Verdict::forged;
 }
 
 }  // namespace parley::telephony

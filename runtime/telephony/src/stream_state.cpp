@@ -18,7 +18,8 @@ StreamStep StreamState::on_text(std::string_view text) {
     }
     MediaMessage message = reader_.read(text);
 
-    if (const auto* malformed = std::get_if<Malformed>(&message)) return on_malformed(malformed->what);
+    if (const auto* malformed = std::get_if<Malformed>(&message))
+        return on_malformed(malformed->what);
     malformed_in_a_row_ = 0;
 
     StreamStep step;
@@ -35,13 +36,16 @@ StreamStep StreamState::on_text(std::string_view text) {
     if (auto* started = std::get_if<Started>(&message)) return on_start(std::move(*started));
     if (last_sequence_) ++*last_sequence_;  // every message counts, whatever its kind
     if (const auto* unknown = std::get_if<UnknownEvent>(&message)) {
-        if (!has_told_unknown_) step.complaint = fmt::format("unknown event \"{}\" ignored", unknown->event);
+        if (!has_told_unknown_)
+            step.complaint = fmt::format("unknown event \"{}\" ignored", unknown->event);
         has_told_unknown_ = true;
         return step;
     }
 
     if (const auto* stopped = std::get_if<Stopped>(&message)) {
-        if (phase_ == Phase::active && !stopped->stream_sid.empty() && is_foreign(stopped->stream_sid, step)) return step;
+        if (phase_ == Phase::active && !stopped->stream_sid.empty() &&
+            is_foreign(stopped->stream_sid, step))
+            return step;
         phase_ = Phase::done;
         step.action = StreamStep::Do::finish;
         return step;
@@ -72,7 +76,8 @@ StreamStep StreamState::on_binary() {
 
 StreamStep StreamState::on_time(TimePoint now) {
     if (phase_ != Phase::waiting || now < start_by_) return {};
-    return close(policy_violation, fmt::format("no start within {} s", limits_.start_within.count()));
+    return close(policy_violation,
+                 fmt::format("no start within {} s", limits_.start_within.count()));
 }
 
 void StreamState::accept() {
@@ -90,7 +95,8 @@ StreamStep StreamState::close(std::uint16_t code, std::string complaint) {
 
 StreamStep StreamState::on_start(Started started) {
     if (phase_ != Phase::waiting) return close(policy_violation, "a second start");
-    if (!started.format.empty()) return close(policy_violation, "unsupported media format: " + started.format);
+    if (!started.format.empty())
+        return close(policy_violation, "unsupported media format: " + started.format);
     started_ = std::move(started);
     phase_ = Phase::checking;
     StreamStep step;
@@ -102,9 +108,12 @@ StreamStep StreamState::on_start(Started started) {
 StreamStep StreamState::on_malformed(std::string_view what) {
     ++malformed_;
     ++malformed_in_a_row_;
-    if (phase_ != Phase::active) return close(policy_violation, fmt::format("malformed message before start: {}", what));
+    if (phase_ != Phase::active)
+        return close(policy_violation, fmt::format("malformed message before start: {}", what));
     if (malformed_in_a_row_ >= limits_.malformed_in_a_row_max) {
-        return close(policy_violation, fmt::format("{} malformed messages in a row, the last one: {}", malformed_in_a_row_, what));
+        return close(policy_violation,
+                     fmt::format("{} malformed messages in a row, the last one: {}",
+                                 malformed_in_a_row_, what));
     }
     StreamStep step;
     // The first of a row: fifty lines would say no more.
@@ -121,7 +130,8 @@ bool StreamState::is_foreign(std::string_view stream_sid, StreamStep& step) {
 
 void StreamState::count_missing(std::optional<std::int64_t> sequence) {
     if (!sequence) return;
-    if (last_sequence_ && *sequence > *last_sequence_ + 1) missing_ += *sequence - *last_sequence_ - 1;
+    if (last_sequence_ && *sequence > *last_sequence_ + 1)
+        missing_ += *sequence - *last_sequence_ - 1;
     last_sequence_ = sequence;
 }
 

@@ -28,7 +28,9 @@ std::optional<std::string_view> stream_suffix(std::string_view path) {
     if (path == stream_path) return "";
     if (!path.starts_with(stream_path) || path[stream_path.size()] != '/') return std::nullopt;
     path.remove_prefix(stream_path.size() + 1);
-    const bool is_number = !path.empty() && path.size() <= 4 && std::all_of(path.begin(), path.end(), [](char c) { return c >= '0' && c <= '9'; });
+    const bool is_number =
+        !path.empty() && path.size() <= 4 &&
+        std::all_of(path.begin(), path.end(), [](char c) { return c >= '0' && c <= '9'; });
     return is_number ? std::optional(path) : std::nullopt;
 }
 
@@ -43,22 +45,27 @@ net::Response document(std::string twiml) {
     net::Response response;
     response.content_type = "text/xml; charset=utf-8";
     response.body = std::move(twiml);
-    response.headers.set("Cache-Control", "no-store");  // Twilio caches answers to GET; a token is for one call
+    // Twilio caches answers to GET; a token is for one call
+    response.headers.set("Cache-Control", "no-store");
     return response;
 }
 
-// A SID goes into log lines and URLs. Twilio's are two letters and 32 hexadecimal digits; simulators' are shorter.
+// A SID goes into log lines and URLs. Twilio's are two letters and 32 hexadecimal digits;
+// simulators' are shorter.
 bool is_sid(std::string_view text) {
-    return !text.empty() && text.size() <= sid_bytes_max && std::all_of(text.begin(), text.end(), [](unsigned char c) {
-        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
-    });
+    return !text.empty() && text.size() <= sid_bytes_max &&
+           std::all_of(text.begin(), text.end(), [](unsigned char c) {
+               return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                      c == '_' || c == '-';
+           });
 }
 
 bool is_host_header(std::string_view host) {
-    return !host.empty() && host.size() <= 255 && std::all_of(host.begin(), host.end(), [](unsigned char c) {
-        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '-' || c == '_' || c == ':' ||
-               c == '[' || c == ']';
-    });
+    return !host.empty() && host.size() <= 255 &&
+           std::all_of(host.begin(), host.end(), [](unsigned char c) {
+               return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                      c == '.' || c == '-' || c == '_' || c == ':' || c == '[' || c == ']';
+           });
 }
 
 bool is_form(const net::Request& request) {
@@ -80,11 +87,13 @@ std::string as_websocket(const std::string& public_url) {
 }
 
 // Nothing when there is neither a public URL in the settings nor a usable Host header.
-std::optional<std::string> public_url_of(const net::Request& request, const std::string& configured, std::atomic<bool>& has_told) {
+std::optional<std::string> public_url_of(const net::Request& request, const std::string& configured,
+                                         std::atomic<bool>& has_told) {
     if (!configured.empty()) return configured;
     if (!has_told.exchange(true)) {
-        log::warn("twilio.no_public_url", {{"what", "server.public_url is not set: the Host header is believed"},
-                                           {"remedy", "set PUBLIC_URL to the https address Twilio calls"}});
+        log::warn("twilio.no_public_url",
+                  {{"what", "server.public_url is not set: the Host header is believed"},
+                   {"remedy", "set PUBLIC_URL to the https address Twilio calls"}});
     }
     const auto host = request.headers.get("Host");
     if (!host || !is_host_header(*host)) return std::nullopt;
@@ -105,9 +114,11 @@ struct TwilioService::Webhook {
     }
 };
 
-TwilioService::TwilioService(Options options, std::shared_ptr<Calls> calls, Resolve resolve) : resolve_(std::move(resolve)) {
+TwilioService::TwilioService(Options options, std::shared_ptr<Calls> calls, Resolve resolve)
+    : resolve_(std::move(resolve)) {
     options.public_url = without_trailing_slash(std::move(options.public_url));
-    if (!options.public_url.empty() && options.public_url.find("://") == std::string::npos) options.public_url = "https://" + options.public_url;
+    if (!options.public_url.empty() && options.public_url.find("://") == std::string::npos)
+        options.public_url = "https://" + options.public_url;
     if (options.io_threads == 0) options.io_threads = 1;
     shared_ = std::make_shared<Shared>(std::move(options), std::move(calls));
 }
@@ -150,22 +161,31 @@ std::optional<net::Response> TwilioService::refuse(const net::Request& request, 
     const std::string_view call_sid = webhook.field("CallSid");
     const std::string_view shown_sid = is_sid(call_sid) ? call_sid : std::string_view("-");
     if (options.signatures == Signatures::required) {
-        const Verdict verdict = shared_->check.check_http({.address = {webhook.public_url, options.listening_port},
-                                                           .target = request.target,
-                                                           .signature = request.headers.get("X-Twilio-Signature").value_or(""),
-                                                           .body = request.body,
-                                                           .is_form = has_form,
-                                                           .form = &webhook.form});
+        const Verdict verdict = shared_->check.check_http(
+            {.address = {webhook.public_url, options.listening_port},
+             .target = request.target,
+             .signature = request.headers.get("X-Twilio-Signature").value_or(""),
+             .body = request.body,
+             .is_form = has_form,
+             .form = &webhook.form});
         if (verdict != Verdict::genuine) {
             // Not a word to the sender; to the operator the usual cause.
-            log::warn("twilio.forged_request",
-                      {{"call", shown_sid}, {"path", shortened(request.path(), 80)}, {"from", request.peer}, {"what", to_string(verdict)},
-                       {"remedy", verdict == Verdict::no_token ? "set TWILIO_AUTH_TOKEN" : "check TWILIO_AUTH_TOKEN, and that PUBLIC_URL is the address Twilio calls"}});
+            log::warn(
+                "twilio.forged_request",
+                {{"call", shown_sid},
+                 {"path", shortened(request.path(), 80)},
+                 {"from", request.peer},
+                 {"what", to_string(verdict)},
+                 {"remedy",
+                  verdict == Verdict::no_token
+                      ? "set TWILIO_AUTH_TOKEN"
+                      : "check TWILIO_AUTH_TOKEN, and that PUBLIC_URL is the address Twilio calls"}});
             return plain(403, "Forbidden.\n");
         }
     }
     if (!options.account_sid.empty() && webhook.field("AccountSid") != options.account_sid) {
-        log::warn("twilio.foreign_account", {{"call", shown_sid}, {"remedy", "check TWILIO_ACCOUNT_SID"}});
+        log::warn("twilio.foreign_account",
+                  {{"call", shown_sid}, {"remedy", "check TWILIO_ACCOUNT_SID"}});
         return plain(403, "Forbidden.\n");
     }
     if (!is_sid(call_sid)) return plain(400, "CallSid is missing.\n");
@@ -182,30 +202,38 @@ net::Response TwilioService::answer_call(const Webhook& webhook) {
         return document(twiml::hang_up());
     }
     const auto no_agent = [&] {
-        log::warn("twilio.no_agent", {{"call", call_sid}, {"to", masked_number(shortened(to, 64))},
-                                      {"remedy", "add the number, or \"default\", under numbers: in config/parley.yaml"}});
+        log::warn(
+            "twilio.no_agent",
+            {{"call", call_sid},
+             {"to", masked_number(shortened(to, 64))},
+             {"remedy", "add the number, or \"default\", under numbers: in config/parley.yaml"}});
         return document(twiml::say_and_hang_up(sentences.no_agent));
     };
-    auto agent = resolve_(to);
-    if (!agent) return no_agent();
+    auto route = resolve_(to);
+    if (!route) return no_agent();
 
     call::CallInfo info;
     info.call_sid = call_sid;
     info.from = to_valid_utf8(webhook.field("From"));
     info.to = to_valid_utf8(to);
-    info.agent = std::move(*agent);
+    info.agent = std::move(route->agent);
+    info.basis = std::move(route->basis);
     info.started_at = std::chrono::system_clock::now();
     std::string caller = info.from;
     const auto announced = shared_->calls->announce(std::move(info));
     if (!announced) {
         switch (announced.error()) {
             case call::Switchboard::Refusal::busy:
-                log::warn("twilio.busy", {{"call", call_sid}, {"remedy", "raise server.calls_max if the machine can bear it"}});
+                log::warn("twilio.busy",
+                          {{"call", call_sid},
+                           {"remedy", "raise server.calls_max if the machine can bear it"}});
                 return document(twiml::reject_busy());
-            case call::Switchboard::Refusal::draining: return document(twiml::say_and_hang_up(sentences.draining));
+            case call::Switchboard::Refusal::draining:
+                return document(twiml::say_and_hang_up(sentences.draining));
             case call::Switchboard::Refusal::unknown_agent: return no_agent();
             case call::Switchboard::Refusal::duplicate:
-                log::warn("twilio.repeated_request", {{"call", call_sid}, {"what", "the call is in progress"}});
+                log::warn("twilio.repeated_request",
+                          {{"call", call_sid}, {"what", "the call is in progress"}});
                 return document(twiml::hang_up());
         }
     }
@@ -214,15 +242,19 @@ net::Response TwilioService::answer_call(const Webhook& webhook) {
     stream.url = as_websocket(webhook.public_url) + std::string(stream_path);
     // Lets the connection move to the call's own thread before a byte of audio has come.
     if (shared_->options.io_threads > 1) stream.url += "/" + std::to_string(announced->home);
-    stream.parameters = {{"callSid", call_sid}, {"callerNumber", std::move(caller)}, {"token", announced->token}};
+    stream.parameters = {
+        {"callSid", call_sid}, {"callerNumber", std::move(caller)}, {"token", announced->token}};
     return document(twiml::connect(stream));
 }
 
 net::Response TwilioService::answer_ended(const Webhook& webhook) {
     const auto ending = shared_->calls->ending_of(webhook.field("CallSid"));
     if (!is_apology_due(ending)) return document(twiml::hang_up());
-    log::warn("twilio.apologised", {{"call", webhook.field("CallSid")}, {"reason", ending ? ending->reason : "unknown call"}});
-    return document(twiml::say_and_hang_up(shared_->options.sentences.apology));
+    log::warn("twilio.apologised", {{"call", webhook.field("CallSid")},
+                                    {"reason", ending ? ending->reason : "unknown call"}});
+    const Options& options = shared_->options;
+    return document(
+        twiml::say_and_hang_up(options.apology ? options.apology() : options.sentences.apology));
 }
 
 // ---- media streams --------------------------------------------------------------------------
@@ -236,13 +268,20 @@ net::UpgradeAnswer TwilioService::admit(const net::Request& request) {
     }
     const Options& options = shared_->options;
     if (options.signatures == Signatures::required) {
-        const auto public_url = public_url_of(request, options.public_url, shared_->has_told_no_public_url);
-        const Verdict verdict = !public_url ? Verdict::forged
-                                            : shared_->check.check_websocket({*public_url, options.listening_port}, request.target,
-                                                                             request.headers.get("X-Twilio-Signature").value_or(""));
+        const auto public_url =
+            public_url_of(request, options.public_url, shared_->has_told_no_public_url);
+        const Verdict verdict = !public_url
+                                    ? Verdict::forged
+                                    : shared_->check.check_websocket(
+                                          {*public_url, options.listening_port}, request.target,
+                                          request.headers.get("X-Twilio-Signature").value_or(""));
         if (verdict != Verdict::genuine) {
-            log::warn("twilio.forged_stream", {{"from", request.peer}, {"what", to_string(verdict)},
-                                               {"remedy", "check TWILIO_AUTH_TOKEN, and that PUBLIC_URL is the address Twilio calls"}});
+            log::warn(
+                "twilio.forged_stream",
+                {{"from", request.peer},
+                 {"what", to_string(verdict)},
+                 {"remedy",
+                  "check TWILIO_AUTH_TOKEN, and that PUBLIC_URL is the address Twilio calls"}});
             answer.refusal = plain(403, "Forbidden.\n");
             return answer;
         }
@@ -260,23 +299,32 @@ net::UpgradeAnswer TwilioService::admit(const net::Request& request) {
 
 Task<net::Response> TwilioService::on_request(net::Request request) { co_return answer(request); }
 
-Task<net::UpgradeAnswer> TwilioService::on_upgrade(net::Request request) { co_return admit(request); }
+Task<net::UpgradeAnswer> TwilioService::on_upgrade(net::Request request) {
+    co_return admit(request);
+}
 
 // ---- the switchboard ------------------------------------------------------------------------
 
-boost::system::result<call::Switchboard::Announced, call::Switchboard::Refusal> SwitchboardCalls::announce(call::CallInfo info) {
+boost::system::result<call::Switchboard::Announced, call::Switchboard::Refusal>
+SwitchboardCalls::announce(call::CallInfo info) {
     return switchboard_.announce(std::move(info));
 }
 
-std::optional<TwilioService::Claimed> SwitchboardCalls::claim(std::string_view token, std::string_view call_sid, std::size_t home) {
+std::optional<TwilioService::Claimed> SwitchboardCalls::claim(std::string_view token,
+                                                              std::string_view call_sid,
+                                                              std::size_t home) {
     auto session = switchboard_.claim(token, call_sid, home);
     if (!session) return std::nullopt;
     TwilioService::Claimed claimed;
-    claimed.attach = [session](std::unique_ptr<call::Channel> channel) { return session->attach(std::move(channel)); };
+    claimed.attach = [session](std::unique_ptr<call::Channel> channel) {
+        return session->attach(std::move(channel));
+    };
     claimed.events = std::move(session);
     return claimed;
 }
 
-std::optional<call::Finish> SwitchboardCalls::ending_of(std::string_view call_sid) const { return switchboard_.ending_of(call_sid); }
+std::optional<call::Finish> SwitchboardCalls::ending_of(std::string_view call_sid) const {
+    return switchboard_.ending_of(call_sid);
+}
 
 }  // namespace parley::telephony

@@ -19,10 +19,12 @@ struct TwilioService::Shared {
     std::atomic<std::size_t> next_home = 0;
 };
 
-// Whether the caller has still to hear why the line went dead: the call's own phrases could not be played.
+// Whether the caller has still to hear why the line went dead: the call's own phrases could not be
+// played.
 inline bool is_apology_due(const std::optional<call::Finish>& ending) {
     if (!ending) return true;  // a node that does not know the call: its own one died
-    return ending->reason.ends_with("_unspoken") || ending->reason == "channel_lost" || ending->reason == "never_started";
+    return ending->reason.ends_with("_unspoken") || ending->reason == "channel_lost" ||
+           ending->reason == "never_started";
 }
 
 }  // namespace parley::telephony

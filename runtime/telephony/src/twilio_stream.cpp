@@ -21,10 +21,12 @@ constexpr std::uint16_t no_status = 1005;
 constexpr std::uint16_t policy_violation = 1008;
 constexpr std::uint16_t internal_error = 1011;
 
-// One message carries at most two seconds: far above what playout sends, far below what Twilio may refuse.
+// One message carries at most two seconds: far above what playout sends, far below what Twilio may
+// refuse.
 constexpr std::size_t message_audio_max = 16'000;
 
-// The caller has heard the last word: the line must not stay open for a slow API. Twilio then finds its own way out.
+// The caller has heard the last word: the line must not stay open for a slow API. Twilio then finds
+// its own way out.
 constexpr milliseconds end_call_patience{2'000};
 
 // One second, the most the gap filler asks for at once.
@@ -74,19 +76,23 @@ std::string_view name_of(net::CloseReason::How how) {
 
 }  // namespace
 
-TwilioStream::TwilioStream(std::shared_ptr<TwilioService::Shared> shared, std::size_t home, std::shared_ptr<net::WebSocket> socket)
+TwilioStream::TwilioStream(std::shared_ptr<TwilioService::Shared> shared, std::size_t home,
+                           std::shared_ptr<net::WebSocket> socket)
     : shared_(std::move(shared)),
       home_(home),
       socket_(std::move(socket)),
       time_(socket_->executor()),
       state_(time_.now(), shared_->options.limits) {}
 
-Task<> TwilioStream::serve(std::shared_ptr<TwilioService::Shared> shared, std::size_t home, std::shared_ptr<net::WebSocket> socket) {
+Task<> TwilioStream::serve(std::shared_ptr<TwilioService::Shared> shared, std::size_t home,
+                           std::shared_ptr<net::WebSocket> socket) {
     const auto stream = std::make_shared<TwilioStream>(std::move(shared), home, std::move(socket));
     stream->alarm_ = stream->time_.make_alarm([raw = stream.get()] { raw->on_alarm(); });
     stream->alarm_->arm(stream->state_.deadline());
     // Built first: GCC 12 mishandles temporaries of an awaited expression.
-    std::function<void(net::Message)> hear = [raw = stream.get()](net::Message message) { raw->on_message(message); };
+    std::function<void(net::Message)> hear = [raw = stream.get()](net::Message message) {
+        raw->on_message(message);
+    };
     const net::CloseReason reason = co_await stream->socket_->run(hear);
     stream->alarm_.reset();
     stream->on_end(reason);
@@ -107,7 +113,8 @@ void TwilioStream::on_message(const net::Message& message) {
 void TwilioStream::carry_out(const StreamStep& step) {
     using Do = StreamStep::Do;
     if (step.action == Do::hear) return hear(step.media);  // fifty times a second
-    if (!step.complaint.empty()) log::warn("twilio.bad_message", {{"call", call_sid()}, {"what", step.complaint}});
+    if (!step.complaint.empty())
+        log::warn("twilio.bad_message", {{"call", call_sid()}, {"what", step.complaint}});
     switch (step.action) {
         case Do::hear:
         case Do::nothing: break;
@@ -130,25 +137,29 @@ void TwilioStream::start_call(const Started& started) {
     call_sid_ = shortened(started.call_sid, 64);
     const std::string& account = shared_->options.account_sid;
     if (!account.empty() && !started.account_sid.empty() && started.account_sid != account) {
-        log::warn("twilio.stream_refused", {{"call", call_sid()}, {"what", "the stream belongs to another account"}});
+        log::warn("twilio.stream_refused",
+                  {{"call", call_sid()}, {"what", "the stream belongs to another account"}});
         return close(policy_violation, "unknown stream");
     }
     auto claimed = shared_->calls->claim(started.parameter("token"), started.call_sid, home_);
     if (!claimed) {
-        log::warn("twilio.stream_refused", {{"call", call_sid()}, {"what", "unknown, used or expired token"}});
+        log::warn("twilio.stream_refused",
+                  {{"call", call_sid()}, {"what", "unknown, used or expired token"}});
         return close(policy_violation, "unknown stream");
     }
     state_.accept();
     writer_.emplace(started.stream_sid);
     events_ = std::move(claimed->events);
     alarm_->cancel();
-    log::debug("twilio.stream_started", {{"call", call_sid()}, {"stream", shortened(started.stream_sid, 64)}});
+    log::debug("twilio.stream_started",
+               {{"call", call_sid()}, {"stream", shortened(started.stream_sid, 64)}});
     is_attaching_ = true;
     const bool is_attached = claimed->attach(std::make_unique<StreamChannel>(weak_from_this()));
     is_attaching_ = false;
     if (!is_attached) {
         events_.reset();
-        log::warn("twilio.stream_refused", {{"call", call_sid()}, {"what", "the call has a stream already, or is over"}});
+        log::warn("twilio.stream_refused",
+                  {{"call", call_sid()}, {"what", "the call has a stream already, or is over"}});
         return close(policy_violation, "unknown stream");
     }
     if (has_left_) leave();  // the call ended in the moment it began
@@ -156,10 +167,12 @@ void TwilioStream::start_call(const Started& started) {
 
 void TwilioStream::hear(const Media& media) {
     if (!events_) return;
-    const GapFiller::Advice advice = filler_.on_media(media.timestamp_ms, media.chunk, media.audio.size(), time_.now());
+    const GapFiller::Advice advice =
+        filler_.on_media(media.timestamp_ms, media.chunk, media.audio.size(), time_.now());
     if (!is_watching_) watch();
     if (advice.drop || media.audio.empty()) return;
-    if (advice.silence_bytes > 0) events_->on(call::CallerAudio{call::Bytes(silence).first(advice.silence_bytes)});
+    if (advice.silence_bytes > 0)
+        events_->on(call::CallerAudio{call::Bytes(silence).first(advice.silence_bytes)});
     if (events_) events_->on(call::CallerAudio{media.audio});
 }
 
@@ -176,7 +189,8 @@ void TwilioStream::on_alarm() {
     watch();
 }
 
-// The deadline moves with every piece of audio; the alarm is not moved along but looks again when it rings.
+// The deadline moves with every piece of audio; the alarm is not moved along but looks again when
+// it rings.
 void TwilioStream::watch() {
     const TimePoint deadline = filler_.deadline();
     if (!alarm_ || is_hanging_up_ || deadline == TimePoint::max()) return;
@@ -186,20 +200,28 @@ void TwilioStream::watch() {
 
 void TwilioStream::on_end(const net::CloseReason& reason) {
     using How = net::CloseReason::How;
-    const bool is_orderly = reason.how == How::closed_by_peer && (reason.code == normal_closure || reason.code == going_away || reason.code == no_status);
-    log::debug("twilio.stream_ended",
-               {{"call", call_sid()}, {"how", name_of(reason.how)}, {"code", reason.code}, {"dropped", filler_.dropped_count()},
-                {"filled_ms", filler_.filled_bytes() / 8}, {"malformed", state_.malformed_count()}, {"missing", state_.missing_count()}});
+    const bool is_orderly =
+        reason.how == How::closed_by_peer &&
+        (reason.code == normal_closure || reason.code == going_away || reason.code == no_status);
+    log::debug("twilio.stream_ended", {{"call", call_sid()},
+                                       {"how", name_of(reason.how)},
+                                       {"code", reason.code},
+                                       {"dropped", filler_.dropped_count()},
+                                       {"filled_ms", filler_.filled_bytes() / 8},
+                                       {"malformed", state_.malformed_count()},
+                                       {"missing", state_.missing_count()}});
     try {
         tell_gone(is_orderly ? call::CallerGone::How::hung_up : call::CallerGone::How::lost,
-                  fmt::format("{} {} {}", name_of(reason.how), reason.code, to_valid_utf8(shortened(reason.reason, 80))));
+                  fmt::format("{} {} {}", name_of(reason.how), reason.code,
+                              to_valid_utf8(shortened(reason.reason, 80))));
     } catch (const std::exception& error) {
         log::error("call.bug", {{"call", call_sid()}, {"what", error.what()}});
     }
 }
 
 void TwilioStream::tell_gone(call::CallerGone::How how, std::string detail) {
-    if (const auto events = std::exchange(events_, nullptr)) events->on(call::CallerGone{how, std::move(detail)});
+    if (const auto events = std::exchange(events_, nullptr))
+        events->on(call::CallerGone{how, std::move(detail)});
 }
 
 void TwilioStream::close(std::uint16_t code, std::string_view reason) {
@@ -229,14 +251,15 @@ void TwilioStream::clear() {
 void TwilioStream::hang_up() {
     if (std::exchange(is_hanging_up_, true)) return;
     if (alarm_) alarm_->arm(time_.now() + end_call_patience);
-    asio::co_spawn(socket_->executor(), end_call(shared_from_this()), [](const std::exception_ptr& problem) {
-        if (!problem) return;
-        try {
-            std::rethrow_exception(problem);
-        } catch (const std::exception& error) {
-            log::error("twilio.hang_up_failed", {{"what", error.what()}});
-        }
-    });
+    asio::co_spawn(socket_->executor(), end_call(shared_from_this()),
+                   [](const std::exception_ptr& problem) {
+                       if (!problem) return;
+                       try {
+                           std::rethrow_exception(problem);
+                       } catch (const std::exception& error) {
+                           log::error("twilio.hang_up_failed", {{"what", error.what()}});
+                       }
+                   });
 }
 
 void TwilioStream::leave() {

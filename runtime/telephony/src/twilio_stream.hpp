@@ -1,6 +1,7 @@
 // twilio_stream.hpp: one media stream, from the upgrade to its end.
 //
-// Owner:  the coroutine serve(), and for a moment the one that hangs up. The call's Channel only knows it weakly:
+// Owner:  the coroutine serve(), and for a moment the one that hangs up. The call's Channel only
+// knows it weakly:
 //         the call may outlive the socket, and the socket the call.
 // Thread: its home io thread.
 // End:    when the socket ends; by then the call has been told.
@@ -18,9 +19,11 @@ namespace parley::telephony {
 
 class TwilioStream : public std::enable_shared_from_this<TwilioStream> {
  public:
-    static Task<> serve(std::shared_ptr<TwilioService::Shared> shared, std::size_t home, std::shared_ptr<net::WebSocket> socket);
+    static Task<> serve(std::shared_ptr<TwilioService::Shared> shared, std::size_t home,
+                        std::shared_ptr<net::WebSocket> socket);
 
-    TwilioStream(std::shared_ptr<TwilioService::Shared> shared, std::size_t home, std::shared_ptr<net::WebSocket> socket);
+    TwilioStream(std::shared_ptr<TwilioService::Shared> shared, std::size_t home,
+                 std::shared_ptr<net::WebSocket> socket);
 
     // For the Channel.
     void play(call::Bytes audio);
@@ -41,7 +44,9 @@ class TwilioStream : public std::enable_shared_from_this<TwilioStream> {
     void tell_gone(call::CallerGone::How how, std::string detail);
     void close(std::uint16_t code, std::string_view reason);
     static Task<> end_call(std::shared_ptr<TwilioStream> stream);
-    std::string_view call_sid() const { return call_sid_.empty() ? std::string_view("-") : call_sid_; }
+    std::string_view call_sid() const {
+        return call_sid_.empty() ? std::string_view("-") : call_sid_;
+    }
 
     std::shared_ptr<TwilioService::Shared> shared_;
     std::size_t home_;
@@ -49,13 +54,16 @@ class TwilioStream : public std::enable_shared_from_this<TwilioStream> {
     IoTimekeeper time_;
     StreamState state_;
     GapFiller filler_;
-    std::optional<MediaWriter> writer_;          // from the accepted start on: nothing is sent before
+    // from the accepted start on: nothing is sent before
+    std::optional<MediaWriter> writer_;
     std::string call_sid_;
-    std::shared_ptr<call::EventSink> events_;    // the call, until it has been told that the caller is gone
+    // the call, until it has been told that the caller is gone
+    std::shared_ptr<call::EventSink> events_;
     std::unique_ptr<Alarm> alarm_;
-    bool is_watching_ = false;                   // the alarm is armed for a stall
+    bool is_watching_ = false;  // the alarm is armed for a stall
     bool is_hanging_up_ = false;
-    bool is_attaching_ = false;                  // a refused Channel goes away at once, which is no end of a call
+    // a refused Channel goes away at once, which is no end of a call
+    bool is_attaching_ = false;
     bool has_left_ = false;
 };
 

@@ -5,7 +5,8 @@
 namespace parley::telephony::twiml {
 namespace {
 
-constexpr std::size_t parameter_bytes_max = 490;  // name and value together; a little room for the ellipsis
+// name and value together; a little room for the ellipsis
+constexpr std::size_t parameter_bytes_max = 490;
 constexpr std::string_view head = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response>";
 constexpr std::string_view tail = "</Response>";
 
@@ -42,10 +43,13 @@ std::string escaped(std::string_view text) {
 }
 
 std::string connect(const Stream& stream) {
-    std::string verbs = "<Connect action=\"" + escaped(stream.action) + "\"><Stream url=\"" + escaped(stream.url) + "\">";
+    std::string verbs = "<Connect action=\"" + escaped(stream.action) + "\"><Stream url=\"" +
+                        escaped(stream.url) + "\">";
     for (const auto& [name, value] : stream.parameters) {
-        const std::size_t left = name.size() < parameter_bytes_max ? parameter_bytes_max - name.size() : 0;
-        verbs += "<Parameter name=\"" + escaped(name) + "\" value=\"" + escaped(shortened(value, left)) + "\"/>";
+        const std::size_t left =
+            name.size() < parameter_bytes_max ? parameter_bytes_max - name.size() : 0;
+        verbs += "<Parameter name=\"" + escaped(name) + "\" value=\"" +
+                 escaped(shortened(value, left)) + "\"/>";
     }
     verbs += "</Stream></Connect>";
     return document(verbs);

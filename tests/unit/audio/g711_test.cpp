@@ -37,7 +37,8 @@ TEST(G711, EveryCodeSurvivesARoundTrip) {
     }
 }
 
-// The size of the step that `code` stands for: the distance to its neighbour of the same sign further out.
+// The size of the step that `code` stands for: the distance to its neighbour of the same sign
+// further out.
 int step_of(int segment, int smallest) { return smallest << segment; }
 
 TEST(G711, EverySampleIsWithinHalfAStep) {
@@ -54,7 +55,9 @@ TEST(G711, EverySampleIsWithinHalfAStep) {
 
         const std::uint8_t alaw = linear_to_alaw(value);
         const int segment = ((alaw ^ 0x55) >> 4) & 7;
-        ASSERT_LE(std::abs(alaw_to_linear(alaw) - sample) * 2, step_of(segment == 0 ? 0 : segment - 1, 16)) << sample;
+        ASSERT_LE(std::abs(alaw_to_linear(alaw) - sample) * 2,
+                  step_of(segment == 0 ? 0 : segment - 1, 16))
+            << sample;
     }
 }
 
@@ -72,7 +75,8 @@ TEST(G711, LouderSamplesNeverDecodeAsQuieterOnes) {
 }
 
 TEST(G711, KeepsASineAtTelephoneQuality) {
-    const std::vector<std::int16_t> tone = sine(1'000, telephone_hz, std::chrono::milliseconds(500), 0.5);
+    const std::vector<std::int16_t> tone =
+        sine(1'000, telephone_hz, std::chrono::milliseconds(500), 0.5);
     std::vector<std::uint8_t> coded(tone.size());
     std::vector<std::int16_t> back(tone.size());
     encode_mulaw(tone, coded);

@@ -21,7 +21,8 @@ TEST(Resampler, HoldsBackAtMostTwentyMillisecondsAtSeventyDecibels) {
     for (const auto& [in_hz, out_hz] : {std::pair{8'000, 24'000}, std::pair{24'000, 8'000}}) {
         const Measurement found = measure(call_recipe(), in_hz, out_hz);
         EXPECT_LE(found.delay_ms, 20) << in_hz;
-        EXPECT_GT(found.delay_ms, 1) << in_hz << ": a delay of nothing means that it was not measured";
+        EXPECT_GT(found.delay_ms, 1)
+            << in_hz << ": a delay of nothing means that it was not measured";
         EXPECT_GE(found.snr_1khz_db, 70) << in_hz;
         EXPECT_GE(found.snr_worst_db, 70) << in_hz;
         EXPECT_NEAR(found.gain_3400hz_db, 0, 1) << in_hz;
@@ -32,7 +33,8 @@ TEST(Resampler, TheChosenRecipeIsInTheComparedTable) {
     int found = 0;
     for (const Recipe& recipe : recipes_to_compare()) {
         const Recipe& chosen = call_recipe();
-        found += recipe.passband_end == chosen.passband_end && recipe.stopband_begin == chosen.stopband_begin &&
+        found += recipe.passband_end == chosen.passband_end &&
+                 recipe.stopband_begin == chosen.stopband_begin &&
                  recipe.log2_dft_size == chosen.log2_dft_size && recipe.quality == chosen.quality;
     }
     EXPECT_EQ(found, 1);
@@ -41,11 +43,14 @@ TEST(Resampler, TheChosenRecipeIsInTheComparedTable) {
 TEST(Resampler, RemovesWhatTheTelephoneCannotCarry) {
     EXPECT_LT(measure(call_recipe(), 24'000, 8'000).leak_4500hz_db, -80);
     // The measurement can tell: a cubic lets it fold back at full strength.
-    EXPECT_GT(measure({.name = "quick", .quality = Recipe::Quality::quick}, 24'000, 8'000).leak_4500hz_db, -3);
+    EXPECT_GT(
+        measure({.name = "quick", .quality = Recipe::Quality::quick}, 24'000, 8'000).leak_4500hz_db,
+        -3);
 }
 
 TEST(Resampler, GivesAsMuchSoundAsItGot) {
-    for (const auto& [in_hz, out_hz] : {std::pair{22'050, 8'000}, std::pair{8'000, 24'000}, std::pair{48'000, 24'000}}) {
+    for (const auto& [in_hz, out_hz] :
+         {std::pair{22'050, 8'000}, std::pair{8'000, 24'000}, std::pair{48'000, 24'000}}) {
         const std::vector<std::int16_t> in = sine(440, in_hz, milliseconds(1'000));
         const std::vector<std::int16_t> out = resampled(in, in_hz, out_hz);
         EXPECT_NEAR(static_cast<double>(out.size()), out_hz, 2) << in_hz;
@@ -138,7 +143,8 @@ TEST(Signal, AFitFindsAmplitudePhaseAndNoise) {
     EXPECT_NEAR(clean.amplitude, 0.25, 1e-4);
     EXPECT_NEAR(clean.phase, 0, 1e-3);
     const std::vector<std::int16_t> other = sine(1'730, 8'000, milliseconds(1'000), 0.025);
-    for (std::size_t i = 0; i < tone.size(); ++i) tone[i] = static_cast<std::int16_t>(tone[i] + other[i]);
+    for (std::size_t i = 0; i < tone.size(); ++i)
+        tone[i] = static_cast<std::int16_t>(tone[i] + other[i]);
     EXPECT_NEAR(fit_sine(tone, 1'000, 8'000).snr_db, 20, 0.1);
 }
 

@@ -3,11 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+#include <unistd.h>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace parley::audio {
 namespace {
@@ -57,7 +57,8 @@ TEST(Speech, FasterSpeechIsShorter) {
 }
 
 TEST(Speech, ATextThatLooksLikeAnOptionIsSpoken) {
-    const auto file = std::filesystem::temp_directory_path() / ("parley-speech-injected-" + std::to_string(::getpid()));
+    const auto file = std::filesystem::temp_directory_path() /
+                      ("parley-speech-injected-" + std::to_string(::getpid()));
     std::filesystem::remove(file);
     const auto spoken = speak("-w" + file.string());
     ASSERT_TRUE(spoken) << spoken.error().text();
@@ -68,7 +69,8 @@ TEST(Speech, ATextThatLooksLikeAnOptionIsSpoken) {
 }
 
 TEST(Speech, NoShellSeesTheText) {
-    const auto file = std::filesystem::temp_directory_path() / ("parley-speech-shell-" + std::to_string(::getpid()));
+    const auto file = std::filesystem::temp_directory_path() /
+                      ("parley-speech-shell-" + std::to_string(::getpid()));
     std::filesystem::remove(file);
     ASSERT_TRUE(speak("$(touch " + file.string() + "); `touch " + file.string() + "`"));
     EXPECT_FALSE(std::filesystem::exists(file));
@@ -100,7 +102,8 @@ TEST(Speech, RefusesTextThatIsNotText) {
 TEST(Speech, StopsAProgramThatHangs) {
     const Script script("exec sleep 60");
     const auto before = std::chrono::steady_clock::now();
-    const auto spoken = speak("Hello", {.program = script.path(), .timeout = std::chrono::milliseconds(200)});
+    const auto spoken =
+        speak("Hello", {.program = script.path(), .timeout = std::chrono::milliseconds(200)});
     ASSERT_FALSE(spoken);
     EXPECT_NE(spoken.error().what.find("longer than"), std::string::npos);
     EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(20));
@@ -110,7 +113,8 @@ TEST(Speech, RepeatsWhatAFailingProgramComplainedAbout) {
     const Script script("echo 'no data files' >&2; exit 3");
     const auto spoken = speak("Hello", {.program = script.path()});
     ASSERT_FALSE(spoken);
-    EXPECT_NE(spoken.error().what.find("status 3: no data files"), std::string::npos) << spoken.error().what;
+    EXPECT_NE(spoken.error().what.find("status 3: no data files"), std::string::npos)
+        << spoken.error().what;
 }
 
 TEST(Speech, OutputThatIsNoWavIsAFault) {

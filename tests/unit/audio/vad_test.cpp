@@ -9,8 +9,12 @@ namespace {
 using std::chrono::milliseconds;
 using What = EnergyVad::Change::What;
 
-std::vector<std::int16_t> silence(milliseconds length) { return std::vector<std::int16_t>(static_cast<std::size_t>(8 * length.count()), 0); }
-std::vector<std::int16_t> tone(milliseconds length, double amplitude = 0.3) { return sine(400, 8'000, length, amplitude); }
+std::vector<std::int16_t> silence(milliseconds length) {
+    return std::vector<std::int16_t>(static_cast<std::size_t>(8 * length.count()), 0);
+}
+std::vector<std::int16_t> tone(milliseconds length, double amplitude = 0.3) {
+    return sine(400, 8'000, length, amplitude);
+}
 
 TEST(EnergyVad, TellsWhereSpeechBeganAndEnded) {
     EnergyVad vad;
@@ -61,7 +65,8 @@ TEST(EnergyVad, QuietNoiseIsNotSpeech) {
 
 TEST(EnergyVad, PiecesOfAnyLengthGiveTheSameResult) {
     std::vector<std::int16_t> call = silence(milliseconds(210));
-    for (const auto& part : {tone(milliseconds(330)), silence(milliseconds(700)), tone(milliseconds(200)), silence(milliseconds(600))}) {
+    for (const auto& part : {tone(milliseconds(330)), silence(milliseconds(700)),
+                             tone(milliseconds(200)), silence(milliseconds(600))}) {
         call.insert(call.end(), part.begin(), part.end());
     }
     EnergyVad whole;
@@ -72,7 +77,8 @@ TEST(EnergyVad, PiecesOfAnyLengthGiveTheSameResult) {
     EnergyVad pieces;
     std::vector<EnergyVad::Change> changes;
     for (std::size_t at = 0; at < call.size(); at += 37) {
-        pieces.hear(std::span(call).subspan(at, std::min<std::size_t>(37, call.size() - at)), changes);
+        pieces.hear(std::span(call).subspan(at, std::min<std::size_t>(37, call.size() - at)),
+                    changes);
     }
     ASSERT_EQ(changes.size(), expected.size());
     for (std::size_t i = 0; i < changes.size(); ++i) {

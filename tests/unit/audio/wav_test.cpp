@@ -3,10 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <unistd.h>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
-#include <unistd.h>
 
 namespace parley::audio {
 namespace {
@@ -31,7 +31,9 @@ class TempFile {
     std::filesystem::path path_;
 };
 
-void put(Bytes& bytes, std::string_view text) { bytes.insert(bytes.end(), text.begin(), text.end()); }
+void put(Bytes& bytes, std::string_view text) {
+    bytes.insert(bytes.end(), text.begin(), text.end());
+}
 void put(Bytes& bytes, std::uint32_t value, int size) {
     for (int i = 0; i < size; ++i) bytes.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
 }
@@ -95,7 +97,8 @@ TEST(WavReader, EveryCutIsAFaultAndNothingElse) {
 }
 
 TEST(WavReader, ReadsPcm16) {
-    const auto read = read_wav(wav({.channels = 2, .rate_hz = 16'000, .data = {1, 0, 255, 255, 0, 128, 255, 127}}));
+    const auto read = read_wav(
+        wav({.channels = 2, .rate_hz = 16'000, .data = {1, 0, 255, 255, 0, 128, 255, 127}}));
     ASSERT_TRUE(read) << read.error().text();
     EXPECT_EQ(read->rate_hz, 16'000);
     EXPECT_EQ(read->channels, 2);
@@ -139,7 +142,8 @@ TEST(WavWriter, WhatIsWrittenCanBeRead) {
     const std::vector<std::int16_t> tone = sine(440, 8'000, std::chrono::milliseconds(2'500));
     auto writer = WavWriter::create(file.path(), 8'000, 2);
     ASSERT_TRUE(writer) << writer.error().text();
-    for (std::size_t at = 0; at < tone.size(); at += 160) ASSERT_TRUE(writer->write(std::span(tone).subspan(at, 160)));
+    for (std::size_t at = 0; at < tone.size(); at += 160)
+        ASSERT_TRUE(writer->write(std::span(tone).subspan(at, 160)));
     ASSERT_TRUE(writer->close());
     const auto read = read_wav_file(file.path());
     ASSERT_TRUE(read) << read.error().text();

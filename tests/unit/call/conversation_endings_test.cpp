@@ -51,7 +51,10 @@ TEST(Conversation, WrapsUpWhenTheTimeIsUp) {
 }
 
 TEST(Conversation, DropsTheLineWhenTheLastWordsNeverCome) {
-    Call call({.duration_max = 60'000ms, .silence_before_prompt = 1h, .unanswered_after = 1h, .stall_after = 1h});
+    Call call({.duration_max = 60'000ms,
+               .silence_before_prompt = 1h,
+               .unanswered_after = 1h,
+               .stall_after = 1h});
     call.greet();
     call.pass(59'000ms + 12'100ms);
     EXPECT_EQ(call.log.back(), "finish time_limit time_limit");

@@ -145,7 +145,8 @@ TEST(Conversation, ApologisesWhenResponsesKeepFailing) {
     call.greet();
     for (int i = 0; i < 3; ++i) {
         call.send(ResponseStarted{"r" + std::to_string(i)});
-        call.send(ResponseDone{"r" + std::to_string(i), ResponseDone::Status::failed, "server_error", true, {}});
+        call.send(ResponseDone{
+            "r" + std::to_string(i), ResponseDone::Status::failed, "server_error", true, {}});
         call.pass(1'000ms);
     }
     call.pass(2'000ms);
@@ -202,7 +203,8 @@ TEST(Conversation, FillsTheTimeOfASlowToolFromTheMomentTheAgentFallsSilent) {
     call.send(ResponseDone{"r1", ResponseDone::Status::completed});
     const auto before = call.played_ms;
     call.pass(6'500ms);
-    EXPECT_EQ(call.played_ms - before, 3'000 - 200) << "its words, of which the lead was sent already";
+    EXPECT_EQ(call.played_ms - before, 3'000 - 200)
+        << "its words, of which the lead was sent already";
     call.pass(1'500ms);
     EXPECT_EQ(call.played_ms - before, 2'800 + 600);
 }

@@ -29,6 +29,15 @@ TEST(NoteTaken, GoesToTheJournal) {
     EXPECT_EQ(notes[0].text, "wants a call back");
 }
 
+TEST(AgentPreparedAgain, ChangesTheRulesAndNeitherGreetsNorConnectsAgain) {
+    Call call;
+    call.greet();
+    call.send(with({.caller_said = true}));
+    EXPECT_THAT(call.log, IsEmpty());
+    call.caller_says("u1", "Hello?");
+    EXPECT_EQ(call.told<CallerWasHeard>().size(), 1u) << "the newer script has the hook";
+}
+
 // ---- hooks ------------------------------------------------------------------------------------
 
 TEST(Hooks, CostNothingWhenTheAgentHasNone) {
@@ -147,7 +156,8 @@ TEST(Ending, TellsTheAgentWhatTheCallCameTo) {
     call.send(ResponseStarted{"r1"});
     call.send(ToolCalled{"r1", "c1", "look", "{}"});
     call.send(ToolFinished{"c1", true, "{}"});
-    call.send(ResponseDone{"r1", ResponseDone::Status::completed, "", false, {}, Usage{.cost_usd = 0.25}});
+    call.send(ResponseDone{
+        "r1", ResponseDone::Status::completed, "", false, {}, Usage{.cost_usd = 0.25}});
     call.send(CallerGone{});
     EXPECT_EQ(call.totals.turns, 2);
     EXPECT_EQ(call.totals.tool_calls, 1);

@@ -13,7 +13,8 @@ TEST(Conversation, AnswersAfterAToolHasReturned) {
     call.send(ToolCalled{"r1", "c1", "check_slots", "{}"});
     EXPECT_EQ(call.log.back(), "run check_slots");
     call.send(ToolFinished{"c1", true, "{\"free\":[]}"});
-    EXPECT_EQ(call.log.back(), "output c1 {\"free\":[]}");  // the response is still running: no answer is asked for yet
+    // the response is still running: no answer is asked for yet
+    EXPECT_EQ(call.log.back(), "output c1 {\"free\":[]}");
     call.send(ResponseDone{"r1", ResponseDone::Status::completed});
     EXPECT_EQ(call.log.back(), "respond ");
     const auto returned = call.journal<journal::ToolReturned>();

@@ -35,7 +35,8 @@ TEST(Journal, LeavesTypeTimeAndCallOutOfTheFields) {
 }
 
 TEST(Journal, KeepsHeardAndUnheardApart) {
-    const auto object = fields(AgentSaid{"item_1", "We have nine thirty,", "or ten.", 1'850, 4'200, true});
+    const auto object =
+        fields(AgentSaid{"item_1", "We have nine thirty,", "or ten.", 1'850, 4'200, true});
 
     EXPECT_EQ(json::serialize(object),
               R"({"item_id":"item_1","heard":"We have nine thirty,","unheard":"or ten.",)"

@@ -10,7 +10,9 @@ using namespace std::chrono_literals;
 constexpr TimePoint start{1h};
 TimePoint at(milliseconds when) { return start + when; }
 
-std::vector<std::uint8_t> speech(milliseconds span) { return std::vector<std::uint8_t>(static_cast<std::size_t>(span.count()) * 8, 0x55); }
+std::vector<std::uint8_t> speech(milliseconds span) {
+    return std::vector<std::uint8_t>(static_cast<std::size_t>(span.count()) * 8, 0x55);
+}
 
 // The milliseconds sent by send_due, and the marks with them.
 struct Sent {
@@ -40,7 +42,8 @@ TEST(Playout, SendsTheLeadAtOnceAndTheRestInTime) {
     EXPECT_EQ(send(playout, at(20ms)).ms, 0);
     EXPECT_EQ(playout.next_due(), at(40ms));
     EXPECT_EQ(send(playout, at(40ms)).ms, 40);
-    EXPECT_EQ(send(playout, at(200ms)).ms, 160);  // a late wake-up catches up by the deadline, not by the count
+    // a late wake-up catches up by the deadline, not by the count
+    EXPECT_EQ(send(playout, at(200ms)).ms, 160);
 }
 
 TEST(Playout, SendsWholeFramesOnly) {
@@ -166,7 +169,8 @@ TEST(Playout, PacesByItsOwnClockWhenEchoesAreLate) {
         sent_ms += sent.ms;
         for (const auto mark : sent.marks) echoes.emplace_back(at(now + 900ms), mark);
     }
-    EXPECT_GE(sent_ms, 5'000);  // never behind real time, although every echo is 700 ms later than expected
+    // never behind real time, although every echo is 700 ms later than expected
+    EXPECT_GE(sent_ms, 5'000);
 }
 
 TEST(Playout, DropsWhatNobodyWillHearSoonAndCountsIt) {

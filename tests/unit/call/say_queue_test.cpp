@@ -87,7 +87,8 @@ TEST(Say, IsSaidAgainWhenTheModelWasLostBeforeItsFirstWord) {
     call.pass(250ms);
     call.log.clear();
     call.send(EngineReady{});
-    EXPECT_THAT(call.log, ElementsAre(HasSubstr("\"One moment.\""))) << "and no apology for the gap";
+    EXPECT_THAT(call.log, ElementsAre(HasSubstr("\"One moment.\"")))
+        << "and no apology for the gap";
     call.speak("r1", "One moment.", 500ms);
     EXPECT_EQ(call.told<SayDone>().at(0).how, How::heard);
 }

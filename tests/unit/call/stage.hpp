@@ -10,7 +10,9 @@ namespace parley::call {
 
 constexpr TimePoint start{std::chrono::hours(1)};
 
-inline std::vector<std::uint8_t> speech(milliseconds span) { return std::vector<std::uint8_t>(static_cast<std::size_t>(span.count()) * 8, 0x55); }
+inline std::vector<std::uint8_t> speech(milliseconds span) {
+    return std::vector<std::uint8_t>(static_cast<std::size_t>(span.count()) * 8, 0x55);
+}
 
 inline std::shared_ptr<const Phrases> phrases() {
     auto all = std::make_shared<Phrases>();
@@ -20,10 +22,12 @@ inline std::shared_ptr<const Phrases> phrases() {
     return all;
 }
 
-// A call on a virtual clock. The line echoes marks when the audio before them has been played, as a carrier does.
+// A call on a virtual clock. The line echoes marks when the audio before them has been played, as a
+// carrier does.
 class Call {
  public:
-    explicit Call(Policy policy = {}, std::shared_ptr<const Phrases> spoken = phrases()) : conversation_(policy, std::move(spoken), start) {}
+    explicit Call(Policy policy = {}, std::shared_ptr<const Phrases> spoken = phrases())
+        : conversation_(policy, std::move(spoken), start) {}
 
     void send(const Event& event) { take(conversation_.handle(event, now_)); }
 
@@ -57,7 +61,8 @@ class Call {
         pass(milliseconds(1'100));
         log.clear();
     }
-    void answer(const std::string& response, const std::string& item, const std::string& text, milliseconds span) {
+    void answer(const std::string& response, const std::string& item, const std::string& text,
+                milliseconds span) {
         send(ResponseStarted{response});
         send(AgentText{response, item, text});
         const auto audio = speech(span);
@@ -80,7 +85,9 @@ class Call {
         }
         return found;
     }
-    int count(std::string_view line) const { return static_cast<int>(std::count(log.begin(), log.end(), line)); }
+    int count(std::string_view line) const {
+        return static_cast<int>(std::count(log.begin(), log.end(), line));
+    }
 
     // The news of one kind, in order.
     template <class T>
@@ -97,9 +104,9 @@ class Call {
         pass(span + milliseconds(100));
     }
 
-    std::vector<News> news;                       // for the agent
-    Totals totals;                                // of a finished call
-    std::vector<std::string> log;                 // commands but audio, as short lines
+    std::vector<News> news;        // for the agent
+    Totals totals;                 // of a finished call
+    std::vector<std::string> log;  // commands but audio, as short lines
     std::vector<Conversation::Note> notes;
     std::vector<Turn> last_history;
     std::int64_t played_ms = 0;
@@ -110,7 +117,8 @@ class Call {
 
  private:
     void take(const std::vector<Command>& commands) {
-        for (const auto& command : commands) std::visit([this](const auto& each) { carry_out(each); }, command);
+        for (const auto& command : commands)
+            std::visit([this](const auto& each) { carry_out(each); }, command);
         for (auto& entry : conversation_.take_notes()) notes.push_back(std::move(entry));
     }
     void carry_out(const Play& play) {
@@ -131,23 +139,35 @@ class Call {
         log.push_back("open");
         last_history = open.history;
     }
-    void carry_out(const AppendAudio& append) { appended += static_cast<std::int64_t>(append.audio.size()); }
+    void carry_out(const AppendAudio& append) {
+        appended += static_cast<std::int64_t>(append.audio.size());
+    }
     void carry_out(const Respond& respond) { log.push_back("respond " + respond.instructions); }
     void carry_out(const CancelResponse&) { log.push_back("cancel"); }
-    void carry_out(const Truncate& cut) { log.push_back("truncate " + cut.item_id + " " + std::to_string(cut.audio_end_ms)); }
-    void carry_out(const SendToolOutput& output) { log.push_back("output " + output.tool_call_id + " " + output.output); }
+    void carry_out(const Truncate& cut) {
+        log.push_back("truncate " + cut.item_id + " " + std::to_string(cut.audio_end_ms));
+    }
+    void carry_out(const SendToolOutput& output) {
+        log.push_back("output " + output.tool_call_id + " " + output.output);
+    }
     void carry_out(const InjectText& inject) { log.push_back("inject " + inject.turn.text); }
     void carry_out(const RunTool& run) {
-        log.push_back((run.purpose == RunTool::Purpose::check ? "check " : run.attempt > 1 ? "rerun " : "run ") + run.name);
+        log.push_back((run.purpose == RunTool::Purpose::check ? "check "
+                       : run.attempt > 1                      ? "rerun "
+                                                              : "run ") +
+                      run.name);
     }
-    void carry_out(const OfferTools& offer) { log.push_back("offer " + std::to_string(offer.tools.size())); }
+    void carry_out(const OfferTools& offer) {
+        log.push_back("offer " + std::to_string(offer.tools.size()));
+    }
     void carry_out(const TellAgent& tell) { news.push_back(tell.news); }
     void carry_out(const Finish& finish) {
         log.push_back("finish " + finish.outcome + " " + finish.reason);
         totals = finish.totals;
     }
 
-    std::vector<std::pair<TimePoint, std::uint32_t>> line_;  // marks, by when the caller will have heard them
+    // marks, by when the caller will have heard them
+    std::vector<std::pair<TimePoint, std::uint32_t>> line_;
     TimePoint line_end_ = start;
 };
 

@@ -1,7 +1,7 @@
 #include <parley/call/switchboard.hpp>
 
-#include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
+#include <boost/asio/io_context.hpp>
 
 namespace parley::call {
 namespace {
@@ -19,9 +19,11 @@ struct Seen {
 
 class SilentAgent final : public Agent {
  public:
-    SilentAgent(boost::asio::any_io_executor home, Seen& seen) : home_(std::move(home)), seen_(seen) {}
+    SilentAgent(boost::asio::any_io_executor home, Seen& seen)
+        : home_(std::move(home)), seen_(seen) {}
     void prepare(std::function<void(Checked<AgentProfile>)> done) override {
-        boost::asio::post(home_, [done] { done(AgentProfile{.name = "test", .greeting = "Hello."}); });
+        boost::asio::post(home_,
+                          [done] { done(AgentProfile{.name = "test", .greeting = "Hello."}); });
     }
     void run_tool(const RunTool&, std::function<void(ToolFinished)>) override {}
     void tell(const News&) override {}
@@ -79,18 +81,27 @@ class SwitchboardTest : public testing::Test {
  protected:
     void make(Switchboard::Options options = {}) {
         board = std::make_unique<Switchboard>(
-            options, std::vector<boost::asio::any_io_executor>{io[0].get_executor(), io[1].get_executor()},
+            options,
+            std::vector<boost::asio::any_io_executor>{io[0].get_executor(), io[1].get_executor()},
             [this](const CallInfo&, std::size_t home) -> Checked<Session::Parts> {
                 if (!fault.empty()) return Fault{"", fault};
                 const auto executor = io[home].get_executor();
-                return Session::Parts{.time = std::make_unique<IoTimekeeper>(executor),
-                                      .make_agent = [this, executor](EventSink&, const CallInfo&, Timekeeper&) { return std::make_unique<SilentAgent>(executor, seen); },
-                                      .make_engine = [this](EventSink&, const CallInfo&) { return std::make_unique<CountingEngine>(seen); },
-                                      .journal = {&recorder},
-                                      .phrases = std::make_shared<Phrases>(),
-                                      .policy = {}};
+                return Session::Parts{
+                    .time = std::make_unique<IoTimekeeper>(executor),
+                    .make_agent =
+                        [this, executor](EventSink&, const CallInfo&, Timekeeper&) {
+                            return std::make_unique<SilentAgent>(executor, seen);
+                        },
+                    .make_engine =
+                        [this](EventSink&, const CallInfo&) {
+                            return std::make_unique<CountingEngine>(seen);
+                        },
+                    .journal = {&recorder},
+                    .phrases = std::make_shared<Phrases>(),
+                    .policy = {}};
             },
-            [this] { return next_home; }, [this](std::size_t home, int change) { load[home] += change; });
+            [this] { return next_home; },
+            [this](std::size_t home, int change) { load[home] += change; });
     }
     void run() {
         for (int round = 0; round < 4; ++round) {
@@ -100,7 +111,12 @@ class SwitchboardTest : public testing::Test {
             }
         }
     }
-    CallInfo call(std::string sid) { return {.call_sid = std::move(sid), .from = "+15550100001", .to = "+15550100002", .agent = "sarah"}; }
+    CallInfo call(std::string sid) {
+        return {.call_sid = std::move(sid),
+                .from = "+15550100001",
+                .to = "+15550100002",
+                .agent = "sarah"};
+    }
 
     boost::asio::io_context io[2];
     Seen seen;

@@ -14,8 +14,10 @@ constexpr TimePoint start{1h};
 
 struct Desk : ToolDesk {
     explicit Desk(ToolOptions options = {}) { set_options({{"book", std::move(options)}}); }
-    std::optional<RunTool> call(const std::string& id, const std::string& arguments = R"({"date":"2026-12-01","time":"10:00"})",
-                                int connection = 1) {
+    std::optional<RunTool> call(
+        const std::string& id,
+        const std::string& arguments = R"({"date":"2026-12-01","time":"10:00"})",
+        int connection = 1) {
         return called({"r", id, "book", arguments}, connection, now);
     }
     // The answer of the agent to a check or a run that went well.
@@ -52,7 +54,8 @@ TEST(ToolDesk, DoesNotTakeTheModelsWordForTheCallers) {
     desk.caller_spoke();  // what led to the first call is no consent to it
     desk.call("c1");
     desk.done("c1");
-    EXPECT_EQ(desk.call("c2")->purpose, RunTool::Purpose::check) << "nobody has spoken since the question";
+    EXPECT_EQ(desk.call("c2")->purpose, RunTool::Purpose::check)
+        << "nobody has spoken since the question";
     desk.done("c2");
     desk.caller_spoke();
     EXPECT_EQ(desk.call("c3")->purpose, RunTool::Purpose::run);
@@ -66,7 +69,8 @@ TEST(ToolDesk, AsksAnewForOtherArguments) {
     EXPECT_EQ(desk.call("c2", R"({"time":"11:00"})")->purpose, RunTool::Purpose::check);
     EXPECT_THAT(desk.done("c2"), HasSubstr("Book 11:00?"));
     desk.caller_spoke();
-    EXPECT_EQ(desk.call("c3", R"({"time":"10:00"})")->purpose, RunTool::Purpose::check) << "the newest question counts";
+    EXPECT_EQ(desk.call("c3", R"({"time":"10:00"})")->purpose, RunTool::Purpose::check)
+        << "the newest question counts";
 }
 
 TEST(ToolDesk, TakesTheSameArgumentsInAnotherOrderForTheSame) {
@@ -128,7 +132,8 @@ TEST(ToolDesk, NeverRepeatsAToolThatIsNotIdempotent) {
 }
 
 TEST(ToolDesk, DoesNotRepeatWhatWouldOnlyFailAgain) {
-    for (const auto failure : {Failure::refused, Failure::gave_up, Failure::error, Failure::timeout, Failure::none}) {
+    for (const auto failure :
+         {Failure::refused, Failure::gave_up, Failure::error, Failure::timeout, Failure::none}) {
         Desk desk({.is_idempotent = true});
         desk.call("c1");
         EXPECT_FALSE(desk.finished({"c1", false, "x", failure}).again);
@@ -181,12 +186,14 @@ TEST(ToolDesk, HasNoPhraseForAToolThatOnlyWaitsForTheCallersWord) {
 
 TEST(ToolDesk, GivesARunItsWholeTimeAfterTheHangUpIfItWantsIt) {
     Desk desk;
-    desk.set_options({{"book", {.timeout = 30s, .runs_after_hang_up = true}}, {"look", {.timeout = 30s}}});
+    desk.set_options(
+        {{"book", {.timeout = 30s, .runs_after_hang_up = true}}, {"look", {.timeout = 30s}}});
     desk.called({"r", "c1", "look", "{}"}, 1, start);
     desk.caller_gone(start + 1s, 5s);
     EXPECT_EQ(desk.wait_until(), start + 6s);
     Desk other;
-    other.set_options({{"book", {.timeout = 30s, .runs_after_hang_up = true}}, {"look", {.timeout = 30s}}});
+    other.set_options(
+        {{"book", {.timeout = 30s, .runs_after_hang_up = true}}, {"look", {.timeout = 30s}}});
     other.called({"r", "c1", "book", "{}"}, 1, start);
     other.called({"r", "c2", "look", "{}"}, 1, start);
     other.caller_gone(start + 1s, 5s);

@@ -1,4 +1,5 @@
-// The effective settings: defaults, retired models, what `parley config` shows, the files that ship.
+// The effective settings: defaults, retired models, what `parley config` shows, the files that
+// ship.
 #include "loading.hpp"
 
 #include <parley/config/report.hpp>
@@ -36,8 +37,9 @@ TEST(Models, RetiredIdsBecomeTheirSuccessorWithAWarning) {
                                                    " is retired; using gpt-realtime-2.1"));
         EXPECT_EQ(explained(settings, "openai.model"), "gpt-realtime-2.1 (parley.yaml:2)");
     }
-    for (const std::string model : {"gpt-4o-mini-realtime-preview", "gpt-4o-mini-realtime-preview-2024-12-17",
-                                    "gpt-4o-mini-realtime", "gpt-realtime-mini-2025-10-06"}) {
+    for (const std::string model :
+         {"gpt-4o-mini-realtime-preview", "gpt-4o-mini-realtime-preview-2024-12-17",
+          "gpt-4o-mini-realtime", "gpt-realtime-mini-2025-10-06"}) {
         const auto settings = with_model(model);
         EXPECT_EQ(settings.openai.model, "gpt-realtime-2.1-mini");
         EXPECT_THAT(settings.warnings, ElementsAre("parley.yaml:2: openai.model: model " + model +
@@ -55,13 +57,15 @@ TEST(Models, DeprecatedIdsStayWithAWarningThatNamesTheDay) {
     for (const auto& [model, successor] : deprecated) {
         const auto settings = with_model(model);
         EXPECT_EQ(settings.openai.model, model);
-        EXPECT_THAT(settings.warnings, ElementsAre("parley.yaml:2: openai.model: model " + model +
-                                                   " shuts down on 2027-01-20; change to " + successor));
+        EXPECT_THAT(settings.warnings,
+                    ElementsAre("parley.yaml:2: openai.model: model " + model +
+                                " shuts down on 2027-01-20; change to " + successor));
     }
 }
 
 TEST(Models, LivingAndUnknownIdsAreLeftAlone) {
-    for (const std::string model : {"gpt-realtime-2.1", "gpt-realtime-2.1-mini", "gpt-realtime-2", "gpt-realtime-1.5", "my/own"}) {
+    for (const std::string model : {"gpt-realtime-2.1", "gpt-realtime-2.1-mini", "gpt-realtime-2",
+                                    "gpt-realtime-1.5", "my/own"}) {
         const auto settings = with_model(model);
         EXPECT_EQ(settings.openai.model, model);
         EXPECT_THAT(settings.warnings, IsEmpty());
@@ -69,14 +73,17 @@ TEST(Models, LivingAndUnknownIdsAreLeftAlone) {
 }
 
 TEST(Models, AgentsOwnAndTheEnvironmentsAreMappedToo) {
-    const auto settings = settings_of("agents:\n  sarah:\n    model: gpt-4o-mini-realtime-preview\nnumbers: {default: sarah}\n",
-                                      with_environment({{"OPENAI_REALTIME_MODEL", "gpt-4o-realtime-preview"}}));
+    const auto settings = settings_of(
+        "agents:\n  sarah:\n    model: gpt-4o-mini-realtime-preview\nnumbers: {default: sarah}\n",
+        with_environment({{"OPENAI_REALTIME_MODEL", "gpt-4o-realtime-preview"}}));
     EXPECT_EQ(settings.openai.model, "gpt-realtime-2.1");
     EXPECT_EQ(settings.agents.at("sarah").model, "gpt-realtime-2.1-mini");
-    EXPECT_THAT(settings.warnings,
-                ElementsAre("environment OPENAI_REALTIME_MODEL: model gpt-4o-realtime-preview is retired; using gpt-realtime-2.1",
-                            "parley.yaml:3: agents.sarah.model: model gpt-4o-mini-realtime-preview is retired; using "
-                            "gpt-realtime-2.1-mini"));
+    EXPECT_THAT(
+        settings.warnings,
+        ElementsAre(
+            "environment OPENAI_REALTIME_MODEL: model gpt-4o-realtime-preview is retired; using gpt-realtime-2.1",
+            "parley.yaml:3: agents.sarah.model: model gpt-4o-mini-realtime-preview is retired; using "
+            "gpt-realtime-2.1-mini"));
 }
 
 TEST(Explained, SecretsAreMaskedEverywhere) {
@@ -84,22 +91,25 @@ TEST(Explained, SecretsAreMaskedEverywhere) {
     const std::string key = "sk-proj-QWERTYUIOPASDFGH-" + std::string(120, 'k') + "wxyz";
     auto options = with_environment({{"OPENAI_API_KEY", key}, {"CRM_TOKEN", "crm-9876543210-crm"}});
     const auto settings = settings_of(
-        "twilio: {auth_token: " + token + "}\n"
-        "openai: {voice: marin}\n"
-        "agents:\n  sarah:\n    greeting: \"call ${CRM_TOKEN} now\"\n"
-        "    vars: {crm: \"Bearer ${CRM_TOKEN}\", db_password: hunter2-hunter2, list: [\"${CRM_TOKEN}\"], tokens: [secret-in-list]}\n"
-        "numbers: {default: sarah}\n",
+        "twilio: {auth_token: " + token +
+            "}\n"
+            "openai: {voice: marin}\n"
+            "agents:\n  sarah:\n    greeting: \"call ${CRM_TOKEN} now\"\n"
+            "    vars: {crm: \"Bearer ${CRM_TOKEN}\", db_password: hunter2-hunter2, list: [\"${CRM_TOKEN}\"], tokens: [secret-in-list]}\n"
+            "numbers: {default: sarah}\n",
         options);
     EXPECT_EQ(explained(settings, "openai.api_key"), "set (…wxyz) (environment OPENAI_API_KEY)");
     EXPECT_EQ(explained(settings, "twilio.auth_token"), "set (…cdef) (parley.yaml:1)");
     EXPECT_EQ(explained(settings, "agents.sarah.vars.db_password"), "set (…ter2) (parley.yaml:6)");
     EXPECT_EQ(explained(settings, "agents.sarah.vars.crm"), "Bearer *** (parley.yaml:6)");
     const auto table = explain(settings);
-    for (const std::string_view secret : {std::string_view(token), std::string_view(key), std::string_view("QWERTY"),
-                                          std::string_view("crm-9876543210-crm"), std::string_view("hunter2"),
-                                          std::string_view("secret-in-list")}) {
+    for (const std::string_view secret :
+         {std::string_view(token), std::string_view(key), std::string_view("QWERTY"),
+          std::string_view("crm-9876543210-crm"), std::string_view("hunter2"),
+          std::string_view("secret-in-list")}) {
         EXPECT_THAT(table, Not(HasSubstr(std::string(secret))));
-        for (const auto& line : settings.explained) EXPECT_THAT(line.value, Not(HasSubstr(std::string(secret)))) << line.path;
+        for (const auto& line : settings.explained)
+            EXPECT_THAT(line.value, Not(HasSubstr(std::string(secret)))) << line.path;
     }
 }
 
@@ -116,17 +126,23 @@ TEST(Faults, NeverRepeatASecret) {
         for (const auto& line : lines) text += line + "\n";
         return text;
     };
-    // In its own place with something wrong about it, in the wrong variable, in the wrong place in YAML.
+    // In its own place with something wrong about it, in the wrong variable, in the wrong place in
+    // YAML.
     auto own = all(faults_of(an_agent, with_environment({{"OPENAI_API_KEY", key + " x"}})));
-    EXPECT_EQ(own, "environment OPENAI_API_KEY: expected printable characters without spaces; set it in the environment "
-                   "as OPENAI_API_KEY\n");
-    auto twice = all(faults_of(an_agent, with_environment({{"OPENAI_API_KEY", key}, {"OPENAI_BASE_URL", key}})));
+    EXPECT_EQ(
+        own,
+        "environment OPENAI_API_KEY: expected printable characters without spaces; set it in the environment "
+        "as OPENAI_API_KEY\n");
+    auto twice = all(
+        faults_of(an_agent, with_environment({{"OPENAI_API_KEY", key}, {"OPENAI_BASE_URL", key}})));
     EXPECT_THAT(twice, HasSubstr("environment OPENAI_BASE_URL: expected"));
     EXPECT_THAT(twice, Not(HasSubstr("WERTY")));
-    auto misplaced = all(faults_of(an_agent, with_environment({{"OPENAI_BASE_URL", "sk-proj-WERTYUIOP"}})));
+    auto misplaced =
+        all(faults_of(an_agent, with_environment({{"OPENAI_BASE_URL", "sk-proj-WERTYUIOP"}})));
     EXPECT_THAT(misplaced, HasSubstr("found \"sk-***\""));
     EXPECT_THAT(misplaced, Not(HasSubstr("WERTY")));
-    auto filled_in = all(faults_with_agent("log: {level: \"${CRM_TOKEN}\"}", with_environment({{"CRM_TOKEN", key}})));
+    auto filled_in = all(faults_with_agent("log: {level: \"${CRM_TOKEN}\"}",
+                                           with_environment({{"CRM_TOKEN", key}})));
     EXPECT_THAT(filled_in, HasSubstr("parley.yaml:1: log.level: expected"));
     EXPECT_THAT(filled_in, Not(HasSubstr("WERTY")));
 }
@@ -135,25 +151,32 @@ TEST(Explained, ListsEverySettingInAStableOrder) {
     const auto settings = settings_of(an_agent);
     Lines paths;
     for (const auto& line : settings.explained) paths.push_back(line.path);
-    EXPECT_THAT(paths, ElementsAre("server.host", "server.port", "server.public_url", "server.io_threads", "server.calls_max",
-                                   "server.drain_limit_seconds", "twilio.account_sid", "twilio.auth_token",
-                                   "twilio.phone_number", "twilio.base_url", "twilio.validate_signatures", "openai.api_key",
-                                   "openai.base_url", "openai.model", "openai.voice", "openai.audio",
-                                   "openai.transcription_model", "openai.turn_detection.type",
-                                   "openai.turn_detection.threshold", "openai.turn_detection.prefix_padding_ms",
-                                   "openai.turn_detection.silence_duration_ms", "openai.turn_detection.eagerness",
-                                   "calls.duration_max_minutes", "calls.filler_after_ms", "calls.silence_before_prompt_ms",
-                                   "calls.silence_prompts_max", "calls.record", "calls.phrases.one_moment", "calls.phrases.apology",
-                                   "calls.phrases.goodbye", "scripts.dir", "scripts.memory_bytes_max", "scripts.cpu_max_ms",
-                                   "scripts.tool_timeout_ms", "scripts.output_bytes_max", "scripts.open_requests_max", "scripts.http.allow", "scripts.http.allow_private",
-                            "scripts.http.response_bytes_max", "scripts.http.timeout_ms", "scripts.kv.ttl_seconds", "scripts.kv.ttl_max_seconds",
-                            "scripts.kv.value_bytes_max", "store.path", "log.level",
-                                   "agents.sarah.script", "agents.sarah.voice", "agents.sarah.model",
-                                   "agents.sarah.language", "agents.sarah.greeting", "numbers.default"));
+    EXPECT_THAT(
+        paths,
+        ElementsAre("server.host", "server.port", "server.public_url", "server.io_threads",
+                    "server.calls_max", "server.drain_limit_seconds", "server.admin_token",
+                    "twilio.account_sid", "twilio.auth_token", "twilio.phone_number",
+                    "twilio.base_url", "twilio.validate_signatures", "openai.api_key",
+                    "openai.base_url", "openai.model", "openai.voice", "openai.audio",
+                    "openai.transcription_model", "openai.turn_detection.type",
+                    "openai.turn_detection.threshold", "openai.turn_detection.prefix_padding_ms",
+                    "openai.turn_detection.silence_duration_ms", "openai.turn_detection.eagerness",
+                    "calls.duration_max_minutes", "calls.filler_after_ms",
+                    "calls.silence_before_prompt_ms", "calls.silence_prompts_max", "calls.record",
+                    "calls.phrases.one_moment", "calls.phrases.apology", "calls.phrases.goodbye",
+                    "scripts.dir", "scripts.memory_bytes_max", "scripts.cpu_max_ms",
+                    "scripts.tool_timeout_ms", "scripts.output_bytes_max", "scripts.watch",
+                    "scripts.open_requests_max", "scripts.http.allow", "scripts.http.allow_private",
+                    "scripts.http.response_bytes_max", "scripts.http.timeout_ms",
+                    "scripts.kv.ttl_seconds", "scripts.kv.ttl_max_seconds",
+                    "scripts.kv.value_bytes_max", "store.path", "log.level", "agents.sarah.script",
+                    "agents.sarah.voice", "agents.sarah.model", "agents.sarah.language",
+                    "agents.sarah.greeting", "numbers.default"));
 }
 
 TEST(Explained, AgentShowsWhereItsVoiceAndModelComeFrom) {
-    const auto settings = settings_of("agents: {anna: {voice: cedar}, sarah: }\nnumbers: {default: sarah}\n");
+    const auto settings =
+        settings_of("agents: {anna: {voice: cedar}, sarah: }\nnumbers: {default: sarah}\n");
     EXPECT_EQ(explained(settings, "agents.anna.voice"), "cedar (parley.yaml:1)");
     EXPECT_EQ(explained(settings, "agents.sarah.voice"), "marin (openai.voice)");
     EXPECT_EQ(explained(settings, "agents.sarah.model"), "gpt-realtime-2.1 (openai.model)");
@@ -163,7 +186,8 @@ TEST(Explained, AgentShowsWhereItsVoiceAndModelComeFrom) {
 
 TEST(Report, ColumnsAreAlignedAndEachSettingHasOneLine) {
     Settings settings;
-    settings.explained = {{"a", "zwölf", "default"}, {"longer.path", "two\nlines\x1b[2J", "config/parley.yaml:4"}};
+    settings.explained = {{"a", "zwölf", "default"},
+                          {"longer.path", "two\nlines\x1b[2J", "config/parley.yaml:4"}};
     EXPECT_EQ(explain(settings),
               "SETTING      VALUE           SOURCE\n"
               "a            zwölf           default\n"
@@ -195,6 +219,7 @@ TEST(Defaults, SchemaAndStructAgree) {
         EXPECT_EQ(settings->server.io_threads, structs.server.io_threads);
         EXPECT_EQ(settings->server.calls_max, structs.server.calls_max);
         EXPECT_EQ(settings->server.drain_limit, structs.server.drain_limit);
+        EXPECT_EQ(settings->server.admin_token.reveal(), structs.server.admin_token.reveal());
         EXPECT_EQ(settings->twilio.account_sid, structs.twilio.account_sid);
         EXPECT_EQ(settings->twilio.auth_token.reveal(), structs.twilio.auth_token.reveal());
         EXPECT_EQ(settings->twilio.phone_number, structs.twilio.phone_number);
@@ -207,10 +232,14 @@ TEST(Defaults, SchemaAndStructAgree) {
         EXPECT_EQ(settings->openai.audio, structs.openai.audio);
         EXPECT_EQ(settings->openai.transcription_model, structs.openai.transcription_model);
         EXPECT_EQ(settings->openai.turn_detection.type, structs.openai.turn_detection.type);
-        EXPECT_EQ(settings->openai.turn_detection.threshold, structs.openai.turn_detection.threshold);
-        EXPECT_EQ(settings->openai.turn_detection.prefix_padding_ms, structs.openai.turn_detection.prefix_padding_ms);
-        EXPECT_EQ(settings->openai.turn_detection.silence_duration_ms, structs.openai.turn_detection.silence_duration_ms);
-        EXPECT_EQ(settings->openai.turn_detection.eagerness, structs.openai.turn_detection.eagerness);
+        EXPECT_EQ(settings->openai.turn_detection.threshold,
+                  structs.openai.turn_detection.threshold);
+        EXPECT_EQ(settings->openai.turn_detection.prefix_padding_ms,
+                  structs.openai.turn_detection.prefix_padding_ms);
+        EXPECT_EQ(settings->openai.turn_detection.silence_duration_ms,
+                  structs.openai.turn_detection.silence_duration_ms);
+        EXPECT_EQ(settings->openai.turn_detection.eagerness,
+                  structs.openai.turn_detection.eagerness);
         EXPECT_EQ(settings->calls.duration_max, structs.calls.duration_max);
         EXPECT_EQ(settings->calls.filler_after, structs.calls.filler_after);
         EXPECT_EQ(settings->calls.silence_before_prompt, structs.calls.silence_before_prompt);
@@ -222,6 +251,7 @@ TEST(Defaults, SchemaAndStructAgree) {
         EXPECT_EQ(settings->scripts.cpu_max, structs.scripts.cpu_max);
         EXPECT_EQ(settings->scripts.tool_timeout, structs.scripts.tool_timeout);
         EXPECT_EQ(settings->scripts.output_bytes_max, structs.scripts.output_bytes_max);
+        EXPECT_EQ(settings->scripts.watch, structs.scripts.watch);
         EXPECT_EQ(settings->store.path, structs.store.path);
         EXPECT_EQ(settings->log.level, structs.log.level);
     }
@@ -230,7 +260,8 @@ TEST(Defaults, SchemaAndStructAgree) {
 // Values other than the defaults, so that a setting that nobody reads is noticed.
 TEST(Settings, EverySettingIsRead) {
     const auto settings = settings_of(
-        "server: {host: h, port: 1, public_url: p.example, io_threads: 2, calls_max: 3, drain_limit_seconds: 4}\n"
+        "server: {host: h, port: 1, public_url: p.example, io_threads: 2, calls_max: 3, drain_limit_seconds: 4,\n"
+        "         admin_token: 0123456789abcdef-}\n"
         "twilio: {account_sid: s, auth_token: t, phone_number: +15550100001, base_url: 'http://t', validate_signatures: false}\n"
         "openai:\n"
         "  {api_key: k, base_url: 'ws://o', model: m, voice: v, audio: pcm16_24k, transcription_model: '',\n"
@@ -239,7 +270,7 @@ TEST(Settings, EverySettingIsRead) {
         "   transcription_prices: {t: 0.25, u: 1}}\n"
         "calls: {duration_max_minutes: 8, filler_after_ms: 700, silence_before_prompt_ms: 900, silence_prompts_max: 1, record: events,\n"
         "        phrases: {one_moment: o, apology: a, goodbye: g}}\n"
-        "scripts: {dir: d, memory_bytes_max: 300000, cpu_max_ms: 11, tool_timeout_ms: 12, output_bytes_max: 2048}\n"
+        "scripts: {dir: d, memory_bytes_max: 300000, cpu_max_ms: 11, tool_timeout_ms: 12, output_bytes_max: 2048, watch: poll}\n"
         "store: {path: x}\n"
         "log: {level: warning}\n"
         "agents: {sarah: {script: s, voice: av, model: am, language: de-AT, greeting: ag, vars: {a: 1},\n"
@@ -252,6 +283,7 @@ TEST(Settings, EverySettingIsRead) {
     EXPECT_EQ(settings.server.io_threads, 2U);
     EXPECT_EQ(settings.server.calls_max, 3U);
     EXPECT_EQ(settings.server.drain_limit, std::chrono::seconds(4));
+    EXPECT_EQ(settings.server.admin_token.reveal(), "0123456789abcdef-");
     EXPECT_EQ(settings.twilio.account_sid, "s");
     EXPECT_EQ(settings.twilio.auth_token.reveal(), "t");
     EXPECT_EQ(settings.twilio.phone_number, "+15550100001");
@@ -269,21 +301,25 @@ TEST(Settings, EverySettingIsRead) {
     EXPECT_EQ(settings.openai.turn_detection.silence_duration_ms, 60);
     EXPECT_EQ(settings.openai.turn_detection.eagerness, "low");
     const auto& price = settings.openai.prices.at("m");
-    EXPECT_THAT((std::vector{price.text_in, price.text_cached, price.text_out, price.audio_in, price.audio_cached, price.audio_out}),
+    EXPECT_THAT((std::vector{price.text_in, price.text_cached, price.text_out, price.audio_in,
+                             price.audio_cached, price.audio_out}),
                 ElementsAre(1, 2, 3, 4, 5.5, 6));
-    EXPECT_EQ(settings.openai.transcription_prices, (std::map<std::string, double>{{"t", 0.25}, {"u", 1}}));
+    EXPECT_EQ(settings.openai.transcription_prices,
+              (std::map<std::string, double>{{"t", 0.25}, {"u", 1}}));
     EXPECT_EQ(settings.calls.duration_max, std::chrono::minutes(8));
     EXPECT_EQ(settings.calls.filler_after, std::chrono::milliseconds(700));
     EXPECT_EQ(settings.calls.silence_before_prompt, std::chrono::milliseconds(900));
     EXPECT_EQ(settings.calls.silence_prompts_max, 1);
     EXPECT_EQ(settings.calls.record, "events");
     EXPECT_EQ(settings.calls.phrases,
-              (std::map<std::string, std::string>{{"one_moment", "o"}, {"apology", "a"}, {"goodbye", "g"}}));
+              (std::map<std::string, std::string>{
+                  {"one_moment", "o"}, {"apology", "a"}, {"goodbye", "g"}}));
     EXPECT_EQ(settings.scripts.dir, "d");
     EXPECT_EQ(settings.scripts.memory_bytes_max, 300'000U);
     EXPECT_EQ(settings.scripts.cpu_max, std::chrono::milliseconds(11));
     EXPECT_EQ(settings.scripts.tool_timeout, std::chrono::milliseconds(12));
     EXPECT_EQ(settings.scripts.output_bytes_max, 2048U);
+    EXPECT_EQ(settings.scripts.watch, "poll");
     EXPECT_EQ(settings.store.path, "x");
     EXPECT_EQ(settings.log.level, "warning");
     const auto& sarah = settings.agents.at("sarah");
@@ -301,27 +337,46 @@ TEST(Settings, EverySettingIsRead) {
     EXPECT_EQ(sarah.turn_taking.eagerness, "high");
     EXPECT_EQ(sarah.turn_taking.interruptions, false);
     EXPECT_EQ(sarah.turn_taking.silence_before_prompt, std::chrono::milliseconds(700));
-    EXPECT_EQ(sarah.where, "parley.yaml:13");
+    EXPECT_EQ(sarah.where, "parley.yaml:14");
+}
+
+TEST(Texts, OfFilesThatHaveBeenReadAreNotReadAgain) {
+    auto options = bare_options();
+    options.file = "/nowhere/parley.yaml";
+    options.overlays = {"/nowhere/more.yaml"};
+    options.env_file = "/nowhere/.env";
+    options.texts = {{options.file, an_agent},
+                     {options.overlays[0], "log: {level: warn}\nserver: {host: \"${WHERE}\"}\n"},
+                     {options.env_file, "WHERE=here\n"}};
+    const auto settings = load(options);
+    ASSERT_TRUE(settings) << settings.error().front().text();
+    EXPECT_EQ(settings->log.level, "warn");
+    EXPECT_EQ(settings->server.host, "here");
+    EXPECT_EQ(explained(*settings, "log.level"), "warn (/nowhere/more.yaml:1)");
 }
 
 // The words of inspect() cover every keyword the schema uses; a new one must be taught to it.
-void collect_keywords(const json::object& schema, std::set<std::string>& keywords, Lines& undocumented, const std::string& path) {
+void collect_keywords(const json::object& schema, std::set<std::string>& keywords,
+                      Lines& undocumented, const std::string& path) {
     for (const auto& member : schema) keywords.insert(std::string(member.key()));
-    if (path != "" && (!schema.contains("title") || !schema.contains("description"))) undocumented.push_back(path);
+    if (path != "" && (!schema.contains("title") || !schema.contains("description")))
+        undocumented.push_back(path);
     if (schema_type(schema) != "object" && !schema.contains("examples") &&
         json_read::boolean(schema, "writeOnly") != true) {
         undocumented.push_back(path + " (no example)");
     }
     if (const auto* properties = json_read::object(schema, "properties")) {
         for (const auto& property : *properties) {
-            collect_keywords(property.value().as_object(), keywords, undocumented, path + "/" + std::string(property.key()));
+            collect_keywords(property.value().as_object(), keywords, undocumented,
+                             path + "/" + std::string(property.key()));
         }
     }
     if (const auto* each = json_read::object(schema, "additionalProperties")) {
         collect_keywords(*each, keywords, undocumented, path + "/*");
     }
     if (const auto* names = json_read::object(schema, "propertyNames")) {
-        for (const auto& member : *names) keywords.insert("propertyNames/" + std::string(member.key()));
+        for (const auto& member : *names)
+            keywords.insert("propertyNames/" + std::string(member.key()));
     }
 }
 
@@ -329,11 +384,35 @@ TEST(ShippedSchema, UsesOnlyKeywordsThatHaveWordsAndDocumentsEverySetting) {
     std::set<std::string> keywords;
     Lines undocumented;
     collect_keywords(shipped_schema(), keywords, undocumented, "");
-    const std::set<std::string> known = {
-        "$schema", "$id", "title", "description", "type", "default", "examples", "properties", "additionalProperties",
-        "propertyNames", "required", "minProperties", "items", "maxItems", "enum", "minimum", "maximum", "minLength", "maxLength", "pattern",
-        "patternErrorMessage", "writeOnly", "x-remedy", "x-env", "x-flag", "propertyNames/pattern", "propertyNames/maxLength",
-        "propertyNames/patternErrorMessage", "propertyNames/x-remedy"};
+    const std::set<std::string> known = {"$schema",
+                                         "$id",
+                                         "title",
+                                         "description",
+                                         "type",
+                                         "default",
+                                         "examples",
+                                         "properties",
+                                         "additionalProperties",
+                                         "propertyNames",
+                                         "required",
+                                         "minProperties",
+                                         "items",
+                                         "maxItems",
+                                         "enum",
+                                         "minimum",
+                                         "maximum",
+                                         "minLength",
+                                         "maxLength",
+                                         "pattern",
+                                         "patternErrorMessage",
+                                         "writeOnly",
+                                         "x-remedy",
+                                         "x-env",
+                                         "x-flag",
+                                         "propertyNames/pattern",
+                                         "propertyNames/maxLength",
+                                         "propertyNames/patternErrorMessage",
+                                         "propertyNames/x-remedy"};
     for (const auto& keyword : keywords) EXPECT_TRUE(known.contains(keyword)) << keyword;
     EXPECT_THAT(undocumented, IsEmpty());
 }
@@ -342,7 +421,11 @@ TEST(ShippedSchema, UsesOnlyKeywordsThatHaveWordsAndDocumentsEverySetting) {
 TEST(ShippedSchema, HasTheLastWord) {
     Folder folder;
     auto schema = shipped_schema();
-    schema["properties"].as_object()["store"].as_object()["properties"].as_object()["path"].as_object()["const"] = "x.db";
+    schema["properties"]
+        .as_object()["store"]
+        .as_object()["properties"]
+        .as_object()["path"]
+        .as_object()["const"] = "x.db";
     folder.write("parley.schema.json", json::serialize(schema));
     auto options = bare_options();
     options.schema_dir = folder.path("");
@@ -378,9 +461,10 @@ TEST(ShippedConfig, CommentedLinesAreValidWhenUncommented) {
     int uncommented = 0;
     for (std::string line; std::getline(lines, line);) {
         const auto hash = line.find("# ");
-        const bool is_setting = hash != std::string::npos && line.find_first_not_of(' ') == hash && hash > 0 &&
-                                line.find(": ", hash) != std::string::npos && line[hash + 2] != ' ' &&
-                                line.substr(hash + 2, line.find(':') - hash - 2).find(' ') == std::string::npos;
+        const bool is_setting =
+            hash != std::string::npos && line.find_first_not_of(' ') == hash && hash > 0 &&
+            line.find(": ", hash) != std::string::npos && line[hash + 2] != ' ' &&
+            line.substr(hash + 2, line.find(':') - hash - 2).find(' ') == std::string::npos;
         if (is_setting && line.find("For ") == std::string::npos) {
             line.erase(hash, 2);
             ++uncommented;
@@ -390,14 +474,16 @@ TEST(ShippedConfig, CommentedLinesAreValidWhenUncommented) {
     EXPECT_GE(uncommented, 20);
     // The secrets are there without a value.
     const auto faults = faults_of(yaml);
-    EXPECT_THAT(faults, ElementsAre(HasSubstr("twilio.account_sid: expected text, found nothing"),
+    EXPECT_THAT(faults, ElementsAre(HasSubstr("server.admin_token: expected text, found nothing"),
+                                    HasSubstr("twilio.account_sid: expected text, found nothing"),
                                     HasSubstr("twilio.auth_token: expected text, found nothing"),
                                     HasSubstr("openai.api_key: expected text, found nothing")));
 }
 
 TEST(ShippedConfig, BeginsWithItsSchemaForEditors) {
-    EXPECT_TRUE(file_text(PARLEY_SOURCE_DIR "/config/parley.yaml")
-                    .starts_with("# yaml-language-server: $schema=../schemas/parley.schema.json\n"));
+    EXPECT_TRUE(
+        file_text(PARLEY_SOURCE_DIR "/config/parley.yaml")
+            .starts_with("# yaml-language-server: $schema=../schemas/parley.schema.json\n"));
 }
 
 }  // namespace

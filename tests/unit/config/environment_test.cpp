@@ -1,4 +1,5 @@
-// Variables in YAML, the environment's own names, .env, flags and overlays: who wins, and who is blamed.
+// Variables in YAML, the environment's own names, .env, flags and overlays: who wins, and who is
+// blamed.
 #include "loading.hpp"
 
 namespace parley::config::test {
@@ -9,32 +10,41 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 TEST(Substitution, UnsetVariableWithoutDefaultIsAFault) {
-    EXPECT_THAT(faults_with_agent("store:\n  path: ${DATA_DIR}/parley.db"),
-                ElementsAre("parley.yaml:2: store.path: the environment variable DATA_DIR is not set; "
-                            "set it, or give a default: ${DATA_DIR:-…}"));
-    EXPECT_THAT(faults_with_agent("store:\n  path: ${DATA_DIR}", with_environment({{"DATA_DIR", ""}})),
-                ElementsAre(HasSubstr("the environment variable DATA_DIR is not set")));
+    EXPECT_THAT(
+        faults_with_agent("store:\n  path: ${DATA_DIR}/parley.db"),
+        ElementsAre("parley.yaml:2: store.path: the environment variable DATA_DIR is not set; "
+                    "set it, or give a default: ${DATA_DIR:-…}"));
+    EXPECT_THAT(
+        faults_with_agent("store:\n  path: ${DATA_DIR}", with_environment({{"DATA_DIR", ""}})),
+        ElementsAre(HasSubstr("the environment variable DATA_DIR is not set")));
 }
 
 TEST(Substitution, MalformedVariableIsAFault) {
-    EXPECT_THAT(faults_with_agent("store: {path: \"${DATA_DIR\"}"),
-                ElementsAre("parley.yaml:1: store.path: ${ is not closed; write ${NAME}, or $$ for a dollar"));
-    EXPECT_THAT(faults_with_agent("store: {path: \"${data-dir}\"}"),
-                ElementsAre("parley.yaml:1: store.path: expected ${NAME} or ${NAME:-default}, found \"data-dir\"; "
-                            "write $$ for a dollar"));
+    EXPECT_THAT(
+        faults_with_agent("store: {path: \"${DATA_DIR\"}"),
+        ElementsAre(
+            "parley.yaml:1: store.path: ${ is not closed; write ${NAME}, or $$ for a dollar"));
+    EXPECT_THAT(
+        faults_with_agent("store: {path: \"${data-dir}\"}"),
+        ElementsAre(
+            "parley.yaml:1: store.path: expected ${NAME} or ${NAME:-default}, found \"data-dir\"; "
+            "write $$ for a dollar"));
     EXPECT_THAT(faults_with_agent("store: {path: \"${}\"}"),
                 ElementsAre(HasSubstr("expected ${NAME} or ${NAME:-default}, found \"\"")));
 }
 
 TEST(Substitution, UnsetVariableDoesNotHideOtherFaultsNorAddToThem) {
-    EXPECT_THAT(faults_with_agent("server:\n  port: ${MY_PORT}\n  hots: x"),
-                ElementsAre(HasSubstr("parley.yaml:2: server.port: the environment variable MY_PORT is not set"),
-                            HasSubstr("parley.yaml:3: server.hots: unknown setting")));
+    EXPECT_THAT(
+        faults_with_agent("server:\n  port: ${MY_PORT}\n  hots: x"),
+        ElementsAre(
+            HasSubstr("parley.yaml:2: server.port: the environment variable MY_PORT is not set"),
+            HasSubstr("parley.yaml:3: server.hots: unknown setting")));
 }
 
 TEST(Substitution, FillsVariablesDefaultsAndDollars) {
     const auto path = [](const std::string& text) {
-        return settings_with_agent("store: {path: \"" + text + "\"}", with_environment({{"DIR", "/data"}, {"EMPTY", ""}}))
+        return settings_with_agent("store: {path: \"" + text + "\"}",
+                                   with_environment({{"DIR", "/data"}, {"EMPTY", ""}}))
             .store.path;
     };
     EXPECT_EQ(path("${DIR}/x.db"), "/data/x.db");
@@ -48,55 +58,68 @@ TEST(Substitution, FillsVariablesDefaultsAndDollars) {
 }
 
 TEST(Substitution, ValueOfAVariableIsNotFilledInAgain) {
-    const auto settings = settings_with_agent("store: {path: \"${A}\"}", with_environment({{"A", "${B}"}, {"B", "no"}}));
+    const auto settings = settings_with_agent("store: {path: \"${A}\"}",
+                                              with_environment({{"A", "${B}"}, {"B", "no"}}));
     EXPECT_EQ(settings.store.path, "${B}");
 }
 
 TEST(Substitution, PlainVariablesBecomeNumbersWhereNumbersAreWanted) {
-    const auto settings = settings_with_agent("server:\n  port: ${MY_PORT:-4000}\ntwilio:\n  auth_token: ${TOKEN_DIGITS}",
-                                              with_environment({{"TOKEN_DIGITS", "0012345678"}}));
+    const auto settings = settings_with_agent(
+        "server:\n  port: ${MY_PORT:-4000}\ntwilio:\n  auth_token: ${TOKEN_DIGITS}",
+        with_environment({{"TOKEN_DIGITS", "0012345678"}}));
     EXPECT_EQ(settings.server.port, 4000);
     EXPECT_EQ(settings.twilio.auth_token.reveal(), "0012345678");
 }
 
 TEST(Environment, BadValueBlamesTheVariable) {
-    EXPECT_THAT(faults_of(an_agent, with_environment({{"PORT", "eighty"}})),
-                ElementsAre("environment PORT: expected a whole number between 0 and 65535, found \"eighty\"; "
-                            "use a port such as 3000"));
-    EXPECT_THAT(faults_of(an_agent, with_environment({{"ENABLE_WEBHOOK_VALIDATION", "maybe"}})),
-                ElementsAre("environment ENABLE_WEBHOOK_VALIDATION: expected true or false, found \"maybe\"; "
-                            "write true or false"));
-    EXPECT_THAT(faults_of(an_agent, with_environment({{"MAX_CALL_DURATION_MINUTES", "-2"}})),
-                ElementsAre("environment MAX_CALL_DURATION_MINUTES: expected a number between 0.05 and 1440, found -2; "
-                            "use minutes, such as 5 or 0.5"));
-    EXPECT_THAT(faults_of(an_agent, with_environment({{"TWILIO_PHONE_NUMBER", "555-0100"}})),
-                ElementsAre("environment TWILIO_PHONE_NUMBER: expected a phone number in E.164 form, found \"555-0100\"; "
-                            "use a plus sign, the country code and digits only, such as +15550100001"));
-    EXPECT_THAT(faults_of(an_agent, with_environment({{"OPENAI_BASE_URL", "ftp://x"}})),
-                ElementsAre("environment OPENAI_BASE_URL: expected an http, https, ws or wss address without user name or "
-                            "query, found \"ftp://x\"; use an address such as https://api.openai.com/v1"));
+    EXPECT_THAT(
+        faults_of(an_agent, with_environment({{"PORT", "eighty"}})),
+        ElementsAre(
+            "environment PORT: expected a whole number between 0 and 65535, found \"eighty\"; "
+            "use a port such as 3000"));
+    EXPECT_THAT(
+        faults_of(an_agent, with_environment({{"ENABLE_WEBHOOK_VALIDATION", "maybe"}})),
+        ElementsAre(
+            "environment ENABLE_WEBHOOK_VALIDATION: expected true or false, found \"maybe\"; "
+            "write true or false"));
+    EXPECT_THAT(
+        faults_of(an_agent, with_environment({{"MAX_CALL_DURATION_MINUTES", "-2"}})),
+        ElementsAre(
+            "environment MAX_CALL_DURATION_MINUTES: expected a number between 0.05 and 1440, found -2; "
+            "use minutes, such as 5 or 0.5"));
+    EXPECT_THAT(
+        faults_of(an_agent, with_environment({{"TWILIO_PHONE_NUMBER", "555-0100"}})),
+        ElementsAre(
+            "environment TWILIO_PHONE_NUMBER: expected a phone number in E.164 form, found \"555-0100\"; "
+            "use a plus sign, the country code and digits only, such as +15550100001"));
+    EXPECT_THAT(
+        faults_of(an_agent, with_environment({{"OPENAI_BASE_URL", "ftp://x"}})),
+        ElementsAre(
+            "environment OPENAI_BASE_URL: expected an http, https, ws or wss address without user name or "
+            "query, found \"ftp://x\"; use an address such as https://api.openai.com/v1"));
     EXPECT_THAT(faults_of(an_agent, with_environment({{"DATABASE_PATH", "\xFF"}})),
                 ElementsAre("environment DATABASE_PATH: not valid UTF-8 text"));
 }
 
 TEST(Environment, EveryNameWorksWithoutYaml) {
-    const auto settings = settings_of(an_agent, with_environment({
-                                                    {"OPENAI_API_KEY", "sk-test-key"},
-                                                    {"OPENAI_BASE_URL", "http://127.0.0.1:9000/v1/"},
-                                                    {"OPENAI_REALTIME_MODEL", "my-model"},
-                                                    {"OPENAI_VOICE", "cedar"},
-                                                    {"TWILIO_ACCOUNT_SID", "AC123"},
-                                                    {"TWILIO_AUTH_TOKEN", " token\n"},
-                                                    {"TWILIO_PHONE_NUMBER", "+15550100001"},
-                                                    {"TWILIO_BASE_URL", "http://localhost:9001"},
-                                                    {"PORT", "4000"},
-                                                    {"HOST", "127.0.0.1"},
-                                                    {"PUBLIC_URL", "https://voice.example.com/"},
-                                                    {"DATABASE_PATH", "/tmp/x.db"},
-                                                    {"LOG_LEVEL", "DEBUG"},
-                                                    {"ENABLE_WEBHOOK_VALIDATION", "False"},
-                                                    {"MAX_CALL_DURATION_MINUTES", "7"},
-                                                }));
+    const auto settings =
+        settings_of(an_agent, with_environment({
+                                  {"OPENAI_API_KEY", "sk-test-key"},
+                                  {"OPENAI_BASE_URL", "http://127.0.0.1:9000/v1/"},
+                                  {"OPENAI_REALTIME_MODEL", "my-model"},
+                                  {"OPENAI_VOICE", "cedar"},
+                                  {"TWILIO_ACCOUNT_SID", "AC123"},
+                                  {"TWILIO_AUTH_TOKEN", " token\n"},
+                                  {"TWILIO_PHONE_NUMBER", "+15550100001"},
+                                  {"TWILIO_BASE_URL", "http://localhost:9001"},
+                                  {"PORT", "4000"},
+                                  {"HOST", "127.0.0.1"},
+                                  {"PUBLIC_URL", "https://voice.example.com/"},
+                                  {"DATABASE_PATH", "/tmp/x.db"},
+                                  {"LOG_LEVEL", "DEBUG"},
+                                  {"ENABLE_WEBHOOK_VALIDATION", "False"},
+                                  {"MAX_CALL_DURATION_MINUTES", "7"},
+                              }));
     EXPECT_EQ(settings.openai.api_key.reveal(), "sk-test-key");
     EXPECT_EQ(settings.openai.base_url, "http://127.0.0.1:9000/v1");
     EXPECT_EQ(settings.openai.model, "my-model");
@@ -113,13 +136,19 @@ TEST(Environment, EveryNameWorksWithoutYaml) {
     EXPECT_FALSE(settings.twilio.validate_signatures);
     EXPECT_EQ(settings.calls.duration_max, std::chrono::minutes(7));
     EXPECT_EQ(settings.agent_for(settings.twilio.phone_number)->name, "sarah");
-    EXPECT_THAT(settings.warnings, ElementsAre("environment ENABLE_WEBHOOK_VALIDATION: signatures are not checked; whoever "
-                                               "reaches this server can start calls"));
+    EXPECT_THAT(
+        settings.warnings,
+        ElementsAre("environment ENABLE_WEBHOOK_VALIDATION: signatures are not checked; whoever "
+                    "reaches this server can start calls"));
 }
 
 TEST(Environment, TheLongestCallMayBeAFractionOfAMinute) {
-    EXPECT_EQ(settings_of(an_agent, with_environment({{"MAX_CALL_DURATION_MINUTES", "0.1"}})).calls.duration_max, std::chrono::seconds(6));
-    EXPECT_EQ(settings_of(an_agent, with_environment({{"MAX_CALL_DURATION_MINUTES", "2"}})).calls.duration_max, std::chrono::minutes(2));
+    EXPECT_EQ(settings_of(an_agent, with_environment({{"MAX_CALL_DURATION_MINUTES", "0.1"}}))
+                  .calls.duration_max,
+              std::chrono::seconds(6));
+    EXPECT_EQ(settings_of(an_agent, with_environment({{"MAX_CALL_DURATION_MINUTES", "2"}}))
+                  .calls.duration_max,
+              std::chrono::minutes(2));
     EXPECT_THAT(faults_of(an_agent, with_environment({{"MAX_CALL_DURATION_MINUTES", "5 min"}})),
                 ElementsAre(HasSubstr("expected a number between 0.05 and 1440")));
 }
@@ -132,13 +161,15 @@ TEST(Environment, BooleansComeInManySpellings) {
             << yes;
     }
     for (const std::string no : {"false", "0", "No", "off"}) {
-        EXPECT_FALSE(settings_of(an_agent, with_environment({{"ENABLE_WEBHOOK_VALIDATION", no}})).twilio.validate_signatures)
+        EXPECT_FALSE(settings_of(an_agent, with_environment({{"ENABLE_WEBHOOK_VALIDATION", no}}))
+                         .twilio.validate_signatures)
             << no;
     }
 }
 
 TEST(Environment, EmptyVariableCountsAsUnset) {
-    const auto settings = settings_with_agent("server: {port: 81}", with_environment({{"PORT", ""}, {"HOST", "  "}}));
+    const auto settings =
+        settings_with_agent("server: {port: 81}", with_environment({{"PORT", ""}, {"HOST", "  "}}));
     EXPECT_EQ(settings.server.port, 81);
     EXPECT_EQ(settings.server.host, "0.0.0.0");
 }
@@ -159,7 +190,8 @@ TEST(Environment, PublicAddressIsTidied) {
 TEST(Environment, BeatsYamlAndIsBeatenByFlags) {
     auto options = with_environment({{"PORT", "4000"}, {"HOST", "127.0.0.1"}});
     options.flags = {{"server.port", "5000"}};
-    const auto settings = settings_with_agent("server: {port: 81, host: '::', calls_max: 7}", options);
+    const auto settings =
+        settings_with_agent("server: {port: 81, host: '::', calls_max: 7}", options);
     EXPECT_EQ(explained(settings, "server.port"), "5000 (flag --port)");
     EXPECT_EQ(explained(settings, "server.host"), "127.0.0.1 (environment HOST)");
     EXPECT_EQ(explained(settings, "server.calls_max"), "7 (parley.yaml:1)");
@@ -168,45 +200,55 @@ TEST(Environment, BeatsYamlAndIsBeatenByFlags) {
 }
 
 TEST(Environment, BadYamlValueThatIsOverriddenIsNoFault) {
-    EXPECT_EQ(settings_with_agent("server: {port: eighty}", with_environment({{"PORT", "80"}})).server.port, 80);
+    EXPECT_EQ(settings_with_agent("server: {port: eighty}", with_environment({{"PORT", "80"}}))
+                  .server.port,
+              80);
 }
 
 TEST(Environment, DoesNotCoverUpAWrongGroup) {
-    EXPECT_THAT(faults_with_agent("server: nothing", with_environment({{"PORT", "80"}})),
-                ElementsAre("parley.yaml:1: server: expected a group of settings, found \"nothing\""));
+    EXPECT_THAT(
+        faults_with_agent("server: nothing", with_environment({{"PORT", "80"}})),
+        ElementsAre("parley.yaml:1: server: expected a group of settings, found \"nothing\""));
 }
 
 TEST(Flags, BadValueBlamesTheFlag) {
-    EXPECT_THAT(faults_of(an_agent, with_flags({{"server.port", "eighty"}})),
-                ElementsAre("flag --port: expected a whole number between 0 and 65535, found \"eighty\"; "
-                            "use a port such as 3000"));
-    EXPECT_THAT(faults_of(an_agent, with_flags({{"server.prot", "80"}})),
-                ElementsAre("flag --set server.prot: unknown setting; did you mean \"server.port\"?"));
+    EXPECT_THAT(
+        faults_of(an_agent, with_flags({{"server.port", "eighty"}})),
+        ElementsAre("flag --port: expected a whole number between 0 and 65535, found \"eighty\"; "
+                    "use a port such as 3000"));
+    EXPECT_THAT(
+        faults_of(an_agent, with_flags({{"server.prot", "80"}})),
+        ElementsAre("flag --set server.prot: unknown setting; did you mean \"server.port\"?"));
     EXPECT_THAT(faults_of(an_agent, with_flags({{"", "80"}})),
                 ElementsAre("flag --set : unknown setting; `parley config` lists them all"));
 }
 
 TEST(Flags, AreNeverIgnoredInSilence) {
-    EXPECT_THAT(faults_of("agents: {sarah: {vars: {breaks: [a]}}}\nnumbers: {default: sarah}\n",
-                          with_flags({{"agents.sarah.vars.breaks.0", "b"}})),
-                ElementsAre("flag --set agents.sarah.vars.breaks.0: what is above it in the files is not a group of settings"));
+    EXPECT_THAT(
+        faults_of("agents: {sarah: {vars: {breaks: [a]}}}\nnumbers: {default: sarah}\n",
+                  with_flags({{"agents.sarah.vars.breaks.0", "b"}})),
+        ElementsAre(
+            "flag --set agents.sarah.vars.breaks.0: what is above it in the files is not a group of settings"));
     EXPECT_THAT(faults_of(an_agent, with_flags({{"server", "x"}})),
                 ElementsAre("flag --set server: expected a group of settings, found \"x\""));
 }
 
 TEST(Flags, ReachEverySetting) {
-    const auto settings = settings_of(an_agent, with_flags({{"openai.turn_detection.threshold", "0.7"},
-                                                            {"agents.sarah.voice", "cedar"},
-                                                            {"agents.sarah.vars.slot_minutes", "20"}}));
+    const auto settings =
+        settings_of(an_agent, with_flags({{"openai.turn_detection.threshold", "0.7"},
+                                          {"agents.sarah.voice", "cedar"},
+                                          {"agents.sarah.vars.slot_minutes", "20"}}));
     EXPECT_EQ(settings.openai.turn_detection.threshold, 0.7);
     EXPECT_EQ(settings.agents.at("sarah").voice, "cedar");
     EXPECT_EQ(settings.agents.at("sarah").vars.at("slot_minutes"), json::value(20));
-    EXPECT_EQ(explained(settings, "openai.turn_detection.threshold"), "0.7 (flag --set openai.turn_detection.threshold)");
+    EXPECT_EQ(explained(settings, "openai.turn_detection.threshold"),
+              "0.7 (flag --set openai.turn_detection.threshold)");
 }
 
 class EnvFile : public ::testing::Test {
  protected:
-    LoadOptions with(std::string_view text, std::map<std::string, std::string> environment = {}) const {
+    LoadOptions with(std::string_view text,
+                     std::map<std::string, std::string> environment = {}) const {
         auto options = with_environment(std::move(environment));
         options.env_file = folder_.write("env", text);
         return options;
@@ -216,27 +258,36 @@ class EnvFile : public ::testing::Test {
 };
 
 TEST_F(EnvFile, BadLinesAreFaultsWithTheirLine) {
-    EXPECT_THAT(faults_of(an_agent, with("# fine\nPORT=80\njust words\nTWO WORDS=1\n1X=1\nA=\"open\nB='a' b\nC=\xFF\nexport D\n")),
-                ElementsAre(path() + ":3: expected NAME=value; put a # before a comment",
-                            path() + ":4: expected NAME=value with a name of letters, digits and _",
-                            path() + ":5: expected NAME=value with a name of letters, digits and _",
-                            path() + ":6: A: the quote is not closed; end the value with the quote it begins with",
-                            path() + ":7: B: something follows the closing quote; quote the whole value, or put a # before a comment",
-                            path() + ":8: not valid UTF-8 text; save the file as UTF-8",
-                            path() + ":9: expected NAME=value; put a # before a comment"));
+    EXPECT_THAT(
+        faults_of(
+            an_agent,
+            with(
+                "# fine\nPORT=80\njust words\nTWO WORDS=1\n1X=1\nA=\"open\nB='a' b\nC=\xFF\nexport D\n")),
+        ElementsAre(
+            path() + ":3: expected NAME=value; put a # before a comment",
+            path() + ":4: expected NAME=value with a name of letters, digits and _",
+            path() + ":5: expected NAME=value with a name of letters, digits and _",
+            path() + ":6: A: the quote is not closed; end the value with the quote it begins with",
+            path() +
+                ":7: B: something follows the closing quote; quote the whole value, or put a # before a comment",
+            path() + ":8: not valid UTF-8 text; save the file as UTF-8",
+            path() + ":9: expected NAME=value; put a # before a comment"));
 }
 
 TEST_F(EnvFile, BadValueHasFileAndLine) {
-    EXPECT_THAT(faults_of(an_agent, with("\nPORT=eighty\n")),
-                ElementsAre(path() + ":2: PORT: expected a whole number between 0 and 65535, found \"eighty\"; "
-                                     "use a port such as 3000"));
+    EXPECT_THAT(
+        faults_of(an_agent, with("\nPORT=eighty\n")),
+        ElementsAre(path() +
+                    ":2: PORT: expected a whole number between 0 and 65535, found \"eighty\"; "
+                    "use a port such as 3000"));
 }
 
 TEST_F(EnvFile, FolderInItsPlaceIsAFault) {
     auto options = bare_options();
     options.env_file = folder_.path("");
     EXPECT_THAT(faults_of(an_agent, options),
-                ElementsAre(folder_.path("") + ": is a folder, not a file; make it readable, or remove it"));
+                ElementsAre(folder_.path("") +
+                            ": is a folder, not a file; make it readable, or remove it"));
 }
 
 TEST_F(EnvFile, AbsentFileIsFine) {
@@ -246,13 +297,15 @@ TEST_F(EnvFile, AbsentFileIsFine) {
 }
 
 TEST_F(EnvFile, IsBelowTheRealEnvironment) {
-    const auto settings = settings_of(an_agent, with("PORT=4000\nHOST=127.0.0.1\n", {{"PORT", "5000"}, {"HOST", ""}}));
+    const auto settings = settings_of(
+        an_agent, with("PORT=4000\nHOST=127.0.0.1\n", {{"PORT", "5000"}, {"HOST", ""}}));
     EXPECT_EQ(explained(settings, "server.port"), "5000 (environment PORT)");
     EXPECT_EQ(explained(settings, "server.host"), "127.0.0.1 (" + path() + " HOST)");
 }
 
 TEST_F(EnvFile, FillsVariablesInYaml) {
-    EXPECT_EQ(settings_with_agent("store: {path: \"${DIR}/x\"}", with("DIR=/data\n")).store.path, "/data/x");
+    EXPECT_EQ(settings_with_agent("store: {path: \"${DIR}/x\"}", with("DIR=/data\n")).store.path,
+              "/data/x");
 }
 
 TEST_F(EnvFile, UnderstandsTheUsualForms) {
@@ -284,30 +337,42 @@ TEST_F(Overlays, MissingFilesAreFaults) {
     options.overlays = {folder_.path("nor_this.yaml")};
     auto loaded = load(options);
     ASSERT_FALSE(loaded);
-    EXPECT_THAT(texts(loaded.error()),
-                ElementsAre(folder_.path("none.yaml") + ": cannot be read: No such file or directory; create it, or name another file",
-                            folder_.path("nor_this.yaml") + ": cannot be read: No such file or directory; create it, or name another file"));
+    EXPECT_THAT(
+        texts(loaded.error()),
+        ElementsAre(
+            folder_.path("none.yaml") +
+                ": cannot be read: No such file or directory; create it, or name another file",
+            folder_.path("nor_this.yaml") +
+                ": cannot be read: No such file or directory; create it, or name another file"));
 }
 
 TEST_F(Overlays, MissingSchemaIsAFault) {
     auto options = bare_options();
     options.schema_dir = folder_.path("schemas");
-    EXPECT_THAT(faults_of(an_agent, options),
-                ElementsAre(folder_.path("schemas/parley.schema.json") +
-                            ": cannot be read: No such file or directory; restore the file that came with this version"));
+    EXPECT_THAT(
+        faults_of(an_agent, options),
+        ElementsAre(
+            folder_.path("schemas/parley.schema.json") +
+            ": cannot be read: No such file or directory; restore the file that came with this version"));
     std::filesystem::create_directory(folder_.path("schemas"));
     folder_.write("schemas/parley.schema.json", "[]");
-    EXPECT_THAT(faults_of(an_agent, options), ElementsAre(folder_.path("schemas/parley.schema.json") +
-                                                          ": is not a JSON object; restore the file that came with this version"));
+    EXPECT_THAT(
+        faults_of(an_agent, options),
+        ElementsAre(folder_.path("schemas/parley.schema.json") +
+                    ": is not a JSON object; restore the file that came with this version"));
 }
 
 TEST_F(Overlays, FaultsNameTheFileAndLineTheyAreIn) {
     auto options = bare_options();
-    const auto first = options.overlays.emplace_back(folder_.write("first.yaml", "\nserver:\n  port: eighty\n  hots: x\n"));
-    const auto second = options.overlays.emplace_back(folder_.write("second.yaml", "server:\n\n\n  calls_max: many\n"));
+    const auto first = options.overlays.emplace_back(
+        folder_.write("first.yaml", "\nserver:\n  port: eighty\n  hots: x\n"));
+    const auto second = options.overlays.emplace_back(
+        folder_.write("second.yaml", "server:\n\n\n  calls_max: many\n"));
     EXPECT_THAT(faults_with_agent("server:\n  port: 80\n  io_threads: few", options),
-                ElementsAre(HasSubstr(first + ":3: server.port: "), HasSubstr("parley.yaml:3: server.io_threads: "),
-                            HasSubstr(first + ":4: server.hots: "), HasSubstr(second + ":4: server.calls_max: ")));
+                ElementsAre(HasSubstr(first + ":3: server.port: "),
+                            HasSubstr("parley.yaml:3: server.io_threads: "),
+                            HasSubstr(first + ":4: server.hots: "),
+                            HasSubstr(second + ":4: server.calls_max: ")));
 }
 
 TEST_F(Overlays, SyntaxErrorInOneDoesNotBlameTheRest) {
@@ -319,8 +384,12 @@ TEST_F(Overlays, SyntaxErrorInOneDoesNotBlameTheRest) {
 TEST_F(Overlays, GroupsMergeWhileListsAndValuesAreReplaced) {
     auto options = bare_options();
     options.overlays = {
-        folder_.write("a.yaml", "agents: {sarah: {voice: cedar, vars: {breaks: [\"13:00-14:00\"], hours: {friday: x}}}}\n"),
-        folder_.write("b.yaml", "agents: {anna: {script: sarah}}\nnumbers: {+15550100001: anna}\nserver:\nlog: {level: warn}\n"),
+        folder_.write(
+            "a.yaml",
+            "agents: {sarah: {voice: cedar, vars: {breaks: [\"13:00-14:00\"], hours: {friday: x}}}}\n"),
+        folder_.write(
+            "b.yaml",
+            "agents: {anna: {script: sarah}}\nnumbers: {+15550100001: anna}\nserver:\nlog: {level: warn}\n"),
     };
     const auto settings = settings_of(
         "agents: {sarah: {script: front, vars: {clinic: A, breaks: [\"12:00-13:00\", b], hours: {monday: m}}}}\n"
@@ -329,8 +398,10 @@ TEST_F(Overlays, GroupsMergeWhileListsAndValuesAreReplaced) {
     const auto& sarah = settings.agents.at("sarah");
     EXPECT_EQ(sarah.script, "front");
     EXPECT_EQ(sarah.voice, "cedar");
-    EXPECT_EQ(json::value(sarah.vars),
-              json::parse(R"({"clinic": "A", "breaks": ["13:00-14:00"], "hours": {"monday": "m", "friday": "x"}})"));
+    EXPECT_EQ(
+        json::value(sarah.vars),
+        json::parse(
+            R"({"clinic": "A", "breaks": ["13:00-14:00"], "hours": {"monday": "m", "friday": "x"}})"));
     EXPECT_EQ(sarah.where, "parley.yaml:1");
     EXPECT_EQ(settings.agents.at("anna").where, options.overlays[1] + ":1");
     EXPECT_EQ(settings.agent_for("+15550100001")->name, "anna");

@@ -46,7 +46,8 @@ inline Settings settings_of(std::string_view yaml, const LoadOptions& options = 
     }
     return std::move(*loaded);
 }
-inline Settings settings_with_agent(std::string_view yaml, const LoadOptions& options = bare_options()) {
+inline Settings settings_with_agent(std::string_view yaml,
+                                    const LoadOptions& options = bare_options()) {
     return settings_of(std::string(yaml) + "\n" + an_agent, options);
 }
 
@@ -73,7 +74,8 @@ inline std::string explained(const Settings& settings, std::string_view path) {
 class Folder {
  public:
     Folder() {
-        std::string name = (std::filesystem::temp_directory_path() / "parley-config-XXXXXX").string();
+        std::string name =
+            (std::filesystem::temp_directory_path() / "parley-config-XXXXXX").string();
         path_ = ::mkdtemp(name.data());
     }
     ~Folder() { std::filesystem::remove_all(path_); }

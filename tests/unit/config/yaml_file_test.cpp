@@ -27,7 +27,8 @@ const char* const schema_text = R"({
 class YamlFiles : public testing::Test {
  protected:
     void SetUp() override {
-        dir_ = std::filesystem::temp_directory_path() / ("parley-yaml-file-" + std::to_string(::getpid()));
+        dir_ = std::filesystem::temp_directory_path() /
+               ("parley-yaml-file-" + std::to_string(::getpid()));
         std::filesystem::create_directories(dir_);
         std::ofstream(dir_ / "x.schema.json") << schema_text;
         auto loaded = FileSchema::load(dir_.string(), "x.schema.json");
@@ -50,11 +51,20 @@ class YamlFiles : public testing::Test {
 };
 
 TEST_F(YamlFiles, SayWhatIsWrongAndWhere) {
-    EXPECT_THAT(faults("nam: x\n"), ElementsAre("a.yaml: name: missing", "a.yaml:1: nam: unknown word; did you mean \"name\"?"));
-    EXPECT_THAT(faults("name: x\nsize: 0\n"), ElementsAre("a.yaml:2: size: expected a whole number of at least 1, found 0"));
-    EXPECT_THAT(faults("name: x\neither: {a: 1}\n"), ElementsAre("a.yaml:2: either: expected a text or a list, found a group of settings"));
-    EXPECT_THAT(faults("name: x\neither:\n  - 1\n  - 0\n"), ElementsAre("a.yaml:4: either.1: expected a whole number of at least 1, found 0"));
-    EXPECT_THAT(faults("name: {a: b c?}\n"), ElementsAre("a.yaml:1: unknown token; put a text with signs such as ? or : into quotation marks"));
+    EXPECT_THAT(faults("nam: x\n"),
+                ElementsAre("a.yaml: name: missing",
+                            "a.yaml:1: nam: unknown word; did you mean \"name\"?"));
+    EXPECT_THAT(faults("name: x\nsize: 0\n"),
+                ElementsAre("a.yaml:2: size: expected a whole number of at least 1, found 0"));
+    EXPECT_THAT(
+        faults("name: x\neither: {a: 1}\n"),
+        ElementsAre("a.yaml:2: either: expected a text or a list, found a group of settings"));
+    EXPECT_THAT(faults("name: x\neither:\n  - 1\n  - 0\n"),
+                ElementsAre("a.yaml:4: either.1: expected a whole number of at least 1, found 0"));
+    EXPECT_THAT(
+        faults("name: {a: b c?}\n"),
+        ElementsAre(
+            "a.yaml:1: unknown token; put a text with signs such as ? or : into quotation marks"));
 }
 
 TEST_F(YamlFiles, KeepTextsAsTheyAreWritten) {
@@ -77,7 +87,8 @@ TEST_F(YamlFiles, RememberTheirLines) {
 TEST_F(YamlFiles, ThatAreNotThereAreNamed) {
     const auto file = YamlFile::load((dir_ / "none.yaml").string(), *schema_);
     ASSERT_FALSE(file);
-    EXPECT_THAT(file.error().front().text(), testing::HasSubstr("none.yaml: cannot be read: No such file or directory"));
+    EXPECT_THAT(file.error().front().text(),
+                testing::HasSubstr("none.yaml: cannot be read: No such file or directory"));
     EXPECT_FALSE(FileSchema::load(dir_.string(), "none.json"));
 }
 

@@ -12,8 +12,13 @@ std::string decoded(std::string_view text) {
 }
 
 TEST(Base64, FollowsTheTestVectorsOfRfc4648) {
-    for (const auto& [plain, coded] : {std::pair{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="},
-                                       {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}}) {
+    for (const auto& [plain, coded] : {std::pair{"", ""},
+                                       {"f", "Zg=="},
+                                       {"fo", "Zm8="},
+                                       {"foo", "Zm9v"},
+                                       {"foob", "Zm9vYg=="},
+                                       {"fooba", "Zm9vYmE="},
+                                       {"foobar", "Zm9vYmFy"}}) {
         EXPECT_EQ(base64::encode(std::string_view(plain)), coded);
         EXPECT_EQ(decoded(coded), plain);
     }
@@ -30,13 +35,15 @@ TEST(Base64, RoundTripsEveryByteAtEveryLength) {
 }
 
 TEST(Base64, RefusesWhatIsNotStrict) {
-    for (const char* bad : {"Zg", "Zg=", "Z", "Zg==Zg==", "Z===", "====", "Zm9v\n", "Zm 9", "Zm9_", "Zh==", "Zm9=", "=Zg="}) {
+    for (const char* bad : {"Zg", "Zg=", "Z", "Zg==Zg==", "Z===", "====", "Zm9v\n", "Zm 9", "Zm9_",
+                            "Zh==", "Zm9=", "=Zg="}) {
         EXPECT_EQ(decoded(bad), "refused") << bad;
     }
 }
 
 TEST(Base64, KnowsItsAlphabetAtEveryPlace) {
-    const std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const std::string_view alphabet =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (std::size_t at = 0; at < 28; ++at) {
         for (int c = 0; c < 256; ++c) {
             std::string text(28, 'A');
@@ -44,12 +51,14 @@ TEST(Base64, KnowsItsAlphabetAtEveryPlace) {
             const auto value = alphabet.find(text[at]);
             std::vector<std::uint8_t> bytes;
             const bool is_padding = c == '=' && at == text.size() - 1;
-            ASSERT_EQ(base64::decode(text, bytes), value != alphabet.npos || is_padding) << c << " at " << at;
+            ASSERT_EQ(base64::decode(text, bytes), value != alphabet.npos || is_padding)
+                << c << " at " << at;
             if (value == alphabet.npos) continue;
             EXPECT_EQ(base64::encode(bytes), text);
             std::vector<std::uint8_t> expected(21, 0);
             const std::uint32_t bits = static_cast<std::uint32_t>(value) << (18 - at % 4 * 6);
-            for (std::size_t i = 0; i < 3; ++i) expected[at / 4 * 3 + i] = static_cast<std::uint8_t>(bits >> (16 - 8 * i));
+            for (std::size_t i = 0; i < 3; ++i)
+                expected[at / 4 * 3 + i] = static_cast<std::uint8_t>(bits >> (16 - 8 * i));
             EXPECT_EQ(bytes, expected);
         }
     }

@@ -1,7 +1,7 @@
 #include <parley/core/clock.hpp>
 
-#include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
+#include <boost/asio/io_context.hpp>
 
 #include <memory>
 #include <vector>
@@ -81,7 +81,8 @@ TEST(Alarm, DoesNotRingForADeadlineThatPassedButWasReplaced) {
 }
 
 TEST(Clock, WritesIso8601InUtc) {
-    EXPECT_EQ(iso8601(WallTime(std::chrono::milliseconds(1'767'225'600'120))), "2026-01-01T00:00:00.120Z");
+    EXPECT_EQ(iso8601(WallTime(std::chrono::milliseconds(1'767'225'600'120))),
+              "2026-01-01T00:00:00.120Z");
 }
 
 }  // namespace

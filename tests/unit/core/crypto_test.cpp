@@ -14,7 +14,8 @@ TEST(Crypto, ComputesHmacSha1AsInRfc2202) {
 }
 
 TEST(Crypto, ComputesSha256) {
-    EXPECT_EQ(crypto::sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    EXPECT_EQ(crypto::sha256_hex("abc"),
+              "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
 TEST(Crypto, NeverRepeatsAToken) {

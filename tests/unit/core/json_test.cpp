@@ -7,10 +7,13 @@ namespace parley {
 namespace {
 
 TEST(JsonRead, TakesNumbersFromStringsToo) {
-    const auto value = json::parse(R"({"a":"20","b":20,"c":"2x","d":1.5,"e":"","f":18446744073709551615})").as_object();
+    const auto value =
+        json::parse(R"({"a":"20","b":20,"c":"2x","d":1.5,"e":"","f":18446744073709551615})")
+            .as_object();
     EXPECT_EQ(json_read::integer(value, "a"), 20);
     EXPECT_EQ(json_read::integer(value, "b"), 20);
-    for (const char* bad : {"c", "d", "e", "f", "missing"}) EXPECT_FALSE(json_read::integer(value, bad)) << bad;
+    for (const char* bad : {"c", "d", "e", "f", "missing"})
+        EXPECT_FALSE(json_read::integer(value, bad)) << bad;
 }
 
 TEST(JsonRead, GivesNothingForTheWrongKind) {
@@ -37,7 +40,8 @@ TEST(Schema, NamesTheOffendingValue) {
     EXPECT_TRUE(schema->check(json::parse(R"({"server":{"port":3000}})")).empty());
     const auto wrong = schema->check(json::parse(R"({"server":{"port":"eighty"}})"));
     ASSERT_FALSE(wrong.empty());
-    EXPECT_TRUE(std::any_of(wrong.begin(), wrong.end(), [](const auto& each) { return each.path == "/server/port"; }));
+    EXPECT_TRUE(std::any_of(wrong.begin(), wrong.end(),
+                            [](const auto& each) { return each.path == "/server/port"; }));
     EXPECT_FALSE(schema->check(json::parse(R"({"sever":{}})")).empty());
 }
 

@@ -14,7 +14,8 @@ using testing::ElementsAre;
 TEST(LogCapture, TakesTheLinesOfItsThreadAboveItsThreshold) {
     std::vector<std::string> lines;
     const Capture capture(Level::info, [&](Level, std::string_view event, Fields fields) {
-        lines.push_back(std::string(event) + (fields.size() > 0 ? " " + fields.begin()->value : ""));
+        lines.push_back(std::string(event) +
+                        (fields.size() > 0 ? " " + fields.begin()->value : ""));
     });
     debug("unseen");
     info("seen", {{"n", 1}});

@@ -37,8 +37,12 @@ TEST(MetricsRegistry, RefusesOneNameForTwoKinds) {
 
 TEST(MetricsRegistry, WritesTheTextFormat) {
     Registry registry;
-    registry.counter("parley_calls_total", "Calls taken.", {{"outcome", "booked"}, {"agent", "sarah"}}).add();
-    registry.counter("parley_calls_total", "Calls taken.", {{"agent", "sarah"}, {"outcome", "booked"}}).add(2);
+    registry
+        .counter("parley_calls_total", "Calls taken.", {{"outcome", "booked"}, {"agent", "sarah"}})
+        .add();
+    registry
+        .counter("parley_calls_total", "Calls taken.", {{"agent", "sarah"}, {"outcome", "booked"}})
+        .add(2);
     registry.counter("parley_calls_total", "Calls taken.").add(0.5);
     registry.gauge("parley_active", "Calls now.").set(-3);
     EXPECT_EQ(registry.text(),
@@ -102,11 +106,13 @@ TEST(MetricsRegistry, CountersNeverGoDown) {
 
 TEST(MetricsRegistry, GathersWhatIsBeyondItsLimitInOneSeries) {
     Registry registry({.families_max = 2, .series_per_family_max = 3});
-    for (int i = 0; i < 100; ++i) registry.counter("n_total", "x", {{"caller", std::to_string(i)}}).add();
+    for (int i = 0; i < 100; ++i)
+        registry.counter("n_total", "x", {{"caller", std::to_string(i)}}).add();
     EXPECT_EQ(registry.series(), 4u);
     EXPECT_THAT(registry.text(), HasSubstr("n_total{overflow=\"true\"} 97\n"));
     registry.gauge("g", "x");
-    EXPECT_EQ(registry.find_counter("m_total", "x", {}).error(), "there are 2 metrics already, which is the limit");
+    EXPECT_EQ(registry.find_counter("m_total", "x", {}).error(),
+              "there are 2 metrics already, which is the limit");
 }
 
 TEST(MetricsRegistry, ShortensLongLabelValues) {

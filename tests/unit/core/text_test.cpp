@@ -10,20 +10,26 @@ TEST(Text, GuessesTheWordThatWasMeant) {
     EXPECT_EQ(did_you_mean("sever", known), "server");
     EXPECT_EQ(did_you_mean("Twillio", known), "twilio");
     EXPECT_EQ(did_you_mean("agent", known), "agents");
-    EXPECT_EQ(did_you_mean("lgo", std::vector<std::string>{"log", "store"}), "log") << "two letters swapped are one slip";
+    EXPECT_EQ(did_you_mean("lgo", std::vector<std::string>{"log", "store"}), "log")
+        << "two letters swapped are one slip";
     EXPECT_FALSE(did_you_mean("dashboard", known));
     EXPECT_FALSE(did_you_mean("x", known));
 }
 
 TEST(Text, KnowsValidUtf8) {
     EXPECT_TRUE(is_valid_utf8("naïve café 東京 🎧"));
-    EXPECT_FALSE(is_valid_utf8("\xC0\xAF"));              // overlong
-    EXPECT_FALSE(is_valid_utf8("\xED\xA0\x80"));          // a surrogate
-    EXPECT_FALSE(is_valid_utf8("\xF4\x90\x80\x80"));      // beyond U+10FFFF
-    EXPECT_FALSE(is_valid_utf8("abc\xE2\x82"));           // cut short
+    EXPECT_FALSE(is_valid_utf8("\xC0\xAF"));          // overlong
+    EXPECT_FALSE(is_valid_utf8("\xED\xA0\x80"));      // a surrogate
+    EXPECT_FALSE(is_valid_utf8("\xF4\x90\x80\x80"));  // beyond U+10FFFF
+    EXPECT_FALSE(is_valid_utf8("abc\xE2\x82"));       // cut short
 }
 
-TEST(Text, MendsInvalidUtf8) { EXPECT_EQ(to_valid_utf8("a\xFF""b"), "a\xEF\xBF\xBD""b"); }
+TEST(Text, MendsInvalidUtf8) {
+    EXPECT_EQ(to_valid_utf8("a\xFF"
+                            "b"),
+              "a\xEF\xBF\xBD"
+              "b");
+}
 
 TEST(Text, NeverCutsACharacter) {
     EXPECT_EQ(shortened("héllo", 2), "h…");

@@ -1,5 +1,5 @@
-// The engine against a small server that speaks just enough of the protocol. One thread: the test turns the
-// io_context itself, so that nothing needs a lock and every wait is for a condition.
+// The engine against a small server that speaks just enough of the protocol. One thread: the test
+// turns the io_context itself, so that nothing needs a lock and every wait is for a condition.
 
 #include <parley/core/base64.hpp>
 #include <parley/engine/openai_realtime.hpp>
@@ -29,8 +29,9 @@ struct Peer {
             response, base64::encode(std::vector<std::uint8_t>(bytes, 0x55))));
     }
     std::size_t count(std::string_view type) const {
-        return static_cast<std::size_t>(std::count_if(
-            received.begin(), received.end(), [&](const auto& each) { return each.at("type").as_string() == type; }));
+        return static_cast<std::size_t>(
+            std::count_if(received.begin(), received.end(),
+                          [&](const auto& each) { return each.at("type").as_string() == type; }));
     }
 };
 using PeerPtr = std::shared_ptr<Peer>;
@@ -40,8 +41,12 @@ enum class Greeting { full, created_only, silent, bad_key };
 struct Server {
     explicit Server(net::IoThreads& threads) {
         net::Server::Handlers handlers;
-        handlers.on_request = [](net::Request) -> Task<net::Response> { co_return net::Response{404}; };
-        handlers.on_upgrade = [this](net::Request request) { return upgrade(this, std::move(request)); };
+        handlers.on_request = [](net::Request) -> Task<net::Response> {
+            co_return net::Response{404};
+        };
+        handlers.on_upgrade = [this](net::Request request) {
+            return upgrade(this, std::move(request));
+        };
         net::ServerOptions options;
         options.host = "127.0.0.1";
         options.websocket.message_bytes_max = 1024 * 1024;
@@ -79,7 +84,8 @@ struct Server {
         }
         std::function<void(net::Message)> on_message = [peer, greeting](net::Message message) {
             peer->received.push_back(json_read::parse(message.data).value().as_object());
-            if (greeting == Greeting::full && peer->received.back().at("type") == "session.update") {
+            if (greeting == Greeting::full &&
+                peer->received.back().at("type") == "session.update") {
                 peer->send(
                     R"({"type":"session.updated","session":{"audio":{"input":{"format":{"type":"audio/pcmu"}},"output":{"format":{"type":"audio/pcmu"}}}}})");
             }
@@ -110,8 +116,9 @@ struct Sink final : call::EventSink {
     }
     template <class Event>
     std::size_t count() const {
-        return static_cast<std::size_t>(std::count_if(
-            events.begin(), events.end(), [](const auto& event) { return std::holds_alternative<Event>(event); }));
+        return static_cast<std::size_t>(
+            std::count_if(events.begin(), events.end(),
+                          [](const auto& event) { return std::holds_alternative<Event>(event); }));
     }
     template <class Event>
     Event last() const {
@@ -160,7 +167,9 @@ class OpenAiRealtime : public testing::Test {
         const auto until = Clock::now() + 50ms;
         while (Clock::now() < until) threads.context(0).run_one_for(5ms);
     }
-    void make() { engine = make_openai_realtime(threads.context(0).get_executor(), options, sink, "CA1"); }
+    void make() {
+        engine = make_openai_realtime(threads.context(0).get_executor(), options, sink, "CA1");
+    }
     void open(std::vector<call::Turn> history = {}) {
         if (!engine) make();
         engine->open(profile, history);
@@ -306,7 +315,8 @@ TEST_F(OpenAiRealtime, ReadsHowTheServerCloses) {
     peer(1).socket->close(4004, "invalid_request_error.model_not_found");
     ASSERT_TRUE(wait_for([&] { return sink.count<call::EngineLost>() == 2; }));
     EXPECT_FALSE(sink.last<call::EngineLost>().may_retry);
-    EXPECT_EQ(sink.last<call::EngineLost>().reason, "closed with 4004: invalid_request_error.model_not_found");
+    EXPECT_EQ(sink.last<call::EngineLost>().reason,
+              "closed with 4004: invalid_request_error.model_not_found");
 }
 
 TEST_F(OpenAiRealtime, SurvivesABrokenConnectionAndComesBack) {
@@ -339,7 +349,8 @@ TEST_F(OpenAiRealtime, GivesUpOnAMessageBeyondTheLimit) {
     EXPECT_TRUE(sink.last<call::EngineLost>().may_retry);
 }
 
-// ---- renewing -------------------------------------------------------------------------------------
+// ---- renewing
+// -------------------------------------------------------------------------------------
 
 TEST_F(OpenAiRealtime, ServesOnTheOldConnectionUntilTheNewOneIsReady) {
     ASSERT_TRUE(open_and_wait());
@@ -356,7 +367,8 @@ TEST_F(OpenAiRealtime, ServesOnTheOldConnectionUntilTheNewOneIsReady) {
     ASSERT_TRUE(wait_for([&] { return sink.count<call::EngineReady>() == 2; }));
     peer(0).send_audio("r1", 160);  // too late
     engine->append(std::vector<std::uint8_t>(160));
-    ASSERT_TRUE(wait_for([&] { return peer(0).ended.has_value() && peer(1).received.size() == 3; }));
+    ASSERT_TRUE(
+        wait_for([&] { return peer(0).ended.has_value() && peer(1).received.size() == 3; }));
     EXPECT_EQ(peer(0).ended->code, 1000);
     EXPECT_EQ(peer(1).received[1].at("item").at("content").at(0).at("text"), "said meanwhile");
     EXPECT_EQ(peer(1).received[2].at("type"), "input_audio_buffer.append");
@@ -415,7 +427,8 @@ TEST_F(OpenAiRealtime, ForgetsAConnectionBeingOpenedWhenAskedForAnother) {
     EXPECT_EQ(sink.events.size(), 1u);
 }
 
-// ---- the end --------------------------------------------------------------------------------------
+// ---- the end
+// --------------------------------------------------------------------------------------
 
 TEST_F(OpenAiRealtime, ClosesNormallyAndIsSilentAtOnceWhenDestroyed) {
     ASSERT_TRUE(open_and_wait());
@@ -458,7 +471,8 @@ TEST_F(OpenAiRealtime, ClosesAConnectionThatArrivesAfterItsEnd) {
     EXPECT_TRUE(sink.events.empty());
 }
 
-// ---- a server that does not read ------------------------------------------------------------------
+// ---- a server that does not read
+// ------------------------------------------------------------------
 
 TEST_F(OpenAiRealtime, LeavesOutCallerAudioRatherThanLosingASlowServer) {
     ASSERT_TRUE(open_and_wait());

@@ -20,9 +20,7 @@ Event parsed(std::string_view text) {
     return std::move(*wanted);
 }
 
-std::string malformed(std::string_view text) {
-    return parsed<Malformed>(text).what;
-}
+std::string malformed(std::string_view text) { return parsed<Malformed>(text).what; }
 
 json::value reparsed(const std::string& text) {
     auto value = json_read::parse(text);
@@ -33,7 +31,8 @@ json::value reparsed(const std::string& text) {
 constexpr std::string_view delta_event =
     R"({"type":"response.output_audio.delta","event_id":"event_1","response_id":"resp_1","item_id":"item_1","output_index":0,"content_index":2,"delta":"AAEC"})";
 
-// ---- the short cut --------------------------------------------------------------------------------
+// ---- the short cut
+// --------------------------------------------------------------------------------
 
 TEST(ScanAudioDelta, ReadsTheUsualForm) {
     const auto delta = scan_audio_delta(delta_event);
@@ -140,7 +139,8 @@ TEST(ParseEvent, ReadsTheAudioDeltasTheShortCutLeaves) {
         1);
 }
 
-// ---- server events --------------------------------------------------------------------------------
+// ---- server events
+// --------------------------------------------------------------------------------
 
 TEST(ParseEvent, ReadsTheFormatsOfTheEchoedSession) {
     const auto updated = parsed<SessionUpdated>(
@@ -199,8 +199,9 @@ TEST(ParseEvent, ReadsUsageOfAResponse) {
 TEST(ParseEvent, ReadsUsageThatIsMissingOrOdd) {
     const auto usage_of = [](std::string_view usage) {
         return parsed<ResponseFinished>(
-                   fmt::format(R"({{"type":"response.done","response":{{"id":"r","status":"completed","usage":{}}}}})",
-                               usage))
+                   fmt::format(
+                       R"({{"type":"response.done","response":{{"id":"r","status":"completed","usage":{}}}}})",
+                       usage))
             .usage;
     };
     EXPECT_FALSE(usage_of("null"));
@@ -209,7 +210,8 @@ TEST(ParseEvent, ReadsUsageThatIsMissingOrOdd) {
     ASSERT_TRUE(unsplit);
     EXPECT_EQ(unsplit->input_text_tokens, 10);
     EXPECT_EQ(unsplit->output_text_tokens, 20);
-    const auto odd = usage_of(R"({"input_token_details":{"text_tokens":-5,"audio_tokens":"x","cached_tokens":99}})");
+    const auto odd = usage_of(
+        R"({"input_token_details":{"text_tokens":-5,"audio_tokens":"x","cached_tokens":99}})");
     ASSERT_TRUE(odd);
     EXPECT_EQ(odd->input_text_tokens, 0);
     EXPECT_EQ(odd->cached_text_tokens, 0);  // never more than the input: the cost would be negative
@@ -218,25 +220,28 @@ TEST(ParseEvent, ReadsUsageThatIsMissingOrOdd) {
 TEST(ParseEvent, ReadsHowAResponseEnded) {
     using Status = call::ResponseDone::Status;
     const auto done_as = [](std::string_view rest) {
-        return parsed<ResponseFinished>(fmt::format(R"({{"type":"response.done","response":{{"id":"r",{}}}}})", rest));
+        return parsed<ResponseFinished>(
+            fmt::format(R"({{"type":"response.done","response":{{"id":"r",{}}}}})", rest));
     };
-    const auto cancelled =
-        done_as(R"("status":"cancelled","status_details":{"type":"cancelled","reason":"turn_detected"})");
+    const auto cancelled = done_as(
+        R"("status":"cancelled","status_details":{"type":"cancelled","reason":"turn_detected"})");
     EXPECT_EQ(cancelled.status, Status::cancelled);
     EXPECT_EQ(cancelled.reason, "turn_detected");
-    EXPECT_EQ(done_as(R"("status":"incomplete","status_details":{"reason":"max_output_tokens"})").status,
-              Status::incomplete);
+    EXPECT_EQ(
+        done_as(R"("status":"incomplete","status_details":{"reason":"max_output_tokens"})").status,
+        Status::incomplete);
     const auto failed = done_as(
         R"("status":"failed","status_details":{"type":"failed","error":{"type":"tokens","code":"rate_limit_exceeded","message":"Please try again in 6.946s."}})");
     EXPECT_EQ(failed.status, Status::failed);
     EXPECT_EQ(failed.error_code, "rate_limit_exceeded");
-    EXPECT_EQ(done_as(R"("output":7,"status_details":"odd","status":null)").status, Status::completed);
+    EXPECT_EQ(done_as(R"("output":7,"status_details":"odd","status":null)").status,
+              Status::completed);
 }
 
 TEST(ParseEvent, IgnoresWhatItDoesNotKnow) {
-    for (const auto* text :
-         {R"({"type":"rate_limits.updated","rate_limits":[]})", R"({"type":"conversation.item.added","item":{}})",
-          R"({"type":"some.future.event","x":[{"y":1}]})", R"({"type":""})"}) {
+    for (const auto* text : {R"({"type":"rate_limits.updated","rate_limits":[]})",
+                             R"({"type":"conversation.item.added","item":{}})",
+                             R"({"type":"some.future.event","x":[{"y":1}]})", R"({"type":""})"}) {
         EXPECT_TRUE(std::holds_alternative<Ignored>(parse_event(text))) << text;
     }
 }
@@ -245,15 +250,20 @@ TEST(ParseEvent, SaysWhatIsWrongWithABadMessage) {
     EXPECT_THAT(malformed("hello").substr(0, 8), "not JSON");
     EXPECT_EQ(malformed("[1,2]"), "not a JSON object");
     EXPECT_EQ(malformed(R"({"type":7})"), "\"type\" is missing or of the wrong kind");
-    EXPECT_EQ(malformed(R"({"type":"error","error":"x"})"), "\"error\" is missing or of the wrong kind");
+    EXPECT_EQ(malformed(R"({"type":"error","error":"x"})"),
+              "\"error\" is missing or of the wrong kind");
     EXPECT_EQ(malformed(R"({"type":"response.created","response":{"id":5}})"),
               "\"response.id\" is missing or of the wrong kind");
     EXPECT_EQ(malformed(R"({"type":"input_audio_buffer.speech_started","item_id":5})"),
               "\"item_id\" is missing or of the wrong kind");
-    EXPECT_EQ(malformed(R"({"type":"response.function_call_arguments.done","response_id":"r","arguments":"{}"})"),
-              "\"call_id\" is missing or of the wrong kind");
-    EXPECT_EQ(malformed(R"({"type":"response.output_audio.delta","response_id":"r","item_id":"i","delta":5})"),
-              "\"delta\" is missing or of the wrong kind");
+    EXPECT_EQ(
+        malformed(
+            R"({"type":"response.function_call_arguments.done","response_id":"r","arguments":"{}"})"),
+        "\"call_id\" is missing or of the wrong kind");
+    EXPECT_EQ(
+        malformed(
+            R"({"type":"response.output_audio.delta","response_id":"r","item_id":"i","delta":5})"),
+        "\"delta\" is missing or of the wrong kind");
     EXPECT_EQ(
         malformed(
             R"({"type":"response.output_audio.delta","response_id":"r","item_id":"i","delta":"AAEC","content_index":-1})"),
@@ -262,9 +272,10 @@ TEST(ParseEvent, SaysWhatIsWrongWithABadMessage) {
         malformed(
             R"({"type":"response.output_item.done","response_id":"r","item":{"type":"function_call","name":"x"}})"),
         "\"item.call_id\" is missing or of the wrong kind");
-    EXPECT_EQ(malformed(fmt::format(R"({{"type":"input_audio_buffer.speech_started","item_id":"{}"}})",
-                                    std::string(id_bytes_max + 1, 'x'))),
-              "\"item_id\" is missing or of the wrong kind");
+    EXPECT_EQ(
+        malformed(fmt::format(R"({{"type":"input_audio_buffer.speech_started","item_id":"{}"}})",
+                              std::string(id_bytes_max + 1, 'x'))),
+        "\"item_id\" is missing or of the wrong kind");
     EXPECT_THAT(malformed("{\"type\":\"error\",\"x\":\"\xFF\"}").substr(0, 8), "not JSON");
     EXPECT_THAT(malformed("{\"type\":" + std::string(100, '[')).substr(0, 8), "not JSON");
 }
@@ -289,19 +300,21 @@ TEST(Transcription, IsPricedByItsSecondsOrElseByItsTokens) {
     EXPECT_EQ(counted->input_audio_tokens, 300);
     EXPECT_EQ(counted->output_text_tokens, 20);
     EXPECT_NEAR(transcription_cost_usd(*counted, 0.006), 0.003, 1e-12);
-    EXPECT_NEAR(transcription_cost_usd(*usage_of(R"(,"usage":{"input_tokens":600})"), 0.006), 0.006, 1e-12);
+    EXPECT_NEAR(transcription_cost_usd(*usage_of(R"(,"usage":{"input_tokens":600})"), 0.006), 0.006,
+                1e-12);
     EXPECT_EQ(transcription_cost_usd(*counted, 0), 0);
 }
 
 TEST(RetryDelay, IsReadFromTheProvidersWords) {
-    EXPECT_EQ(retry_delay("Limit 1, Used 2. Please try again in 6.946s. Visit ..."), milliseconds(6946));
+    EXPECT_EQ(retry_delay("Limit 1, Used 2. Please try again in 6.946s. Visit ..."),
+              milliseconds(6946));
     EXPECT_EQ(retry_delay("Please try again in 120ms."), milliseconds(120));
     EXPECT_EQ(retry_delay("Please try again in 20s."), milliseconds(20'000));
     EXPECT_EQ(retry_delay("try again in 1m12.5s"), milliseconds(72'500));
     EXPECT_EQ(retry_delay("try again in 7h12m"), milliseconds(3'600'000));  // capped
     EXPECT_EQ(retry_delay("try again in 99999999999999999999999999s"), milliseconds(3'600'000));
-    for (const auto* none : {"", "try again later", "try again in ", "try again in soon", "try again in 5",
-                             "try again in 5 apples", "try again in -5s"}) {
+    for (const auto* none : {"", "try again later", "try again in ", "try again in soon",
+                             "try again in 5", "try again in 5 apples", "try again in -5s"}) {
         EXPECT_FALSE(retry_delay(none)) << none;
     }
 }
@@ -310,21 +323,23 @@ TEST(Severity, SortsErrorsByWhatToDo) {
     const auto of = [](std::string code, std::string message = {}) {
         return severity_of({"invalid_request_error", std::move(code), std::move(message), {}, {}});
     };
-    for (const auto* code : {"invalid_api_key", "missing_model", "invalid_model", "model_not_found",
-                             "beta_api_shape_disabled", "insufficient_quota", "billing_hard_limit_reached",
-                             "account_deactivated", "inference_not_authorized_error"}) {
+    for (const auto* code :
+         {"invalid_api_key", "missing_model", "invalid_model", "model_not_found",
+          "beta_api_shape_disabled", "insufficient_quota", "billing_hard_limit_reached",
+          "account_deactivated", "inference_not_authorized_error"}) {
         EXPECT_EQ(of(code), Severity::fatal) << code;
     }
     EXPECT_EQ(of("session_expired"), Severity::expired);
-    for (const auto* code :
-         {"conversation_already_has_active_response", "response_cancel_not_active", "input_audio_buffer_commit_empty",
-          "unsupported_content_type", "item_truncate_invalid_item_id"}) {
+    for (const auto* code : {"conversation_already_has_active_response",
+                             "response_cancel_not_active", "input_audio_buffer_commit_empty",
+                             "unsupported_content_type", "item_truncate_invalid_item_id"}) {
         EXPECT_EQ(of(code), Severity::benign) << code;
     }
-    EXPECT_EQ(of("invalid_value", "Audio content of 2450ms is already shorter than 2535ms"), Severity::benign);
+    EXPECT_EQ(of("invalid_value", "Audio content of 2450ms is already shorter than 2535ms"),
+              Severity::benign);
     EXPECT_EQ(of("", "Only model output audio messages can be truncated"), Severity::benign);
-    for (const auto* code :
-         {"invalid_value", "unknown_parameter", "invalid_tool_call_id", "cannot_update_voice", "", "new_code"}) {
+    for (const auto* code : {"invalid_value", "unknown_parameter", "invalid_tool_call_id",
+                             "cannot_update_voice", "", "new_code"}) {
         EXPECT_EQ(of(code), Severity::problem) << code;
     }
 }
@@ -334,12 +349,14 @@ TEST(Reconnecting, IsWorthItOnlyAfterSomeClosesAndStatuses) {
         EXPECT_TRUE(may_reconnect_after_close(static_cast<std::uint16_t>(code))) << code;
     for (const int code : {1002, 1003, 1007, 1008, 1009, 1010, 3000, 4000, 4004})
         EXPECT_FALSE(may_reconnect_after_close(static_cast<std::uint16_t>(code))) << code;
-    for (const int status : {408, 429, 500, 502, 503, 504}) EXPECT_TRUE(may_reconnect_after_status(status)) << status;
+    for (const int status : {408, 429, 500, 502, 503, 504})
+        EXPECT_TRUE(may_reconnect_after_status(status)) << status;
     for (const int status : {200, 301, 400, 401, 403, 404, 501})
         EXPECT_FALSE(may_reconnect_after_status(status)) << status;
 }
 
-// ---- client events --------------------------------------------------------------------------------
+// ---- client events
+// --------------------------------------------------------------------------------
 
 TEST(ClientEvents, AppendCarriesTheBytesUnchanged) {
     std::vector<std::uint8_t> frame(160);
@@ -376,8 +393,10 @@ TEST(ClientEvents, SessionUpdateForAModelThatWrites) {
     SessionSetup setup;
     setup.instructions = "You are brief.";
     setup.speech = ModelSpeech::written;
-    EXPECT_EQ(reparsed(session_update("s", setup)).at("session"),
-              reparsed(R"({"type":"realtime","output_modalities":["text"],"instructions":"You are brief.","tools":[],"tool_choice":"auto"})"));
+    EXPECT_EQ(
+        reparsed(session_update("s", setup)).at("session"),
+        reparsed(
+            R"({"type":"realtime","output_modalities":["text"],"instructions":"You are brief.","tools":[],"tool_choice":"auto"})"));
 }
 
 TEST(ClientEvents, SessionUpdateWithPcmSemanticDetectionAndNoTranscription) {
@@ -389,7 +408,8 @@ TEST(ClientEvents, SessionUpdateWithPcmSemanticDetectionAndNoTranscription) {
     EXPECT_EQ(session.at("audio").at("input"),
               reparsed(R"({"format":{"type":"audio/pcm","rate":24000},
         "turn_detection":{"type":"semantic_vad","eagerness":"low","create_response":true,"interrupt_response":true}})"));
-    EXPECT_EQ(session.at("audio").at("output").at("format"), reparsed(R"({"type":"audio/pcm","rate":24000})"));
+    EXPECT_EQ(session.at("audio").at("output").at("format"),
+              reparsed(R"({"type":"audio/pcm","rate":24000})"));
     EXPECT_EQ(session.at("tools"), json::array{});
 }
 
@@ -408,10 +428,14 @@ TEST(ClientEvents, ItemsCarryRolesAndText) {
         reparsed(create_text_item("t1", {Speaker::caller, "Hi"})),
         reparsed(
             R"({"type":"conversation.item.create","event_id":"t1","item":{"type":"message","role":"user","content":[{"type":"input_text","text":"Hi"}]}})"));
-    EXPECT_EQ(reparsed(create_text_item("t1", {Speaker::agent, "Hello"})).at("item"),
-              reparsed(R"({"type":"message","role":"assistant","content":[{"type":"output_text","text":"Hello"}]})"));
-    EXPECT_EQ(reparsed(create_text_item("t1", {Speaker::system, "Fact"})).at("item"),
-              reparsed(R"({"type":"message","role":"system","content":[{"type":"input_text","text":"Fact"}]})"));
+    EXPECT_EQ(
+        reparsed(create_text_item("t1", {Speaker::agent, "Hello"})).at("item"),
+        reparsed(
+            R"({"type":"message","role":"assistant","content":[{"type":"output_text","text":"Hello"}]})"));
+    EXPECT_EQ(
+        reparsed(create_text_item("t1", {Speaker::system, "Fact"})).at("item"),
+        reparsed(
+            R"({"type":"message","role":"system","content":[{"type":"input_text","text":"Fact"}]})"));
     EXPECT_EQ(
         reparsed(create_tool_output("o1", "call_1", R"({"ok":true})")),
         reparsed(
@@ -419,12 +443,16 @@ TEST(ClientEvents, ItemsCarryRolesAndText) {
 }
 
 TEST(ClientEvents, ResponsesAndTruncation) {
-    EXPECT_EQ(reparsed(create_response("c1", "")), reparsed(R"({"type":"response.create","event_id":"c1"})"));
-    EXPECT_EQ(reparsed(create_response("c1", "Greet.")),
-              reparsed(R"({"type":"response.create","event_id":"c1","response":{"instructions":"Greet."}})"));
+    EXPECT_EQ(reparsed(create_response("c1", "")),
+              reparsed(R"({"type":"response.create","event_id":"c1"})"));
+    EXPECT_EQ(
+        reparsed(create_response("c1", "Greet.")),
+        reparsed(
+            R"({"type":"response.create","event_id":"c1","response":{"instructions":"Greet."}})"));
     EXPECT_EQ(reparsed(cancel_response("x1", "resp_1")),
               reparsed(R"({"type":"response.cancel","event_id":"x1","response_id":"resp_1"})"));
-    EXPECT_EQ(reparsed(cancel_response("x1", "")), reparsed(R"({"type":"response.cancel","event_id":"x1"})"));
+    EXPECT_EQ(reparsed(cancel_response("x1", "")),
+              reparsed(R"({"type":"response.cancel","event_id":"x1"})"));
     EXPECT_EQ(
         reparsed(truncate_item("t1", "item_1", 0, 1500)),
         reparsed(

@@ -5,7 +5,8 @@ namespace {
 
 using namespace test;
 
-// ---- things that fail -----------------------------------------------------------------------------
+// ---- things that fail
+// -----------------------------------------------------------------------------
 
 TEST(RealtimeSessionFaults, AsksAgainWhenTheServersOwnResponseWasFirst) {
     Ready d;
@@ -131,7 +132,8 @@ TEST(RealtimeSessionFaults, TellsOurMistakesAsProblemsAndKeepsRacesQuiet) {
     EXPECT_TRUE(d.all<call::EngineLost>().empty());
 }
 
-// ---- bad input ------------------------------------------------------------------------------------
+// ---- bad input
+// ------------------------------------------------------------------------------------
 
 TEST(RealtimeSessionFaults, IgnoresUnknownEventsAndFields) {
     Ready d;
@@ -143,10 +145,12 @@ TEST(RealtimeSessionFaults, IgnoresUnknownEventsAndFields) {
 
 TEST(RealtimeSessionFaults, TellsBadMessagesAndGoesOn) {
     Ready d;
-    for (const auto* bad :
-         {"", "x", "[]", R"({"type":5})", R"({"type":"response.done"})", R"({"type":"response.created","response":[]})",
-          R"({"type":"response.output_audio.delta","response_id":"r","item_id":"i","delta":"A"})",
-          R"({"type":"response.output_audio.delta","response_id":"r","item_id":"i","delta":"****"})"}) {
+    for (
+        const auto* bad :
+        {"", "x", "[]", R"({"type":5})", R"({"type":"response.done"})",
+         R"({"type":"response.created","response":[]})",
+         R"({"type":"response.output_audio.delta","response_id":"r","item_id":"i","delta":"A"})",
+         R"({"type":"response.output_audio.delta","response_id":"r","item_id":"i","delta":"****"})"}) {
         d.receive(bad);
     }
     d.session.receive_binary(d.output);

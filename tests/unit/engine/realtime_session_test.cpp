@@ -5,7 +5,8 @@ namespace {
 
 using namespace test;
 
-// ---- setting up -----------------------------------------------------------------------------------
+// ---- setting up
+// -----------------------------------------------------------------------------------
 
 TEST(RealtimeSession, SaysNothingBeforeTheServerHasSpoken) {
     Driver d;
@@ -90,6 +91,28 @@ TEST(RealtimeSession, OffersToolsThatChangedWhileItWasBeingConfigured) {
     EXPECT_EQ(late.sent[1].at("session").at("tools"), tools);
 }
 
+TEST(RealtimeSession, TellsTheModelOfTheAgentsNewInstructionsAndTools) {
+    auto revised = sarah();
+    revised.instructions = "You are somebody else.";
+    revised.tools = json::array{json::object{{"type", "function"}, {"name", "book"}}};
+    Driver d;
+    d.make_ready();
+    d.command([&](auto& out) { d.session.revise(revised, out); });
+    ASSERT_EQ(d.sent.size(), 1u);
+    EXPECT_EQ(d.sent[0].at("session"), (json::object{{"type", "realtime"},
+                                                     {"instructions", "You are somebody else."},
+                                                     {"tools", revised.tools}}));
+
+    Driver late;
+    late.receive(R"({"type":"session.created","session":{}})");
+    late.command([&](auto& out) { late.session.revise(revised, out); });
+    EXPECT_EQ(late.sent.size(), 1u) << "not before the server has taken the settings";
+    late.receive(
+        R"({"type":"session.updated","session":{"audio":{"input":{"format":{"type":"audio/pcmu"}},"output":{"format":{"type":"audio/pcmu"}}}}})");
+    ASSERT_EQ(late.sent.size(), 2u);
+    EXPECT_EQ(late.sent[1].at("session").at("instructions"), "You are somebody else.");
+}
+
 TEST(RealtimeSession, PrefersTheAgentsVoiceAndModel) {
     auto profile = sarah();
     profile.voice = "cedar";
@@ -110,7 +133,9 @@ TEST(RealtimeSession, RefusesAFormatItDidNotAskFor) {
         R"({"type":"session.updated","session":{"audio":{"input":{"format":{"type":"audio/pcmu"}},"output":{"format":{"type":"audio/pcm","rate":24000}}}}})");
     const auto lost = d.only<call::EngineLost>();
     EXPECT_FALSE(lost.may_retry);
-    EXPECT_EQ(lost.reason, "the server set the output format to audio/pcm at 24000 Hz where audio/pcmu was asked for");
+    EXPECT_EQ(
+        lost.reason,
+        "the server set the output format to audio/pcm at 24000 Hz where audio/pcmu was asked for");
     EXPECT_TRUE(d.all<call::EngineReady>().empty());
     d.receive(R"({"type":"session.updated","session":{}})");  // too late
     EXPECT_EQ(d.events.size(), 1u);
@@ -124,9 +149,11 @@ TEST(RealtimeSession, AcceptsAServerThatDoesNotEchoFormats) {
 }
 
 TEST(RealtimeSession, IgnoresAnExpiryThatCannotBe) {
-    for (const auto* expires : {"0", "-5", "1763668000", "99999999999", "9223372036854775807", "\"soon\"", "null"}) {
+    for (const auto* expires :
+         {"0", "-5", "1763668000", "99999999999", "9223372036854775807", "\"soon\"", "null"}) {
         Driver d;
-        d.receive(fmt::format(R"({{"type":"session.created","session":{{"expires_at":{}}}}})", expires));
+        d.receive(
+            fmt::format(R"({{"type":"session.created","session":{{"expires_at":{}}}}})", expires));
         d.receive(R"({"type":"session.updated","session":{}})");
         EXPECT_EQ(d.only<call::EngineReady>().expires_at, std::nullopt) << expires;
     }
@@ -151,7 +178,8 @@ TEST(RealtimeSession, DoesNotRetryABadKeyAndSaysWhy) {
     const auto lost = d.only<call::EngineLost>();
     EXPECT_FALSE(lost.may_retry);
     EXPECT_EQ(lost.reason, "invalid_api_key: Incorrect API key provided: sk-x.");
-    d.session.closed(3000, "invalid_request_error.invalid_api_key", d.output);  // follows at once; told only once
+    // follows at once; told only once
+    d.session.closed(3000, "invalid_request_error.invalid_api_key", d.output);
     d.take();
     EXPECT_EQ(d.events.size(), 1u);
 }
@@ -167,13 +195,15 @@ TEST(RealtimeSession, ComesUpWithAServerThatEchoesNothing) {
 TEST(RealtimeSession, GoesWithoutTranscriptionWhenTheServerDoesNotKnowTheModel) {
     Driver d;
     d.receive(R"({"type":"session.created","session":{}})");
-    EXPECT_TRUE(d.sent.back().at("session").at("audio").at("input").as_object().contains("transcription"));
+    EXPECT_TRUE(
+        d.sent.back().at("session").at("audio").at("input").as_object().contains("transcription"));
     d.receive(
         R"({"type":"error","error":{"type":"invalid_request_error","code":"invalid_value","message":"Invalid value","param":"session.audio.input.transcription.model"}})");
     EXPECT_TRUE(d.all<call::EngineLost>().empty());
     ASSERT_EQ(d.sent.size(), 2u);
     EXPECT_EQ(d.last_type(), "session.update");
-    EXPECT_FALSE(d.sent.back().at("session").at("audio").at("input").as_object().contains("transcription"));
+    EXPECT_FALSE(
+        d.sent.back().at("session").at("audio").at("input").as_object().contains("transcription"));
     d.receive(R"({"type":"session.updated","session":{}})");
     EXPECT_EQ(d.all<call::EngineReady>().size(), 1u);
 }
@@ -184,7 +214,9 @@ TEST(RealtimeSession, DoesNotRetryARefusedSessionUpdate) {
     d.error("unknown_parameter", "Unknown parameter: 'session.bogus'.", d.last_event_id());
     const auto lost = d.only<call::EngineLost>();
     EXPECT_FALSE(lost.may_retry);
-    EXPECT_EQ(lost.reason, "the server refused the settings: unknown_parameter: Unknown parameter: 'session.bogus'.");
+    EXPECT_EQ(
+        lost.reason,
+        "the server refused the settings: unknown_parameter: Unknown parameter: 'session.bogus'.");
 }
 
 TEST(RealtimeSession, RetriesWhenTheServerHadTroubleSettingUp) {
@@ -193,7 +225,8 @@ TEST(RealtimeSession, RetriesWhenTheServerHadTroubleSettingUp) {
     EXPECT_TRUE(d.only<call::EngineLost>().may_retry);
 }
 
-// ---- turns ----------------------------------------------------------------------------------------
+// ---- turns
+// ----------------------------------------------------------------------------------------
 
 TEST(RealtimeSession, PricesTheTranscriptionByItsOwnModel) {
     auto options = options_with();
@@ -217,7 +250,8 @@ TEST(RealtimeSession, TellsOfSpeechThatHasNoName) {
 
 TEST(RealtimeSession, TellsANormalTurnInOrder) {
     Ready d;
-    d.receive(R"({"type":"input_audio_buffer.speech_started","audio_start_ms":100,"item_id":"u1"})");
+    d.receive(
+        R"({"type":"input_audio_buffer.speech_started","audio_start_ms":100,"item_id":"u1"})");
     d.receive(R"({"type":"input_audio_buffer.speech_stopped","audio_end_ms":900,"item_id":"u1"})");
     d.receive(R"({"type":"input_audio_buffer.committed","previous_item_id":null,"item_id":"u1"})");
     d.created("r1");
@@ -228,7 +262,8 @@ TEST(RealtimeSession, TellsANormalTurnInOrder) {
         R"({"type":"conversation.item.input_audio_transcription.completed","item_id":"u1","content_index":0,"transcript":"Hello?\n"})");
     d.text("r1", "a1", "morning.");
     d.audio("r1", "a1", 160);
-    d.receive(R"({"type":"response.output_audio.done","response_id":"r1","item_id":"a1","content_index":0})");
+    d.receive(
+        R"({"type":"response.output_audio.done","response_id":"r1","item_id":"a1","content_index":0})");
     d.item_done("r1", "a1", "Good morning.");
     d.done(
         "r1",
@@ -252,7 +287,8 @@ TEST(RealtimeSession, TellsANormalTurnInOrder) {
 TEST(RealtimeSession, AddsTheAgentsOwnInstructionsToThoseOfAResponse) {
     Ready d;
     d.respond("Greet the caller.");
-    EXPECT_EQ(d.sent.back().at("response").at("instructions"), "You are Sarah.\n\nGreet the caller.");
+    EXPECT_EQ(d.sent.back().at("response").at("instructions"),
+              "You are Sarah.\n\nGreet the caller.");
     d.created("r1");
     d.done("r1");
     d.respond("");
@@ -292,7 +328,8 @@ TEST(RealtimeSession, SendsCallerAudioAsItIs) {
               R"({"type":"input_audio_buffer.append","audio":")" + base64::encode(frame) + "\"}");
 }
 
-// ---- tools ----------------------------------------------------------------------------------------
+// ---- tools
+// ----------------------------------------------------------------------------------------
 
 TEST(RealtimeSession, PassesOnEveryToolCallOfAResponseOnce) {
     Ready d;
@@ -323,7 +360,8 @@ TEST(RealtimeSession, FindsToolCallsThatOnlyTheFinishedResponseLists) {
 }
 
 TEST(RealtimeSession, FindsToolCallsThatOnlyTheirArgumentsTellOf) {
-    const auto arguments = R"({"type":"response.function_call_arguments.done","response_id":"r1","item_id":"f1","call_id":"call_1","name":"check_slots","arguments":"{\"day\":1}"})";
+    const auto arguments =
+        R"({"type":"response.function_call_arguments.done","response_id":"r1","item_id":"f1","call_id":"call_1","name":"check_slots","arguments":"{\"day\":1}"})";
     Ready d;
     d.created("r1");
     d.receive(arguments);
@@ -372,7 +410,8 @@ TEST(RealtimeSession, AsksOnceWhenTheCallRespondsToTheEndThatFreesAWaitingWish) 
     Ready d;
     d.created("r1");
     d.respond("a fact");
-    d.session.receive(R"({"type":"response.done","response":{"id":"r1","status":"completed"}})", d.output);
+    d.session.receive(R"({"type":"response.done","response":{"id":"r1","status":"completed"}})",
+                      d.output);
     d.take();
     d.respond("");  // as a call does on ResponseDone, before settle()
     d.session.settle(d.output);
@@ -390,10 +429,12 @@ TEST(RealtimeSession, GivesTheResultOfAnEarlierConnectionsToolAsText) {
     const auto& item = d.sent.back().at("item").as_object();
     EXPECT_EQ(item.at("type"), "message");
     EXPECT_EQ(item.at("role"), "system");
-    EXPECT_EQ(item.at("content").at(0).at("text"), R"(A tool called earlier has returned: {"ok":true})");
+    EXPECT_EQ(item.at("content").at(0).at("text"),
+              R"(A tool called earlier has returned: {"ok":true})");
 }
 
-// ---- barge-in -------------------------------------------------------------------------------------
+// ---- barge-in
+// -------------------------------------------------------------------------------------
 
 TEST(RealtimeSession, TruncatesNeverBeyondWhatWasReceived) {
     Ready d;
@@ -441,7 +482,9 @@ TEST(RealtimeSession, DropsLateAudioAndTextOfATruncatedResponse) {
     EXPECT_EQ(d.heard.size(), 160u);
     EXPECT_EQ(d.said, "");
     EXPECT_TRUE(d.all<call::AgentItemDone>().empty());
-    d.done("r1", R"("status":"cancelled","status_details":{"type":"cancelled","reason":"turn_detected"})");
+    d.done(
+        "r1",
+        R"("status":"cancelled","status_details":{"type":"cancelled","reason":"turn_detected"})");
     EXPECT_EQ(d.only<call::ResponseDone>().detail, "turn_detected");
 
     d.created("r2");
@@ -498,7 +541,8 @@ TEST(RealtimeSession, CancelsAResponseAskedForAsSoonAsItHasAName) {
     EXPECT_TRUE(d.heard.empty());
 }
 
-// ---- PCM ------------------------------------------------------------------------------------------
+// ---- PCM
+// ------------------------------------------------------------------------------------------
 
 TEST(RealtimeSessionPcm, ResamplesBothWays) {
     Ready d(options_with(ModelAudio::pcm16_24k));
@@ -508,16 +552,19 @@ TEST(RealtimeSessionPcm, ResamplesBothWays) {
         const auto message = d.session.append(frame);
         if (message.empty()) continue;
         std::vector<std::uint8_t> pcm;
-        ASSERT_TRUE(base64::decode(std::string_view(json_read::parse(message).value().at("audio").as_string()), pcm));
+        ASSERT_TRUE(base64::decode(
+            std::string_view(json_read::parse(message).value().at("audio").as_string()), pcm));
         sent_bytes += pcm.size();
     }
-    EXPECT_NEAR(static_cast<double>(sent_bytes), 48'000, 48 * 25);  // a second, less what the filter holds back
+    // a second, less what the filter holds back
+    EXPECT_NEAR(static_cast<double>(sent_bytes), 48'000, 48 * 25);
 
     d.created("r1");
     d.audio("r1", "a1", 47'999);  // odd: half a sample waits
     d.audio("r1", "a1", 1);
     EXPECT_LT(d.heard.size(), 8000u);
-    d.receive(R"({"type":"response.output_audio.done","response_id":"r1","item_id":"a1","content_index":0})");
+    d.receive(
+        R"({"type":"response.output_audio.done","response_id":"r1","item_id":"a1","content_index":0})");
     EXPECT_NEAR(static_cast<double>(d.heard.size()), 8000, 8);  // the tail has come out
     EXPECT_EQ(d.heard_items.back(), "a1");
     d.truncate("a1", 0, 5000);
@@ -531,7 +578,8 @@ TEST(RealtimeSessionPcm, PassesTheTailOnBeforeTheItemIsDoneEvenWithoutAudioDone)
     d.item_done("r1", "a1", "Hello");
     EXPECT_NEAR(static_cast<double>(d.heard.size()), 8000, 8);
     const auto before = d.heard.size();
-    d.receive(R"({"type":"response.output_audio.done","response_id":"r1","item_id":"a1","content_index":0})");
+    d.receive(
+        R"({"type":"response.output_audio.done","response_id":"r1","item_id":"a1","content_index":0})");
     EXPECT_EQ(d.heard.size(), before);
 }
 
@@ -541,7 +589,8 @@ TEST(RealtimeSessionPcm, ForgetsTheTailOnBargeIn) {
     d.audio("r1", "a1", 4800);
     const auto before = d.heard.size();
     d.truncate("a1", 0, 20);
-    d.receive(R"({"type":"response.output_audio.done","response_id":"r1","item_id":"a1","content_index":0})");
+    d.receive(
+        R"({"type":"response.output_audio.done","response_id":"r1","item_id":"a1","content_index":0})");
     EXPECT_EQ(d.heard.size(), before);
 }
 

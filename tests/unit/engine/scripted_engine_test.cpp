@@ -28,17 +28,23 @@ class Scripted : public testing::Test, public Prompter, public call::EventSink {
 
     void on(const call::Event& event) override {
         if (std::holds_alternative<call::EngineReady>(event)) happened.emplace_back("ready");
-        if (const auto* lost = std::get_if<call::EngineLost>(&event)) happened.push_back(lost->may_retry ? "lost" : "lost for good");
+        if (const auto* lost = std::get_if<call::EngineLost>(&event))
+            happened.push_back(lost->may_retry ? "lost" : "lost for good");
         if (std::holds_alternative<call::ResponseStarted>(event)) happened.emplace_back("response");
         if (const auto* text = std::get_if<call::AgentText>(&event)) said += text->delta;
-        if (const auto* audio = std::get_if<call::AgentAudio>(&event)) heard_ms += static_cast<std::int64_t>(audio->audio.size() / 8);
-        if (const auto* done = std::get_if<call::AgentItemDone>(&event)) happened.push_back("said " + done->text);
-        if (const auto* tool = std::get_if<call::ToolCalled>(&event)) happened.push_back("calls " + tool->name);
+        if (const auto* audio = std::get_if<call::AgentAudio>(&event))
+            heard_ms += static_cast<std::int64_t>(audio->audio.size() / 8);
+        if (const auto* done = std::get_if<call::AgentItemDone>(&event))
+            happened.push_back("said " + done->text);
+        if (const auto* tool = std::get_if<call::ToolCalled>(&event))
+            happened.push_back("calls " + tool->name);
         if (const auto* done = std::get_if<call::ResponseDone>(&event)) {
             happened.push_back(fmt::format("done {}", static_cast<int>(done->status)));
         }
-        if (std::holds_alternative<call::CallerSpeechStarted>(event)) happened.emplace_back("caller");
-        if (const auto* words = std::get_if<call::CallerTranscribed>(&event)) happened.push_back("heard " + words->text);
+        if (std::holds_alternative<call::CallerSpeechStarted>(event))
+            happened.emplace_back("caller");
+        if (const auto* words = std::get_if<call::CallerTranscribed>(&event))
+            happened.push_back("heard " + words->text);
         if (ends_by && ends_by(event)) engine.reset();
     }
 
@@ -78,7 +84,8 @@ TEST_F(Scripted, AnswersACallerByItself) {
     engine->caller_starts();
     engine->caller_stops("Are you open?");
     run();
-    EXPECT_THAT(happened, ElementsAre("caller", "heard Are you open?", "response", "said Yes, we are open.", "calls a", "calls b", "done 0"));
+    EXPECT_THAT(happened, ElementsAre("caller", "heard Are you open?", "response",
+                                      "said Yes, we are open.", "calls a", "calls b", "done 0"));
     EXPECT_EQ(said, "Yes, we are open.");
     EXPECT_EQ(heard_ms, spoken_length(said).count());
     EXPECT_TRUE(engine->is_idle());
@@ -108,7 +115,8 @@ TEST_F(Scripted, MakesOneResponseAtATime) {
     engine->respond("");
     engine->respond("");
     run();
-    EXPECT_THAT(happened, ElementsAre("response", "said One.", "done 0", "response", "said Two.", "done 0"));
+    EXPECT_THAT(happened,
+                ElementsAre("response", "said One.", "done 0", "response", "said Two.", "done 0"));
 }
 
 TEST_F(Scripted, WaitsForALineThatIsNotThereYet) {
@@ -149,15 +157,28 @@ TEST_F(Scripted, MayBeDestroyedByAnyOfItsEvents) {
         run();
         EXPECT_FALSE(engine);
     };
-    dies_at([](const call::Event& event) { return std::holds_alternative<call::EngineReady>(event); });
-    dies_at([](const call::Event& event) { return std::holds_alternative<call::CallerSpeechStarted>(event); });
-    dies_at([](const call::Event& event) { return std::holds_alternative<call::CallerSpeechStopped>(event); });
-    dies_at([](const call::Event& event) { return std::holds_alternative<call::ResponseStarted>(event); });
-    dies_at([](const call::Event& event) { return std::holds_alternative<call::AgentText>(event); });
-    dies_at([](const call::Event& event) { return std::holds_alternative<call::AgentAudio>(event); });
-    dies_at([](const call::Event& event) { return std::holds_alternative<call::AgentItemDone>(event); });
-    dies_at([](const call::Event& event) { return std::holds_alternative<call::ToolCalled>(event); });
-    dies_at([](const call::Event& event) { return std::holds_alternative<call::ResponseDone>(event); });
+    dies_at(
+        [](const call::Event& event) { return std::holds_alternative<call::EngineReady>(event); });
+    dies_at([](const call::Event& event) {
+        return std::holds_alternative<call::CallerSpeechStarted>(event);
+    });
+    dies_at([](const call::Event& event) {
+        return std::holds_alternative<call::CallerSpeechStopped>(event);
+    });
+    dies_at([](const call::Event& event) {
+        return std::holds_alternative<call::ResponseStarted>(event);
+    });
+    dies_at(
+        [](const call::Event& event) { return std::holds_alternative<call::AgentText>(event); });
+    dies_at(
+        [](const call::Event& event) { return std::holds_alternative<call::AgentAudio>(event); });
+    dies_at([](const call::Event& event) {
+        return std::holds_alternative<call::AgentItemDone>(event);
+    });
+    dies_at(
+        [](const call::Event& event) { return std::holds_alternative<call::ToolCalled>(event); });
+    dies_at(
+        [](const call::Event& event) { return std::holds_alternative<call::ResponseDone>(event); });
 }
 
 }  // namespace

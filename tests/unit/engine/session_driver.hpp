@@ -34,10 +34,12 @@ inline call::AgentProfile sarah() {
 struct Driver {
     explicit Driver(OpenAiOptions chosen = options_with(), std::vector<call::Turn> history = {},
                     call::AgentProfile profile = sarah())
-        : options(std::move(chosen)), session(options, profile, std::move(history), "CA1", start, start_wall) {}
+        : options(std::move(chosen)),
+          session(options, profile, std::move(history), "CA1", start, start_wall) {}
 
     void take() {
-        for (auto& message : output.messages) sent.push_back(json_read::parse(message).value().as_object());
+        for (auto& message : output.messages)
+            sent.push_back(json_read::parse(message).value().as_object());
         for (auto& event : output.events) {
             if (const auto* audio = std::get_if<call::AgentAudio>(&event)) {
                 heard.insert(heard.end(), audio->audio.begin(), audio->audio.end());
@@ -84,7 +86,9 @@ struct Driver {
         events.clear();
     }
     void created(std::string_view id) {
-        receive(fmt::format(R"({{"type":"response.created","response":{{"id":"{}","status":"in_progress"}}}})", id));
+        receive(fmt::format(
+            R"({{"type":"response.created","response":{{"id":"{}","status":"in_progress"}}}})",
+            id));
     }
     void audio(std::string_view response, std::string_view item, std::size_t bytes) {
         const std::vector<std::uint8_t> speech(bytes, 0x55);
@@ -133,7 +137,9 @@ struct Driver {
         EXPECT_EQ(found.size(), 1u);
         return found.empty() ? Event{} : found.front();
     }
-    std::string last_type() const { return sent.empty() ? "" : std::string(sent.back().at("type").as_string()); }
+    std::string last_type() const {
+        return sent.empty() ? "" : std::string(sent.back().at("type").as_string());
+    }
     std::string last_event_id() const {
         return sent.empty() ? "" : std::string(sent.back().at("event_id").as_string());
     }
@@ -149,7 +155,9 @@ struct Driver {
 };
 
 struct Ready : Driver {
-    explicit Ready(OpenAiOptions chosen = options_with()) : Driver(std::move(chosen)) { make_ready(); }
+    explicit Ready(OpenAiOptions chosen = options_with()) : Driver(std::move(chosen)) {
+        make_ready();
+    }
 };
 
 }  // namespace parley::engine::test

@@ -13,9 +13,11 @@ class Fetch : public testing::Test {
     Fetch() : threads_(1) { threads_.start(); }
 
     // What fetch() makes of an answer given by hand, and the request as it arrived.
-    Result<Response> fetch_from(const std::string& answer, Request request = {}, RequestLimits limits = {}) {
+    Result<Response> fetch_from(const std::string& answer, Request request = {},
+                                RequestLimits limits = {}) {
         auto url = server_.url("http", "/base?q=1");
-        auto result = asio::co_spawn(threads_.context(0), fetch(url, std::move(request), limits), asio::use_future);
+        auto result = asio::co_spawn(threads_.context(0), fetch(url, std::move(request), limits),
+                                     asio::use_future);
         auto peer = server_.accept();
         request_ = peer.read_through("\r\n\r\n");
         const auto at = request_.find("Content-Length: ");
@@ -35,7 +37,9 @@ TEST_F(Fetch, SendsMethodTargetHeadersAndBody) {
     request.method = "POST";
     request.headers.add("Authorization", "Basic x");
     request.body = "a=1";
-    const auto response = fetch_from("HTTP/1.1 201 Created\r\nContent-Type: text/xml\r\nX-A: 1\r\nContent-Length: 2\r\n\r\nok", request);
+    const auto response = fetch_from(
+        "HTTP/1.1 201 Created\r\nContent-Type: text/xml\r\nX-A: 1\r\nContent-Length: 2\r\n\r\nok",
+        request);
     ASSERT_TRUE(response) << response.error().message();
     EXPECT_EQ(response->status, 201);
     EXPECT_EQ(response->content_type, "text/xml");
@@ -49,7 +53,10 @@ TEST_F(Fetch, SendsMethodTargetHeadersAndBody) {
 }
 
 TEST_F(Fetch, ReadsChunkedAndUnboundedBodies) {
-    EXPECT_EQ(fetch_from("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")->body, "abc");
+    EXPECT_EQ(
+        fetch_from("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
+            ->body,
+        "abc");
     EXPECT_EQ(fetch_from("HTTP/1.0 200 OK\r\n\r\nall the rest")->body, "all the rest");
 }
 
@@ -111,10 +118,12 @@ TEST_F(Fetch, ConnectsByName) {
 TEST_F(Fetch, TimesOutOnAServerThatSaysNothingOrStopsHalfway) {
     RequestLimits limits;
     limits.timeout = 100ms;
-    auto silent = asio::co_spawn(threads_.context(0), fetch(server_.url("http"), {}, limits), asio::use_future);
+    auto silent = asio::co_spawn(threads_.context(0), fetch(server_.url("http"), {}, limits),
+                                 asio::use_future);
     auto peer = server_.accept();
     EXPECT_EQ(silent.get().error(), asio::error::timed_out);
-    auto halfway = asio::co_spawn(threads_.context(0), fetch(server_.url("http"), {}, limits), asio::use_future);
+    auto halfway = asio::co_spawn(threads_.context(0), fetch(server_.url("http"), {}, limits),
+                                  asio::use_future);
     auto other = server_.accept();
     other.send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc");
     EXPECT_EQ(halfway.get().error(), asio::error::timed_out);
@@ -123,19 +132,23 @@ TEST_F(Fetch, TimesOutOnAServerThatSaysNothingOrStopsHalfway) {
 TEST_F(Fetch, RefusesCharactersThatWouldStartAnotherHeader) {
     Request bad_header;
     bad_header.headers.add("X", "a\r\nY: b");
-    EXPECT_EQ(await(threads_.context(0), fetch(server_.url("http"), bad_header)).error(), asio::error::invalid_argument);
+    EXPECT_EQ(await(threads_.context(0), fetch(server_.url("http"), bad_header)).error(),
+              asio::error::invalid_argument);
     Request bad_target;
     bad_target.target = "/a HTTP/1.1\r\n";
-    EXPECT_EQ(await(threads_.context(0), fetch(server_.url("http"), bad_target)).error(), asio::error::invalid_argument);
+    EXPECT_EQ(await(threads_.context(0), fetch(server_.url("http"), bad_target)).error(),
+              asio::error::invalid_argument);
     Request bad_method;
     bad_method.method = "GET /";
-    EXPECT_EQ(await(threads_.context(0), fetch(server_.url("http"), bad_method)).error(), asio::error::invalid_argument);
+    EXPECT_EQ(await(threads_.context(0), fetch(server_.url("http"), bad_method)).error(),
+              asio::error::invalid_argument);
 }
 
 TEST_F(Fetch, ReadsTheRefusalOfALargeBody) {
     ServerOptions options;
     options.body_bytes_max = 100;
-    auto server = listen(threads_, options, {[](Request) -> Task<Response> { co_return Response{}; }, {}});
+    auto server =
+        listen(threads_, options, {[](Request) -> Task<Response> { co_return Response{}; }, {}});
     Request request;
     request.method = "PUT";
     request.body = std::string(200'000, 'x');
@@ -148,14 +161,17 @@ TEST_F(Fetch, ReadsTheRefusalOfALargeBody) {
 TEST_F(Fetch, SaysWhyThereIsNoResponse) {
     using Kind = FetchFailure::Kind;
     const auto kind_of = [&](Url url, RequestLimits limits = {}) {
-        const auto result = await(threads_.context(0), fetch_or_why(std::move(url), {}, std::move(limits)));
+        const auto result =
+            await(threads_.context(0), fetch_or_why(std::move(url), {}, std::move(limits)));
         EXPECT_FALSE(result);
         return result ? Kind::invalid : result.error().kind;
     };
     EXPECT_EQ(kind_of(Url::parse("http://does-not-exist.invalid/").value()), Kind::dns);
     EXPECT_EQ(kind_of(Url::parse("http://127.0.0.1:1/").value()), Kind::refused);
     RequestLimits closed;
-    closed.may_connect = [](const boost::asio::ip::address& address) { return !is_internal(address); };
+    closed.may_connect = [](const boost::asio::ip::address& address) {
+        return !is_internal(address);
+    };
     EXPECT_EQ(kind_of(server_.url("http"), closed), Kind::not_allowed);
     EXPECT_EQ(kind_of(Url::parse("http://localhost:1/").value(), closed), Kind::not_allowed);
 }

@@ -59,7 +59,10 @@ TEST_F(HttpServer, KeepsTheConnectionOfAnOldClientThatAsksForIt) {
 
 TEST_F(HttpServer, TakesAWholeAddressForItsPath) {
     auto peer = connect();
-    for (const auto& [target, seen] : {std::pair{"http://voice.example.com/voice?a=%20b", "/voice?a=%20b"}, {"HTTPS://h:8443", "/"}, {"https://h?x=1", "/?x=1"}}) {
+    for (const auto& [target, seen] :
+         {std::pair{"http://voice.example.com/voice?a=%20b", "/voice?a=%20b"},
+          {"HTTPS://h:8443", "/"},
+          {"https://h?x=1", "/?x=1"}}) {
         peer.send(std::string("GET ") + target + " HTTP/1.1\r\nHost: h\r\n\r\n");
         EXPECT_THAT(peer.read_answer(), testing::EndsWith(std::string("GET ") + seen + " "));
     }
@@ -68,7 +71,8 @@ TEST_F(HttpServer, TakesAWholeAddressForItsPath) {
 TEST_F(HttpServer, AnswersPipelinedRequestsInOrderOnOneConnection) {
     auto peer = connect();
     std::string all;
-    for (int i = 0; i < 20; ++i) all += "GET /" + std::to_string(i) + " HTTP/1.1\r\nHost: h\r\n\r\n";
+    for (int i = 0; i < 20; ++i)
+        all += "GET /" + std::to_string(i) + " HTTP/1.1\r\nHost: h\r\n\r\n";
     peer.send(all);
     for (int i = 0; i < 20; ++i) {
         EXPECT_THAT(peer.read_answer(), testing::EndsWith("GET /" + std::to_string(i) + " "));
@@ -77,7 +81,9 @@ TEST_F(HttpServer, AnswersPipelinedRequestsInOrderOnOneConnection) {
 
 TEST_F(HttpServer, ReadsARequestThatArrivesByteByByteAndInChunks) {
     auto peer = connect();
-    for (const char c : std::string("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")) {
+    for (
+        const char c : std::string(
+            "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")) {
         peer.send(std::string(1, c));
     }
     EXPECT_THAT(peer.read_answer(), HasSubstr("POST / abcde"));
@@ -94,7 +100,8 @@ TEST_F(HttpServer, ClosesWhenAskedTo) {
 
 TEST_F(HttpServer, AnswersHeadWithTheLengthButNoBody) {
     auto peer = connect();
-    peer.send("HEAD /x HTTP/1.1\r\nHost: h\r\n\r\nGET /y HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    peer.send(
+        "HEAD /x HTTP/1.1\r\nHost: h\r\n\r\nGET /y HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
     const auto both = peer.read_to_end();
     EXPECT_THAT(both, HasSubstr("Content-Length: 8\r\n"));
     EXPECT_THAT(both, Not(HasSubstr("HEAD /x")));
@@ -139,8 +146,9 @@ TEST_F(HttpServer, DropsHeadersThatWouldStartAnother) {
 
 TEST_F(HttpServer, RefusesWhatIsNotHttp) {
     for (const std::string bad :
-         {"\x16\x03\x01 hello\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/1.1\r\nno colon\r\n\r\n", "GET / HTTP/1.1\r\n\r\n",
-          "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: x\r\n\r\n",
+         {"\x16\x03\x01 hello\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/1.1\r\nno colon\r\n\r\n",
+          "GET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+          "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: x\r\n\r\n",
           "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"}) {
         auto peer = connect();
         peer.send(bad);
@@ -188,7 +196,8 @@ TEST_F(HttpServer, SaysWhyItCannotListen) {
     EXPECT_THAT(second.error().text(), HasSubstr("127.0.0.1:" + std::to_string(server_->port())));
     EXPECT_THAT(second.error().text(), HasSubstr("address already in use"));
     options.host = "no-such-host.invalid";
-    EXPECT_THAT(Server::listen(threads_, options, {echo, {}}).error().text(), HasSubstr("no-such-host.invalid"));
+    EXPECT_THAT(Server::listen(threads_, options, {echo, {}}).error().text(),
+                HasSubstr("no-such-host.invalid"));
 }
 
 TEST_F(HttpServer, ListensOnIpv6) {
@@ -196,7 +205,8 @@ TEST_F(HttpServer, ListensOnIpv6) {
     options.host = "::1";
     auto server = Server::listen(threads_, options, {echo, {}});
     if (!server) GTEST_SKIP() << "no IPv6 here: " << server.error().text();
-    const auto url = Url::parse("http://[::1]:" + std::to_string((*server)->port()) + "/peer").value();
+    const auto url =
+        Url::parse("http://[::1]:" + std::to_string((*server)->port()) + "/peer").value();
     const auto response = await(threads_.context(0), fetch(url, {}));
     ASSERT_TRUE(response) << response.error().message();
     EXPECT_THAT(response->body, StartsWith("[::1]:"));
@@ -204,7 +214,8 @@ TEST_F(HttpServer, ListensOnIpv6) {
 
 TEST_F(HttpServer, WaitsWithoutSpinningWhenDescriptorsRunOut) {
 #ifdef __SANITIZE_ADDRESS__
-    GTEST_SKIP() << "UBSan, which runs along, looks at objects through a pipe: without descriptors it takes every one for broken";
+    GTEST_SKIP()
+        << "UBSan, which runs along, looks at objects through a pipe: without descriptors it takes every one for broken";
 #endif
     RawPeer waiting(::socket(AF_INET, SOCK_STREAM, 0));
     rlimit limit{};
@@ -217,7 +228,8 @@ TEST_F(HttpServer, WaitsWithoutSpinningWhenDescriptorsRunOut) {
     waiting.connect_to(server_->port());  // by the kernel; the server cannot accept it
     waiting.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
 
-    // Half a second of the server's own time, in which a spinning thread would use half a second of CPU.
+    // Half a second of the server's own time, in which a spinning thread would use half a second of
+    // CPU.
     Mailbox<double> cpu_ms;
     const auto thread_cpu = [] {
         timespec used{};
@@ -226,7 +238,9 @@ TEST_F(HttpServer, WaitsWithoutSpinningWhenDescriptorsRunOut) {
     };
     asio::steady_timer timer(threads_.context(0), 500ms);
     asio::post(threads_.context(0), [&] {
-        timer.async_wait([&, start = thread_cpu()](const boost::system::error_code&) { cpu_ms.put(thread_cpu() - start); });
+        timer.async_wait([&, start = thread_cpu()](const boost::system::error_code&) {
+            cpu_ms.put(thread_cpu() - start);
+        });
     });
     EXPECT_LT(cpu_ms.take(), 100.0);
 
@@ -250,10 +264,12 @@ class StrictHttpServer : public HttpServer {
 
 TEST_F(StrictHttpServer, RefusesABodyOverTheLimit) {
     auto announced = connect();
-    announced.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 101\r\nExpect: 100-continue\r\n\r\n");
+    announced.send(
+        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 101\r\nExpect: 100-continue\r\n\r\n");
     EXPECT_THAT(announced.read_to_end(), StartsWith("HTTP/1.1 413"));
     auto chunked = connect();
-    chunked.send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n80\r\n" + std::string(128, 'x') + "\r\n");
+    chunked.send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n80\r\n" +
+                 std::string(128, 'x') + "\r\n");
     EXPECT_THAT(chunked.read_to_end(), StartsWith("HTTP/1.1 413"));
     auto full = connect();
     full.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n" + std::string(100, 'x'));
@@ -262,7 +278,8 @@ TEST_F(StrictHttpServer, RefusesABodyOverTheLimit) {
 
 TEST_F(StrictHttpServer, DeliversTheRefusalToAClientThatGoesOnSending) {
     auto peer = connect();
-    peer.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n" + std::string(1'000'000, 'x'));
+    peer.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n" +
+              std::string(1'000'000, 'x'));
     EXPECT_THAT(peer.read_to_end(), StartsWith("HTTP/1.1 413"));
 }
 

@@ -64,7 +64,8 @@ class Mailbox {
 template <class T>
 T await(asio::io_context& context, Task<T> task) {
     auto future = asio::co_spawn(context, std::move(task), asio::use_future);
-    if (future.wait_for(patience) != std::future_status::ready) throw std::runtime_error("the task does not end");
+    if (future.wait_for(patience) != std::future_status::ready)
+        throw std::runtime_error("the task does not end");
     return future.get();
 }
 
@@ -80,7 +81,8 @@ struct Frame {
 
     int close_code() const {
         return payload.size() < 2 ? 0
-                                  : static_cast<unsigned char>(payload[0]) * 256 + static_cast<unsigned char>(payload[1]);
+                                  : static_cast<unsigned char>(payload[0]) * 256 +
+                                        static_cast<unsigned char>(payload[1]);
     }
 };
 
@@ -95,12 +97,14 @@ inline std::string frame_bytes(int first_byte, std::string payload, bool masked)
         out += static_cast<char>(payload.size() & 255);
     } else {
         out += static_cast<char>(mask_bit | 127);
-        for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>((payload.size() >> shift) & 255);
+        for (int shift = 56; shift >= 0; shift -= 8)
+            out += static_cast<char>((payload.size() >> shift) & 255);
     }
     if (masked) {
         const std::string key = "\x11\x22\x33\x44";
         out += key;
-        for (std::size_t i = 0; i < payload.size(); ++i) payload[i] = static_cast<char>(payload[i] ^ key[i % 4]);
+        for (std::size_t i = 0; i < payload.size(); ++i)
+            payload[i] = static_cast<char>(payload[i] ^ key[i % 4]);
     }
     return out + payload;
 }
@@ -209,7 +213,8 @@ class RawPeer {
     std::string upgrade(const std::string& path = "/", const std::string& along = "") {
         send("GET " + path +
              " HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n" + along);
+             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n" +
+             along);
         return read_through("\r\n\r\n");
     }
     // As a server: accepts the WebSocket that the peer asks for; the request's head.
@@ -217,8 +222,9 @@ class RawPeer {
         const std::string request = read_through("\r\n\r\n");
         const auto at = request.find("Sec-WebSocket-Key: ");
         const std::string key = at == std::string::npos ? "" : request.substr(at + 19, 24);
-        send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: " +
-             digest_base64(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11") + "\r\n\r\n" + along);
+        send(
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: " +
+            digest_base64(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11") + "\r\n\r\n" + along);
         return request;
     }
 
@@ -248,7 +254,8 @@ class RawServer {
         address.sin_family = AF_INET;
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         socklen_t size = sizeof address;
-        if (::bind(descriptor_, reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(descriptor_, 64) != 0 ||
+        if (::bind(descriptor_, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+            ::listen(descriptor_, 64) != 0 ||
             ::getsockname(descriptor_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
             throw std::runtime_error("cannot listen");
         }
@@ -268,7 +275,8 @@ class RawServer {
     std::uint16_t port_ = 0;
 };
 
-inline std::unique_ptr<Server> listen(IoThreads& threads, ServerOptions options, Server::Handlers handlers) {
+inline std::unique_ptr<Server> listen(IoThreads& threads, ServerOptions options,
+                                      Server::Handlers handlers) {
     options.host = "127.0.0.1";
     auto server = Server::listen(threads, std::move(options), std::move(handlers));
     return std::move(server.value());

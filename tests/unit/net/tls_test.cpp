@@ -1,5 +1,5 @@
-// TLS as a client: whom it trusts. The certificates are made here; the test's own authority is the only
-// one trusted, by way of SSL_CERT_FILE.
+// TLS as a client: whom it trusts. The certificates are made here; the test's own authority is the
+// only one trusted, by way of SSL_CERT_FILE.
 #include "net_test_support.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
@@ -27,7 +27,9 @@ struct Identity {
     std::shared_ptr<X509> certificate;
 
     std::string key_pem() const {
-        return pem([&](BIO* out) { PEM_write_bio_PrivateKey(out, key.get(), nullptr, nullptr, 0, nullptr, nullptr); });
+        return pem([&](BIO* out) {
+            PEM_write_bio_PrivateKey(out, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
+        });
     }
     std::string certificate_pem() const {
         return pem([&](BIO* out) { PEM_write_bio_X509(out, certificate.get()); });
@@ -52,9 +54,10 @@ void extend(X509* certificate, X509* issuer, int kind, const std::string& value)
     X509_add_ext(certificate, extension.get(), -1);
 }
 
-// Self-signed unless there is an issuer. `names` such as "DNS:localhost,IP:127.0.0.1"; empty: an authority.
-Identity make_identity(const std::string& common_name, const std::string& names, const Identity* issuer = nullptr,
-                       long valid_until_s = 3600) {
+// Self-signed unless there is an issuer. `names` such as "DNS:localhost,IP:127.0.0.1"; empty: an
+// authority.
+Identity make_identity(const std::string& common_name, const std::string& names,
+                       const Identity* issuer = nullptr, long valid_until_s = 3600) {
     static long serial = 1;
     Identity made{{EVP_EC_gen("P-256"), EVP_PKEY_free}, {X509_new(), X509_free}};
     X509* certificate = made.certificate.get();
@@ -64,10 +67,12 @@ Identity make_identity(const std::string& common_name, const std::string& names,
     X509_gmtime_adj(X509_getm_notAfter(certificate), valid_until_s);
     X509_set_pubkey(certificate, made.key.get());
     X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
-                               reinterpret_cast<const unsigned char*>(common_name.c_str()), -1, -1, 0);
+                               reinterpret_cast<const unsigned char*>(common_name.c_str()), -1, -1,
+                               0);
     const Identity& signer = issuer != nullptr ? *issuer : made;
     X509_set_issuer_name(certificate, X509_get_subject_name(signer.certificate.get()));
-    extend(certificate, signer.certificate.get(), NID_basic_constraints, names.empty() ? "critical,CA:TRUE" : "CA:FALSE");
+    extend(certificate, signer.certificate.get(), NID_basic_constraints,
+           names.empty() ? "critical,CA:TRUE" : "CA:FALSE");
     if (!names.empty()) extend(certificate, signer.certificate.get(), NID_subject_alt_name, names);
     X509_sign(certificate, signer.key.get(), EVP_sha256());
     return made;
@@ -77,7 +82,8 @@ class Authority : public testing::Environment {
  public:
     void SetUp() override {
         identity = make_identity("Parley test authority", "");
-        path_ = std::filesystem::temp_directory_path() / ("parley-net-test-" + std::to_string(::getpid()) + ".pem");
+        path_ = std::filesystem::temp_directory_path() /
+                ("parley-net-test-" + std::to_string(::getpid()) + ".pem");
         std::ofstream(path_) << identity.certificate_pem();
         ::setenv("SSL_CERT_FILE", path_.c_str(), 1);  // before the first io thread reads the store
     }
@@ -88,7 +94,8 @@ class Authority : public testing::Environment {
     std::filesystem::path path_;
 };
 Authority* const authority =
-    static_cast<Authority*>(testing::AddGlobalTestEnvironment(new Authority));  // owned by GoogleTest
+    // owned by GoogleTest
+    static_cast<Authority*>(testing::AddGlobalTestEnvironment(new Authority));
 
 // Serves one TLS connection with plain blocking calls on its own thread.
 class TlsServer {
@@ -96,7 +103,8 @@ class TlsServer {
     using Tls = ssl::stream<asio::ip::tcp::socket>;
 
     TlsServer(const Identity& identity, std::function<void(Tls&)> serve)
-        : tls_(ssl::context::tls_server), acceptor_(context_, {asio::ip::address_v4::loopback(), 0}) {
+        : tls_(ssl::context::tls_server),
+          acceptor_(context_, {asio::ip::address_v4::loopback(), 0}) {
         const auto certificate = identity.certificate_pem();
         const auto key = identity.key_pem();
         tls_.use_certificate_chain(asio::buffer(certificate));
@@ -107,7 +115,9 @@ class TlsServer {
             Tls stream(acceptor_.accept(), tls_);
             stream.handshake(ssl::stream_base::server, error);
             handshake_error = error;
-            if (const char* name = SSL_get_servername(stream.native_handle(), TLSEXT_NAMETYPE_host_name)) server_name = name;
+            if (const char* name =
+                    SSL_get_servername(stream.native_handle(), TLSEXT_NAMETYPE_host_name))
+                server_name = name;
             try {
                 if (!error) serve(stream);
             } catch (const boost::system::system_error&) {
@@ -138,7 +148,8 @@ class TlsServer {
 void answer_http(TlsServer::Tls& stream) {
     char request[4096];
     stream.read_some(asio::buffer(request));
-    asio::write(stream, asio::buffer(std::string("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret")));
+    asio::write(stream,
+                asio::buffer(std::string("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret")));
 }
 
 void echo_websocket(TlsServer::Tls& stream) {
@@ -189,7 +200,8 @@ TEST_F(Tls, RefusesASelfSignedServer) {
 }
 
 TEST_F(Tls, RefusesACertificateForAnotherHost) {
-    TlsServer by_name(make_identity("localhost", "DNS:example.com", &authority->identity), echo_websocket);
+    TlsServer by_name(make_identity("localhost", "DNS:example.com", &authority->identity),
+                      echo_websocket);
     const auto error = refusal(by_name.url("wss"));
     EXPECT_TRUE(error.is_tls);
     EXPECT_THAT(error.what, HasSubstr("ostname mismatch"));
@@ -198,7 +210,8 @@ TEST_F(Tls, RefusesACertificateForAnotherHost) {
 }
 
 TEST_F(Tls, RefusesAnExpiredCertificate) {
-    TlsServer server(make_identity("s", "DNS:localhost", &authority->identity, -3600), echo_websocket);
+    TlsServer server(make_identity("s", "DNS:localhost", &authority->identity, -3600),
+                     echo_websocket);
     const auto error = refusal(server.url("wss"));
     EXPECT_TRUE(error.is_tls);
     EXPECT_THAT(error.what, HasSubstr("expired"));
@@ -206,7 +219,8 @@ TEST_F(Tls, RefusesAnExpiredCertificate) {
 
 TEST_F(Tls, ReportsAServerThatDoesNotSpeakTls) {
     RawServer server;
-    auto result = asio::co_spawn(threads_.context(0), connect(server.url("wss"), {}, {}), asio::use_future);
+    auto result =
+        asio::co_spawn(threads_.context(0), connect(server.url("wss"), {}, {}), asio::use_future);
     auto peer = server.accept();
     peer.send("HTTP/1.1 400 Bad Request\r\n\r\n");
     const auto connected = result.get();
@@ -219,7 +233,8 @@ TEST_F(Tls, TimesOutInAHandshakeThatStalls) {
     RawServer server;
     WebSocketLimits limits;
     limits.handshake_timeout = 1s;
-    auto result = asio::co_spawn(threads_.context(0), connect(server.url("wss"), {}, limits), asio::use_future);
+    auto result = asio::co_spawn(threads_.context(0), connect(server.url("wss"), {}, limits),
+                                 asio::use_future);
     auto peer = server.accept();
     const auto connected = result.get();
     ASSERT_FALSE(connected);
@@ -254,11 +269,12 @@ TEST_F(Tls, CarriesAWebSocketBothWaysAndClosesIt) {
 }
 
 TEST_F(Tls, ReportsAConnectionThatBreaks) {
-    TlsServer server(make_identity("s", "DNS:localhost", &authority->identity), [](TlsServer::Tls& stream) {
-        boost::beast::websocket::stream<TlsServer::Tls&> socket(stream);
-        socket.accept();
-        stream.next_layer().close();
-    });
+    TlsServer server(make_identity("s", "DNS:localhost", &authority->identity),
+                     [](TlsServer::Tls& stream) {
+                         boost::beast::websocket::stream<TlsServer::Tls&> socket(stream);
+                         socket.accept();
+                         stream.next_layer().close();
+                     });
     CloseReason end{CloseReason::How::closed_by_us};
     await(threads_.context(0), converse(server.url("wss"), &end));
     EXPECT_EQ(end.how, CloseReason::How::lost);

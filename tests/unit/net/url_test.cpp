@@ -78,19 +78,21 @@ TEST(Url, RefusesUserInfoWithoutRepeatingIt) {
 }
 
 TEST(Form, ParsesInOrderAndKeepsEmptyValues) {
-    EXPECT_THAT(parse_form("a=1&b=&c&a=2&&=x"),
-                ElementsAre(Pair("a", "1"), Pair("b", ""), Pair("c", ""), Pair("a", "2"), Pair("", "x")));
+    EXPECT_THAT(
+        parse_form("a=1&b=&c&a=2&&=x"),
+        ElementsAre(Pair("a", "1"), Pair("b", ""), Pair("c", ""), Pair("a", "2"), Pair("", "x")));
     EXPECT_TRUE(parse_form("").empty());
 }
 
 TEST(Form, DecodesPlusAndEscapesAndLeavesBadOnes) {
     EXPECT_THAT(parse_form("From=%2B15550100001&Body=a+b%20c&x=%4&y=%zz&z=100%&w=a%3Db=c"),
-                ElementsAre(Pair("From", "+15550100001"), Pair("Body", "a b c"), Pair("x", "%4"), Pair("y", "%zz"),
-                            Pair("z", "100%"), Pair("w", "a=b=c")));
+                ElementsAre(Pair("From", "+15550100001"), Pair("Body", "a b c"), Pair("x", "%4"),
+                            Pair("y", "%zz"), Pair("z", "100%"), Pair("w", "a=b=c")));
 }
 
 TEST(Form, EncodesWhatItParses) {
-    const std::vector<std::pair<std::string, std::string>> fields = {{"To", "+1 555&=%"}, {"Ü", ""}};
+    const std::vector<std::pair<std::string, std::string>> fields = {{"To", "+1 555&=%"},
+                                                                     {"Ü", ""}};
     EXPECT_EQ(encode_form(fields), "To=%2B1+555%26%3D%25&%C3%9C=");
     EXPECT_EQ(parse_form(encode_form(fields)), fields);
 }
@@ -109,7 +111,8 @@ TEST(Headers, CompareWithoutCaseAndKeepOrder) {
     headers.set("x", "2");
     EXPECT_EQ(headers.get("X"), "2");
     EXPECT_EQ(headers.get("Y"), std::nullopt);
-    EXPECT_THAT(headers.all(), ElementsAre(Pair("Set-Cookie", "a"), Pair("set-cookie", "b"), Pair("x", "2")));
+    EXPECT_THAT(headers.all(),
+                ElementsAre(Pair("Set-Cookie", "a"), Pair("set-cookie", "b"), Pair("x", "2")));
 }
 
 TEST(Request, SplitsTargetAtTheFirstQuestionMark) {

@@ -21,8 +21,10 @@ class ClientSocket : public testing::Test {
         threads_.stop();
     }
 
-    std::future<Connected> start(const Url& url, Headers headers = {}, WebSocketLimits limits = {}) {
-        return asio::co_spawn(threads_.context(0), connect(url, std::move(headers), limits), asio::use_future);
+    std::future<Connected> start(const Url& url, Headers headers = {},
+                                 WebSocketLimits limits = {}) {
+        return asio::co_spawn(threads_.context(0), connect(url, std::move(headers), limits),
+                              asio::use_future);
     }
     ConnectError refusal(const std::string& answer) {
         auto result = start(server_.url("ws"));
@@ -41,7 +43,9 @@ class ClientSocket : public testing::Test {
         return peer;
     }
     void run() {
-        asio::co_spawn(threads_.context(0), socket_->run([this](Message message) { seen_.put(std::string(message.data)); }),
+        asio::co_spawn(threads_.context(0), socket_->run([this](Message message) {
+            seen_.put(std::string(message.data));
+        }),
                        [this](std::exception_ptr failure, CloseReason end) {
                            if (!failure) ends_.put(std::move(end));
                        });
@@ -95,7 +99,8 @@ TEST_F(ClientSocket, ReportsTheStatusOfARefusedUpgrade) {
     EXPECT_EQ(unauthorized.http_status, 401);
     EXPECT_EQ(unauthorized.what, "the server answered 401");
     EXPECT_EQ(refusal("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n").http_status, 503);
-    const auto moved = refusal("HTTP/1.1 302 Found\r\nLocation: ws://elsewhere/\r\nContent-Length: 0\r\n\r\n");
+    const auto moved =
+        refusal("HTTP/1.1 302 Found\r\nLocation: ws://elsewhere/\r\nContent-Length: 0\r\n\r\n");
     EXPECT_EQ(moved.http_status, 302);
     EXPECT_THAT(moved.what, HasSubstr("redirects"));
     EXPECT_EQ(refusal("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").http_status, 200);
@@ -104,8 +109,9 @@ TEST_F(ClientSocket, ReportsTheStatusOfARefusedUpgrade) {
 TEST_F(ClientSocket, ReportsAnswersThatAreNoHandshake) {
     EXPECT_THAT(refusal("SSH-2.0-x\r\n\r\n").what, HasSubstr("handshake failed"));
     EXPECT_THAT(refusal("").what, HasSubstr("handshake failed"));
-    const auto wrong_key = refusal("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                                   "Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n");
+    const auto wrong_key = refusal(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n");
     EXPECT_THAT(wrong_key.what, HasSubstr("handshake failed"));
     EXPECT_EQ(wrong_key.http_status, 0);
 }
@@ -210,10 +216,13 @@ TEST_F(ClientSocket, IsAbortedWhenItsCoroutineIsCancelled) {
         [](std::shared_ptr<WebSocket> socket, RawPeer* raw) -> Task<std::size_t> {
             asio::steady_timer soon(co_await asio::this_coro::executor, 10ms);
             raw->send_frame(text_frame, "x", false);
-            auto first = co_await (socket->run([](Message) {}) || soon.async_wait(asio::use_awaitable));
+            auto first =
+                co_await (socket->run([](Message) {}) || soon.async_wait(asio::use_awaitable));
             co_return first.index();
         }(socket_, &peer),
-        [&done](std::exception_ptr failure, std::size_t index) { done.put(failure ? -1 : static_cast<int>(index)); });
+        [&done](std::exception_ptr failure, std::size_t index) {
+            done.put(failure ? -1 : static_cast<int>(index));
+        });
     EXPECT_EQ(done.take(), 1);
     EXPECT_EQ(peer.read_frame().opcode, -1);
 }
@@ -235,7 +244,8 @@ TEST_F(ClientSocket, DoesNotHoldABurstBackUntilTheEndOfTheRound) {
     at_home([&] {
         const std::string text(20'000, 'x');
         socket_->send(text);
-        // Still inside the same handler: the bytes are on the wire, although no event has been handled since.
+        // Still inside the same handler: the bytes are on the wire, although no event has been
+        // handled since.
         EXPECT_TRUE(peer.read_frame().payload == text);
     });
 }
@@ -247,12 +257,16 @@ TEST_F(ClientSocket, EndsWhenItsThreadsStopInMidConversation) {
         IoThreads others(2);
         others.start();
         RawServer second;
-        auto result = asio::co_spawn(others.context(1), connect(second.url("ws"), {}, {}), asio::use_future);
+        auto result =
+            asio::co_spawn(others.context(1), connect(second.url("ws"), {}, {}), asio::use_future);
         auto second_peer = second.accept();
         second_peer.accept_upgrade();
-        asio::co_spawn(others.context(1),
-                       [](std::shared_ptr<WebSocket> socket) -> Task<> { co_await socket->run([](Message) {}); }(result.get().value()),
-                       asio::detached);
+        asio::co_spawn(
+            others.context(1),
+            [](std::shared_ptr<WebSocket> socket) -> Task<> {
+                co_await socket->run([](Message) {});
+            }(result.get().value()),
+            asio::detached);
         Mailbox<int> settled;
         asio::post(others.context(1), [&] { settled.put(1); });
         settled.take();

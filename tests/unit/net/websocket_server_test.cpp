@@ -21,7 +21,8 @@ struct Seen {
 class ServerSocket : public testing::Test {
  protected:
     explicit ServerSocket(ServerOptions options = {}) : threads_(2) {
-        server_ = listen(threads_, options, {{}, [this](Request request) { return decide(std::move(request)); }});
+        server_ = listen(threads_, options,
+                         {{}, [this](Request request) { return decide(std::move(request)); }});
         threads_.start();
     }
     ~ServerSocket() override {
@@ -31,10 +32,13 @@ class ServerSocket : public testing::Test {
 
     Task<UpgradeAnswer> decide(Request request) {
         UpgradeAnswer answer;
-        if (request.path() == "/refuse") answer.refusal = Response{403, "text/plain", "no token", {}};
+        if (request.path() == "/refuse")
+            answer.refusal = Response{403, "text/plain", "no token", {}};
         if (request.path() == "/throw") throw std::runtime_error("on purpose");
         answer.home = request.path() == "/nowhere" ? 9 : 1;
-        answer.serve = [this](std::shared_ptr<WebSocket> socket) { return serve(std::move(socket)); };
+        answer.serve = [this](std::shared_ptr<WebSocket> socket) {
+            return serve(std::move(socket));
+        };
         co_return answer;
     }
     Task<> serve(std::shared_ptr<WebSocket> socket) {
@@ -80,13 +84,15 @@ class ServerSocket : public testing::Test {
 
 TEST_F(ServerSocket, AnswersTheHandshakeAsTheStandardSays) {
     auto peer = RawPeer::connect(server_->port());
-    EXPECT_THAT(peer.upgrade(), HasSubstr("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
+    EXPECT_THAT(peer.upgrade(),
+                HasSubstr("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
 }
 
 TEST_F(ServerSocket, DoesNotNegotiateCompression) {
     auto peer = RawPeer::connect(server_->port());
-    peer.send("GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n");
+    peer.send(
+        "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n");
     const auto head = peer.read_through("\r\n\r\n");
     EXPECT_THAT(head, StartsWith("HTTP/1.1 101"));
     EXPECT_THAT(head, testing::Not(HasSubstr("Extensions")));
@@ -107,7 +113,8 @@ TEST_F(ServerSocket, DeliversAndEchoesOnItsHomeThread) {
 
 TEST_F(ServerSocket, LosesNothingThatCameAlongWithTheRequest) {
     std::string along;
-    for (int i = 0; i < 50; ++i) along += frame_bytes(text_frame, "echo " + std::to_string(i), true);
+    for (int i = 0; i < 50; ++i)
+        along += frame_bytes(text_frame, "echo " + std::to_string(i), true);
     auto peer = open(along);
     for (int i = 0; i < 50; ++i) EXPECT_EQ(peer.read_frame().payload, "echo " + std::to_string(i));
 }
@@ -188,13 +195,13 @@ TEST_F(ServerSocket, RefusesTextThatIsNotUtf8) {
 
 TEST_F(ServerSocket, RefusesBrokenFrames) {
     const std::string bad[] = {
-        frame_bytes(text_frame, "x", false),       // a client must mask
-        frame_bytes(0xC1, "x", true),              // a reserved bit
-        frame_bytes(0x83, "x", true),              // a reserved kind
-        frame_bytes(0x80, "x", true),              // goes on with nothing
-        frame_bytes(0x09, "x", true),              // a ping in parts
+        frame_bytes(text_frame, "x", false),  // a client must mask
+        frame_bytes(0xC1, "x", true),         // a reserved bit
+        frame_bytes(0x83, "x", true),         // a reserved kind
+        frame_bytes(0x80, "x", true),         // goes on with nothing
+        frame_bytes(0x09, "x", true),         // a ping in parts
         frame_bytes(ping_frame, std::string(126, 'x'), true),
-        frame_bytes(close_frame, "x", true),       // half a code
+        frame_bytes(close_frame, "x", true),  // half a code
     };
     for (const auto& bytes : bad) {
         auto peer = open();
@@ -268,7 +275,8 @@ TEST_F(ServerSocket, DoesNotWaitForeverForTheAnswerToItsClose) {
 }
 
 TEST_F(ServerSocket, EndsWhenAClosingPeerSendsGarbageInstead) {
-    for (int i = 0; i < 20; ++i) {  // whether the garbage meets the read or the close is up to the clock
+    // whether the garbage meets the read or the close is up to the clock
+    for (int i = 0; i < 20; ++i) {
         auto peer = open();
         peer.send(frame_bytes(text_frame, "close", true) + frame_bytes(0x83, "x", true));
         expect_end(How::closed_by_us, 4001);
@@ -288,13 +296,15 @@ TEST_F(ServerSocket, SendsWhatIsQueuedBeforeTheClose) {
     auto peer = open();
     const auto socket = sockets_.take();
     at_home([&] {
-        for (int i = 0; i < 200; ++i) EXPECT_TRUE(socket.lock()->send(std::to_string(i) + std::string(2000, '.')));
+        for (int i = 0; i < 200; ++i)
+            EXPECT_TRUE(socket.lock()->send(std::to_string(i) + std::string(2000, '.')));
         EXPECT_GT(socket.lock()->queued_bytes(), 0u);
         socket.lock()->close(1000, "");
         EXPECT_FALSE(socket.lock()->send("too late"));
         socket.lock()->close(1001, "again");
     });
-    for (int i = 0; i < 200; ++i) EXPECT_THAT(peer.read_frame().payload, StartsWith(std::to_string(i) + "."));
+    for (int i = 0; i < 200; ++i)
+        EXPECT_THAT(peer.read_frame().payload, StartsWith(std::to_string(i) + "."));
     EXPECT_EQ(peer.read_frame().close_code(), 1000);
     peer.send_frame(close_frame, "\x03\xE8");
     expect_end(How::closed_by_us, 1000);
@@ -350,9 +360,13 @@ TEST_F(ServerSocket, AnswersThePingsOfASlowPeerBetweenItsFrames) {
     peer.upgrade();
     const auto socket = sockets_.take();
     int texts = 0;
-    const auto text = [](int number) { return std::string(100'000, static_cast<char>('a' + number % 26)); };
+    const auto text = [](int number) {
+        return std::string(100'000, static_cast<char>('a' + number % 26));
+    };
     at_home([&] {
-        while (socket.lock()->queued_bytes() < 300'000) ASSERT_TRUE(socket.lock()->send(text(texts++)));  // more than the kernel takes
+        // more than the kernel takes
+        while (socket.lock()->queued_bytes() < 300'000)
+            ASSERT_TRUE(socket.lock()->send(text(texts++)));
     });
     // Two: the second comes while frames wait behind the first one's answer.
     peer.send_frame(ping_frame, "p1");
@@ -425,10 +439,12 @@ TEST_F(ServerSocket, RefusesIncompleteUpgrades) {
         return peer.read_through("\r\n\r\n");
     };
     EXPECT_THAT(answer_to(start + connection + version), StartsWith("HTTP/1.1 400"));
-    EXPECT_THAT(answer_to(start + connection + version + "Sec-WebSocket-Key: short\r\n"), StartsWith("HTTP/1.1 400"));
+    EXPECT_THAT(answer_to(start + connection + version + "Sec-WebSocket-Key: short\r\n"),
+                StartsWith("HTTP/1.1 400"));
     EXPECT_THAT(answer_to(start + connection + key), StartsWith("HTTP/1.1 400"));
     EXPECT_THAT(answer_to(start + key + version), StartsWith("HTTP/1.1 400"));
-    EXPECT_THAT(answer_to("POST" + start.substr(3) + connection + key + version), StartsWith("HTTP/1.1 400"));
+    EXPECT_THAT(answer_to("POST" + start.substr(3) + connection + key + version),
+                StartsWith("HTTP/1.1 400"));
     const auto old = answer_to(start + connection + key + "Sec-WebSocket-Version: 8\r\n");
     EXPECT_THAT(old, StartsWith("HTTP/1.1 426"));
     EXPECT_THAT(old, HasSubstr("Sec-WebSocket-Version: 13\r\n"));

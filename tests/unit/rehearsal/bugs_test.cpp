@@ -1,4 +1,5 @@
-// Mistakes people make, put into the shipped scripts: each must be found by the shipped tests, in words that name it.
+// Mistakes people make, put into the shipped scripts: each must be found by the shipped tests, in
+// words that name it.
 #include "support.hpp"
 
 namespace parley::rehearsal {
@@ -13,13 +14,20 @@ struct Bug {
 
 std::vector<Bug> seeded_bugs() {
     std::vector<Bug> bugs;
-    const auto form = config::FileSchema::load(source_dir + "/tests/bugs", "bug.schema.json").value();
+    const auto form =
+        config::FileSchema::load(source_dir + "/tests/bugs", "bug.schema.json").value();
     for (const auto& entry : fs::directory_iterator(source_dir + "/tests/bugs")) {
         if (entry.path().extension() != ".yaml") continue;
         const auto file = config::YamlFile::load(entry.path().string(), *form).value();
         const auto text = [&](const char* key) { return json_read::text(file.root(), key); };
-        Bug bug{entry.path().stem().string(), text("bug"), text("file"), text("replace"), text("with"), {}};
-        for (const auto& words : *json_read::array(file.root(), "named")) bug.named.emplace_back(words.get_string());
+        Bug bug{entry.path().stem().string(),
+                text("bug"),
+                text("file"),
+                text("replace"),
+                text("with"),
+                {}};
+        for (const auto& words : *json_read::array(file.root(), "named"))
+            bug.named.emplace_back(words.get_string());
         bugs.push_back(std::move(bug));
     }
     std::sort(bugs.begin(), bugs.end(), [](const Bug& a, const Bug& b) { return a.name < b.name; });
@@ -37,7 +45,8 @@ TEST_P(SeededBug, IsFoundAndNamed) {
     std::string source = folder.read(bug.file);
     const auto at = source.find(bug.replace);
     ASSERT_NE(at, std::string::npos) << bug.file << " has changed: there is no " << bug.replace;
-    ASSERT_EQ(source.find(bug.replace, at + 1), std::string::npos) << bug.replace << " stands there twice";
+    ASSERT_EQ(source.find(bug.replace, at + 1), std::string::npos)
+        << bug.replace << " stands there twice";
     folder.write(bug.file, source.replace(at, bug.replace.size(), bug.with));
 
     std::string said;
@@ -48,7 +57,9 @@ TEST_P(SeededBug, IsFoundAndNamed) {
         for (const auto& fault : built.error()) said += fault.text() + "\n";
     } else {
         stage.bundle = *built;
-        Suite suite(stage, schema(), {.paths = {source_dir + "/tests/scenarios", source_dir + "/tests/scripts"}, .filter = ""});
+        Suite suite(stage, schema(),
+                    {.paths = {source_dir + "/tests/scenarios", source_dir + "/tests/scripts"},
+                     .filter = ""});
         suite.run([&](const TestResult& result) {
             if (!result.has_passed()) said += shown(result, Ink::plain);
         });

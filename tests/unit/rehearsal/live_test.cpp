@@ -45,14 +45,16 @@ expect: {heard: Tomorrow at nine is free., hang-up by: agent}
 class Live : public testing::Test {
  protected:
     void SetUp() override {
-        auto server = sim::OpenAiServer::start({.api_key = "sk-test"}, sim::ModelScript::parse(model_yaml, "model.yaml").value());
+        auto server = sim::OpenAiServer::start(
+            {.api_key = "sk-test"}, sim::ModelScript::parse(model_yaml, "model.yaml").value());
         ASSERT_TRUE(server) << server.error().text();
         server_ = std::move(*server);
         model_.base_url = server_->base_url();
         model_.api_key = Secret("sk-test");
     }
     Performed play_live(const std::string& yaml) {
-        return perform_live(Scenario::parse(yaml, "a.yaml", *schema()).value(), shipped(), model_).value();
+        return perform_live(Scenario::parse(yaml, "a.yaml", *schema()).value(), shipped(), model_)
+            .value();
     }
 
     std::unique_ptr<sim::OpenAiServer> server_;
@@ -68,22 +70,29 @@ TEST_F(Live, ComparesToolsAndExpectationsButNotTheModelsWords) {
 }
 
 TEST_F(Live, SaysWhichToolTheModelDidNotCall) {
-    const auto performed = play_live("scenario: x\nsteps:\n  - caller says: Is tomorrow free?\n  - model calls: {check_slots: {date: 2026-12-03}}\n");
+    const auto performed = play_live(
+        "scenario: x\nsteps:\n  - caller says: Is tomorrow free?\n  - model calls: {check_slots: {date: 2026-12-03}}\n");
     ASSERT_EQ(performed.broken.size(), 1u) << conversation(performed.record, Ink::plain);
     EXPECT_EQ(performed.broken.front().line, 4u);
-    EXPECT_THAT(performed.broken.front().text, HasSubstr("expected the tool check_slots with {\"date\":\"2026-12-03\"} to be called"));
+    EXPECT_THAT(
+        performed.broken.front().text,
+        HasSubstr("expected the tool check_slots with {\"date\":\"2026-12-03\"} to be called"));
 }
 
 TEST_F(Live, LeavesOutTroublesOfTheProvider) {
-    const auto performed = perform_live(Scenario::parse("scenario: x\nsteps:\n  - provider drops\n", "a.yaml", *schema()).value(), shipped(), model_);
+    const auto performed = perform_live(
+        Scenario::parse("scenario: x\nsteps:\n  - provider drops\n", "a.yaml", *schema()).value(),
+        shipped(), model_);
     ASSERT_FALSE(performed);
-    EXPECT_THAT(performed.error().text(), HasSubstr("a.yaml:3: troubles of the provider cannot be played with a real model"));
+    EXPECT_THAT(performed.error().text(),
+                HasSubstr("a.yaml:3: troubles of the provider cannot be played with a real model"));
 }
 
 TEST_F(Live, CountsHowOftenAScenarioPasses) {
     Folder folder;
     folder.write("a.yaml", scenario_yaml);
-    Suite suite(shipped(), schema(), {.paths = {folder.path()}, .filter = "", .live = model_, .times = 3});
+    Suite suite(shipped(), schema(),
+                {.paths = {folder.path()}, .filter = "", .live = model_, .times = 3});
     std::vector<TestResult> results;
     suite.run([&](const TestResult& result) { results.push_back(result); });
     ASSERT_EQ(results.size(), 1u);
@@ -93,7 +102,8 @@ TEST_F(Live, CountsHowOftenAScenarioPasses) {
 
 TEST_F(Live, EndsInAnApologyWhenTheKeyIsWrong) {
     model_.api_key = Secret("sk-wrong");
-    const auto performed = play_live("scenario: x\nsteps: []\nexpect: {heard: we have a technical problem, outcome: error}\n");
+    const auto performed = play_live(
+        "scenario: x\nsteps: []\nexpect: {heard: we have a technical problem, outcome: error}\n");
     EXPECT_TRUE(performed.has_passed()) << conversation(performed.record, Ink::plain);
 }
 
@@ -105,13 +115,15 @@ std::string chat(TalkOptions options, std::deque<std::string> lines) {
         lines.pop_front();
         return line;
     };
-    const auto done = talk(shipped(), std::move(options), next, [&](const std::string& text) { printed += text; });
+    const auto done = talk(shipped(), std::move(options), next,
+                           [&](const std::string& text) { printed += text; });
     if (!done) printed += done.error().text();
     return printed;
 }
 
 TEST_F(Live, TalksToAModelInATerminal) {
-    const auto printed = chat({.agent = "sarah", .model = model_}, {"Is tomorrow free?", "Thank you, goodbye."});
+    const auto printed =
+        chat({.agent = "sarah", .model = model_}, {"Is tomorrow free?", "Thank you, goodbye."});
     EXPECT_THAT(printed, HasSubstr("agent    Thank you for calling Riverside Medical."));
     EXPECT_THAT(printed, HasSubstr("tool     check_slots {\"date\":\"2026-12-02\"}"));
     EXPECT_THAT(printed, HasSubstr("gave   {"));
@@ -120,12 +132,15 @@ TEST_F(Live, TalksToAModelInATerminal) {
 }
 
 TEST(Talk, SaysWhatIsMissing) {
-    EXPECT_THAT(chat({.agent = "sarah"}, {}), HasSubstr("set OPENAI_API_KEY, or let a scenario play the model"));
+    EXPECT_THAT(chat({.agent = "sarah"}, {}),
+                HasSubstr("set OPENAI_API_KEY, or let a scenario play the model"));
 }
 
 TEST(Talk, LetsAScenarioPlayTheModel) {
-    const auto scenario = Scenario::load(source_dir + "/tests/scenarios/books_a_slot.yaml", *schema()).value();
-    const auto printed = chat({.scenario = scenario}, {"Hello", "/what", "Jo Smith", "Two o'clock"});
+    const auto scenario =
+        Scenario::load(source_dir + "/tests/scenarios/books_a_slot.yaml", *schema()).value();
+    const auto printed =
+        chat({.scenario = scenario}, {"Hello", "/what", "Jo Smith", "Two o'clock"});
     EXPECT_THAT(printed, HasSubstr("tool     check_slots {\"date\":\"2026-12-02\"}"));
     EXPECT_THAT(printed, HasSubstr("/silence 12 waits"));
     EXPECT_THAT(printed, HasSubstr("agent    You are booked for Wednesday at two. Goodbye."));
@@ -133,12 +148,15 @@ TEST(Talk, LetsAScenarioPlayTheModel) {
 }
 
 TEST(Talk, EndsWithTheInput) {
-    const auto scenario = Scenario::load(source_dir + "/tests/scenarios/books_a_slot.yaml", *schema()).value();
-    EXPECT_THAT(chat({.from = "+15550100055", .scenario = scenario}, {}), HasSubstr("end      caller_hung_up (caller_hung_up)"));
+    const auto scenario =
+        Scenario::load(source_dir + "/tests/scenarios/books_a_slot.yaml", *schema()).value();
+    EXPECT_THAT(chat({.from = "+15550100055", .scenario = scenario}, {}),
+                HasSubstr("end      caller_hung_up (caller_hung_up)"));
 }
 
 TEST(Talk, PressesKeysAndLetsTimePass) {
-    const auto scenario = Scenario::load(source_dir + "/tests/scenarios/keys_pressed.yaml", *schema()).value();
+    const auto scenario =
+        Scenario::load(source_dir + "/tests/scenarios/keys_pressed.yaml", *schema()).value();
     const auto printed = chat({.scenario = scenario}, {"Hello", "/press 12345#", "/silence 12"});
     EXPECT_THAT(printed, HasSubstr("told     The caller pressed these keys: 12345#"));
     EXPECT_THAT(printed, HasSubstr("agent    Are you still there?"));

@@ -21,7 +21,8 @@ const std::string booking =
     "  - model says: Goodbye.\n    model calls: end_call\n";
 
 // Plays the scenario and gives the recording of it.
-Recording recorded(const Scenario& scenario, Stage stage = shipped(), std::size_t bytes_max = 16 * 1024 * 1024) {
+Recording recorded(const Scenario& scenario, Stage stage = shipped(),
+                   std::size_t bytes_max = 16 * 1024 * 1024) {
     Folder folder;
     {
         auto recorder = Recordings::open({.dir = folder.path(), .bytes_max = bytes_max}).value();
@@ -29,7 +30,8 @@ Recording recorded(const Scenario& scenario, Stage stage = shipped(), std::size_
         const auto performed = perform(scenario, stage);
         if (!performed) throw std::runtime_error(performed.error().text());
     }
-    for (const auto& entry : fs::directory_iterator(folder.path())) return Recording::load(entry.path().string()).value();
+    for (const auto& entry : fs::directory_iterator(folder.path()))
+        return Recording::load(entry.path().string()).value();
     throw std::runtime_error("nothing was recorded");
 }
 Recording recorded(const std::string& yaml, const Stage& stage = shipped()) {
@@ -37,7 +39,8 @@ Recording recorded(const std::string& yaml, const Stage& stage = shipped()) {
 }
 
 // The shipped scripts with one change.
-Stage changed(const Folder& folder, const std::string& file, const std::string& from, const std::string& to) {
+Stage changed(const Folder& folder, const std::string& file, const std::string& from,
+              const std::string& to) {
     fs::copy(source_dir + "/scripts", folder.path(), fs::copy_options::recursive);
     std::string source = folder.read(file);
     const auto at = source.find(from);
@@ -60,7 +63,8 @@ TEST(Recording, NamesAFileThatIsNone) {
     folder.write("a.events", "hello\n");
     const auto loaded = Recording::load(folder.path() + "/a.events");
     ASSERT_FALSE(loaded);
-    EXPECT_THAT(loaded.error().text(), HasSubstr("a.events:1: the first line does not describe a call"));
+    EXPECT_THAT(loaded.error().text(),
+                HasSubstr("a.events:1: the first line does not describe a call"));
     EXPECT_FALSE(Recording::load(folder.path() + "/b.events"));
 }
 
@@ -84,7 +88,8 @@ TEST(Recording, SurvivesAnyCut) {
 }
 
 TEST(Recording, StaysWithinItsLimitAndSaysSo) {
-    const auto cut = recorded(Scenario::parse(booking, "a.yaml", *schema()).value(), shipped(), 3'000);
+    const auto cut =
+        recorded(Scenario::parse(booking, "a.yaml", *schema()).value(), shipped(), 3'000);
     EXPECT_TRUE(cut.is_cut);
     const auto replayed = replay(cut, shipped()).value();
     EXPECT_FALSE(replayed.difference) << shown(*replayed.difference);
@@ -110,7 +115,8 @@ TEST(Replay, OfEveryShippedScenarioIsAlike) {
 
 TEST(Replay, ShowsAChangedPrompt) {
     Folder folder;
-    const auto stage = changed(folder, "agents/sarah.lua", "- Warm, calm and brief:", "- Loud and brief:");
+    const auto stage =
+        changed(folder, "agents/sarah.lua", "- Warm, calm and brief:", "- Loud and brief:");
     const auto found = difference(recorded(booking), stage);
     EXPECT_EQ(found.what, "the prompt");
     EXPECT_THAT(found.recorded, HasSubstr("- Warm, calm and brief"));
@@ -121,19 +127,23 @@ TEST(Replay, ShowsAChangedTool) {
     const auto recording = recorded(booking);
     {
         Folder folder;
-        const auto found = difference(recording, changed(folder, "lib/calendar.lua", "and not is_in_break(start)", ""));
+        const auto found = difference(
+            recording, changed(folder, "lib/calendar.lua", "and not is_in_break(start)", ""));
         EXPECT_EQ(found.what, "what the script does");
         EXPECT_THAT(found.now, HasSubstr("12:00 PM"));
     }
     {
         Folder folder;
-        const auto found = difference(recording, changed(folder, "tools/check_slots.lua", "SELECT appointment_time", "SELECT id, appointment_time"));
+        const auto found = difference(
+            recording, changed(folder, "tools/check_slots.lua", "SELECT appointment_time",
+                               "SELECT id, appointment_time"));
         EXPECT_EQ(found.what, "what is asked of the database");
         EXPECT_THAT(found.now, HasSubstr("SELECT id, appointment_time"));
     }
     {
         Folder folder;
-        const auto found = difference(recording, changed(folder, "tools/end_call.lua", "call.hang_up()", ""));
+        const auto found =
+            difference(recording, changed(folder, "tools/end_call.lua", "call.hang_up()", ""));
         EXPECT_EQ(found.what, "what the script does");
         EXPECT_EQ(found.recorded, "script hang_up");
     }
@@ -167,8 +177,14 @@ TEST(ScenarioFromACall, PassesForEveryShippedScenario) {
 TEST(ScenarioFromACall, KeepsWhatWasSaidAndDone) {
     const auto yaml = scenario_from(recorded(booking), shipped(), *schema()).value();
     EXPECT_THAT(yaml, HasSubstr("  - caller says: \"Tomorrow at nine, please. Jo Smith.\""));
-    EXPECT_THAT(yaml, HasSubstr("  - model says: \"One moment.\"\n    model calls:\n      - {check_slots: {\"date\":\"2026-12-02\"}}"));
-    EXPECT_THAT(yaml, HasSubstr("  - expect: {tool called: book_appointment, result: {\"confirmation_number\":\"APT-"));
+    EXPECT_THAT(
+        yaml,
+        HasSubstr(
+            "  - model says: \"One moment.\"\n    model calls:\n      - {check_slots: {\"date\":\"2026-12-02\"}}"));
+    EXPECT_THAT(
+        yaml,
+        HasSubstr(
+            "  - expect: {tool called: book_appointment, result: {\"confirmation_number\":\"APT-"));
     EXPECT_THAT(yaml, HasSubstr("  - caller interrupts after: "));
     EXPECT_THAT(yaml, HasSubstr("  - {outcome: \"appointment_booked\"}"));
 }

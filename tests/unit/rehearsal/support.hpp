@@ -25,7 +25,8 @@ class Folder {
  public:
     Folder() {
         static int count = 0;
-        dir_ = std::filesystem::temp_directory_path() / fmt::format("parley-rehearsal-{}-{}", ::getpid(), ++count);
+        dir_ = std::filesystem::temp_directory_path() /
+               fmt::format("parley-rehearsal-{}-{}", ::getpid(), ++count);
         std::filesystem::create_directories(dir_);
     }
     ~Folder() {
@@ -70,7 +71,8 @@ inline const Stage& shipped() {
     static const Stage stage = [] {
         Stage made;
         made.settings = settings_for(source_dir + "/scripts");
-        made.bundle = script::Library::build(made.settings.scripts.dir, made.settings.agents).value();
+        made.bundle =
+            script::Library::build(made.settings.scripts.dir, made.settings.agents).value();
         return made;
     }();
     return stage;
@@ -87,7 +89,8 @@ inline const Stage& frontdesk() {
         Stage made;
         made.settings = config::load(options).value();
         made.settings.scripts.dir = dir + "/scripts";
-        made.bundle = script::Library::build(made.settings.scripts.dir, made.settings.agents).value();
+        made.bundle =
+            script::Library::build(made.settings.scripts.dir, made.settings.agents).value();
         return made;
     }();
     return stage;
@@ -96,9 +99,11 @@ inline const Stage& frontdesk() {
 // Every shipped scenario with what it is played on.
 inline std::vector<std::pair<std::string, const Stage*>> shipped_scenarios() {
     std::vector<std::pair<std::string, const Stage*>> all;
-    for (const auto& [dir, stage] : {std::pair{source_dir + "/tests/scenarios", &shipped()}, {source_dir + "/tests/scenarios/frontdesk", &frontdesk()}}) {
+    for (const auto& [dir, stage] : {std::pair{source_dir + "/tests/scenarios", &shipped()},
+                                     {source_dir + "/tests/scenarios/frontdesk", &frontdesk()}}) {
         for (const auto& entry : std::filesystem::directory_iterator(dir)) {
-            if (entry.path().extension() == ".yaml" && entry.path().filename() != "parley.yaml") all.emplace_back(entry.path().string(), stage);
+            if (entry.path().extension() == ".yaml" && entry.path().filename() != "parley.yaml")
+                all.emplace_back(entry.path().string(), stage);
         }
     }
     return all;
@@ -144,7 +149,10 @@ inline Performed play(const std::string& yaml, const Stage& stage = shipped()) {
 // "line 7: expected ...; found ..." of everything broken.
 inline std::vector<std::string> broken_by(const std::string& yaml, const Stage& stage = shipped()) {
     std::vector<std::string> lines;
-    for (const auto& broken : play(yaml, stage).broken) lines.push_back(fmt::format("{}{}; found {}", broken.line == 0 ? "" : fmt::format("line {}: ", broken.line), broken.text, broken.detail));
+    for (const auto& broken : play(yaml, stage).broken)
+        lines.push_back(fmt::format("{}{}; found {}",
+                                    broken.line == 0 ? "" : fmt::format("line {}: ", broken.line),
+                                    broken.text, broken.detail));
     return lines;
 }
 

@@ -19,8 +19,9 @@ TEST(Agent, FillsPromptAndGreeting) {
     TestCall call(bundle, settings);
     const auto profile = call.prepare();
     ASSERT_TRUE(profile);
-    EXPECT_EQ(profile->instructions,
-              "At Riverside: Friday, 2026-11-20, 10:00 AM. +15550001111. 3 beds, Mon, Tue. {clinic} {\"a\": {}}");
+    EXPECT_EQ(
+        profile->instructions,
+        "At Riverside: Friday, 2026-11-20, 10:00 AM. +15550001111. 3 beds, Mon, Tue. {clinic} {\"a\": {}}");
     EXPECT_EQ(profile->greeting, "Hello from Riverside.");
     EXPECT_EQ(profile->name, "Tess");
     EXPECT_EQ(profile->voice, "marin") << "the settings win";
@@ -46,7 +47,8 @@ TEST(Agent, ServesAScriptUnderAnotherName) {
 }
 
 TEST(Agent, FaultsForAMissingScriptAndZone) {
-    const auto bundle = bundle_of({{"agents/tester.lua", agent_file("vars = { time_zone = 'UTC' }", "")}});
+    const auto bundle =
+        bundle_of({{"agents/tester.lua", agent_file("vars = { time_zone = 'UTC' }", "")}});
     config::AgentSettings settings;
     settings.name = "nobody";
     TestCall none(bundle, settings);
@@ -54,16 +56,19 @@ TEST(Agent, FaultsForAMissingScriptAndZone) {
     settings.name = "tester";
     settings.vars = {{"time_zone", "Nowhere/At_All"}};
     TestCall nowhere(bundle, settings);
-    EXPECT_THAT(nowhere.prepare().error().text(), HasSubstr("there is no time zone \"Nowhere/At_All\""));
+    EXPECT_THAT(nowhere.prepare().error().text(),
+                HasSubstr("there is no time zone \"Nowhere/At_All\""));
 }
 
 TEST(Agent, RunsOnStartWhichMayAskTheDatabase) {
-    Probe probe("return { who = call.vars.patient }", R"(vars = { patient = "unknown" }, greeting = "Hello {patient}",
+    Probe probe("return { who = call.vars.patient }",
+                R"(vars = { patient = "unknown" }, greeting = "Hello {patient}",
         on_start = function(call)
             local rows = db.query("select name from patients where phone = ?", call.from)
             call.vars.patient = rows[1].name
         end)");
-    probe.database.answers.push_back(store::QueryAnswer{json::array{json::object{{"name", "Ada"}}}, 0, 0});
+    probe.database.answers.push_back(
+        store::QueryAnswer{json::array{json::object{{"name", "Ada"}}}, 0, 0});
     const auto profile = probe.prepare();
     ASSERT_TRUE(profile);
     EXPECT_EQ(profile->greeting, "Hello Ada");
@@ -72,8 +77,9 @@ TEST(Agent, RunsOnStartWhichMayAskTheDatabase) {
 }
 
 TEST(Agent, GoesOnWhenOnStartFails) {
-    for (const char* body : {"error('no')", "while true do end", "local x = nil; x.y = 1", "call.vars = {}",
-                             "local t = {} while true do t[#t+1] = #t .. 'xxxxxxxxxxxxxxxx' end"}) {
+    for (const char* body :
+         {"error('no')", "while true do end", "local x = nil; x.y = 1", "call.vars = {}",
+          "local t = {} while true do t[#t+1] = #t .. 'xxxxxxxxxxxxxxxx' end"}) {
         Probe probe("return { ok = true }", fmt::format("on_start = function(call) {} end", body));
         EXPECT_TRUE(probe.prepare()) << body;
         EXPECT_EQ(probe.run().text, R"({"ok":true})") << body;
@@ -135,10 +141,13 @@ TEST(Agent, WaitsForWhatOnEndAsksOfTheDatabase) {
         end)");
     ASSERT_TRUE(probe.prepare());
     std::optional<json::object> fields;
-    call::Finish ending{"no_booking", "caller_hung_up", {.duration = milliseconds(12'340), .turns = 4, .cost_usd = 0.5}};
+    call::Finish ending{"no_booking",
+                        "caller_hung_up",
+                        {.duration = milliseconds(12'340), .turns = 4, .cost_usd = 0.5}};
     probe.agent->ended(ending, [&](json::object given) { fields = std::move(given); });
     probe.run_until([&] { return !probe.database.waiting.empty(); });
-    EXPECT_EQ(probe.database.statements.at(0).parameters, (json::array{"CA1", "no_booking", "caller_hung_up"}));
+    EXPECT_EQ(probe.database.statements.at(0).parameters,
+              (json::array{"CA1", "no_booking", "caller_hung_up"}));
     probe.settle();
     EXPECT_FALSE(fields);
     probe.database.waiting[0](store::QueryAnswer{{}, 1, 0});
@@ -161,7 +170,8 @@ TEST(Agent, DoesNotWaitForAnOnEndForEver) {
 }
 
 TEST(Agent, EndsAlthoughOnEndIsBroken) {
-    for (const char* body : {"error('no')", "while true do end", "return 'not fields'", "return { f = print }", "return nil"}) {
+    for (const char* body : {"error('no')", "while true do end", "return 'not fields'",
+                             "return { f = print }", "return nil"}) {
         Probe probe("return 1", fmt::format("on_end = function() {} end", body));
         ASSERT_TRUE(probe.prepare());
         EXPECT_THAT(probe.end(), IsEmpty()) << body;
@@ -187,7 +197,9 @@ TEST(Agent, TakesNotesInOnEndAndGivesUpWhatStillRuns) {
 }
 
 TEST(Agent, MakesItsPromptFromAFunction) {
-    TestCall call(bundle_of({{"agents/tester.lua", R"(return agent { api = 1, vars = { clinic = "A", patient = "nobody" },
+    TestCall call(
+        bundle_of({{"agents/tester.lua",
+                    R"(return agent { api = 1, vars = { clinic = "A", patient = "nobody" },
         prompt = function(call) return "You help " .. call.vars.patient .. " at {clinic}." end,
         on_start = function(call) call.vars.patient = "Ada" end })"}}));
     const auto profile = call.prepare();
@@ -197,7 +209,9 @@ TEST(Agent, MakesItsPromptFromAFunction) {
 
 TEST(Agent, DoesNotAnswerWithoutItsPrompt) {
     for (const char* body : {"error('no')", "return 5", "while true do end", ""}) {
-        TestCall call(bundle_of({{"agents/tester.lua", fmt::format("return agent {{ api = 1, prompt = function(call) {} end }}", body)}}));
+        TestCall call(bundle_of(
+            {{"agents/tester.lua",
+              fmt::format("return agent {{ api = 1, prompt = function(call) {} end }}", body)}}));
         const auto profile = call.prepare();
         ASSERT_TRUE(profile.has_error()) << body;
         EXPECT_THAT(profile.error().text(), HasSubstr("agents/tester.lua: prompt: ")) << body;
@@ -205,7 +219,8 @@ TEST(Agent, DoesNotAnswerWithoutItsPrompt) {
 }
 
 TEST(Agent, TellsHowItTakesTurns) {
-    const auto bundle = bundle_of({{"agents/tester.lua", R"(return agent { api = 1, prompt = "x", turn_taking = {
+    const auto bundle =
+        bundle_of({{"agents/tester.lua", R"(return agent { api = 1, prompt = "x", turn_taking = {
         type = "semantic_vad", eagerness = "low", threshold = 0.7, prefix_padding_ms = 100, silence_ms = 800,
         interruptions = false, silence_before_prompt_ms = 4000 } })"}});
     TestCall call(bundle);

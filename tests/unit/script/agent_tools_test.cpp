@@ -9,8 +9,10 @@ using testing::IsEmpty;
 using Failure = call::ToolFinished::Failure;
 
 TEST(Tool, GivesItsResultAsJson) {
-    EXPECT_EQ(result_of("return { b = 1, a = { 'x', 2.5, true }, n = nil, l = json.list {}, o = {} }").text,
-              R"({"a":["x",2.5E0,true],"b":1,"l":[],"o":{}})");
+    EXPECT_EQ(
+        result_of("return { b = 1, a = { 'x', 2.5, true }, n = nil, l = json.list {}, o = {} }")
+            .text,
+        R"({"a":["x",2.5E0,true],"b":1,"l":[],"o":{}})");
     EXPECT_EQ(result_of("return 'done'").text, R"("done")");
     EXPECT_EQ(result_of("").text, R"({"done":true})");
     EXPECT_EQ(result_of("return 9007199254740992").text, "9007199254740992");
@@ -31,28 +33,36 @@ TEST(Tool, TellsTheModelWhatIsWrongWithItsArguments) {
         EXPECT_EQ(output.at("error"), "bad_arguments");
         return output.at("message");
     };
-    EXPECT_EQ(message(R"({"date":"next week"})"), "date: expected a date like 2026-12-01, found \"next week\"");
+    EXPECT_EQ(message(R"({"date":"next week"})"),
+              "date: expected a date like 2026-12-01, found \"next week\"");
     EXPECT_EQ(message(R"({"date":"2026-02-30"})"), "date: there is no day 2026-02-30");
     EXPECT_EQ(message(R"({"date":5})"), "date: expected a date like 2026-12-01, found 5");
     EXPECT_EQ(message("{}"), "date: is required: The day the caller wants");
     EXPECT_EQ(message(R"({"date":null})"), "date: is required: The day the caller wants");
     EXPECT_EQ(message(""), "date: is required: The day the caller wants");
-    EXPECT_EQ(message(R"({"dat":"2026-12-01"})"),
-              "dat: there is no such argument; did you mean date?; date: is required: The day the caller wants");
+    EXPECT_EQ(
+        message(R"({"dat":"2026-12-01"})"),
+        "dat: there is no such argument; did you mean date?; date: is required: The day the caller wants");
     const std::string day = R"({"date":"2026-12-01",)";
-    EXPECT_EQ(message(day + R"("at":"noonish"})"), "at: expected a time like 14:30 or 2:30 PM, found \"noonish\"");
+    EXPECT_EQ(message(day + R"("at":"noonish"})"),
+              "at: expected a time like 14:30 or 2:30 PM, found \"noonish\"");
     EXPECT_EQ(message(day + R"("count":2.5})"), "count: expected a whole number, found 2.5E0");
     EXPECT_EQ(message(day + R"("count":9})"), "count: expected at most 5, found 9");
     EXPECT_EQ(message(day + R"("count":"2"})"), "count: expected a whole number, found \"2\"");
-    EXPECT_EQ(message(day + R"("kind":"huge"})"), "kind: expected one of small, large, found \"huge\"");
+    EXPECT_EQ(message(day + R"("kind":"huge"})"),
+              "kind: expected one of small, large, found \"huge\"");
     EXPECT_EQ(message(day + R"("phone":"call me"})"),
               "phone: expected a phone number like +15551234567, found \"call me\"");
     EXPECT_EQ(message(day + R"("sure":"yes"})"), "sure: expected true or false, found \"yes\"");
-    EXPECT_EQ(message(day + R"("name":"Abcdef"})"), "name: expected at most 5 characters, found \"Abcdef\"");
-    EXPECT_EQ(message(day + R"("list":["2026-12-01","x"]})"), "list[2]: expected a date like 2026-12-01, found \"x\"");
+    EXPECT_EQ(message(day + R"("name":"Abcdef"})"),
+              "name: expected at most 5 characters, found \"Abcdef\"");
+    EXPECT_EQ(message(day + R"("list":["2026-12-01","x"]})"),
+              "list[2]: expected a date like 2026-12-01, found \"x\"");
     EXPECT_EQ(message(day + R"("place":{}})"), "place.street: is required: Street");
-    for (const char* bad : {"[]", "nonsense", "{\"date\":", "\"x\"", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["}) {
-        EXPECT_EQ(message(bad), "the arguments are not a JSON object such as {\"name\": \"value\"}") << bad;
+    for (const char* bad :
+         {"[]", "nonsense", "{\"date\":", "\"x\"", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["}) {
+        EXPECT_EQ(message(bad), "the arguments are not a JSON object such as {\"name\": \"value\"}")
+            << bad;
     }
     EXPECT_EQ(message(std::string(100'000, ' ') + "{" + std::string(100'000, ' ')),
               "the arguments are not a JSON object such as {\"name\": \"value\"}");
@@ -70,12 +80,14 @@ TEST(Tool, RejectsOnesTheAgentDoesNotHave) {
         const auto output = call.run_tool(name);
         EXPECT_FALSE(output.ok);
         EXPECT_EQ(output.at("error"), "unknown_tool");
-        EXPECT_EQ(output.at("message"), fmt::format("there is no tool \"{}\"; the tools are probe", name));
+        EXPECT_EQ(output.at("message"),
+                  fmt::format("there is no tool \"{}\"; the tools are probe", name));
     }
 }
 
 TEST(Tool, GivesUpPolitely) {
-    const auto output = result_of("return fail('The calendar did not answer.', { kind = 'busy', message = 'x' })");
+    const auto output =
+        result_of("return fail('The calendar did not answer.', { kind = 'busy', message = 'x' })");
     EXPECT_FALSE(output.ok);
     EXPECT_EQ(output.text, R"({"failed":"The calendar did not answer."})");
     EXPECT_EQ(result_of("fail('Forgot to return.')").text, R"({"failed":"Forgot to return."})");
@@ -87,16 +99,19 @@ TEST(Tool, HidesItsErrorFromTheModelAndLogsIt) {
     const std::string logged = testing::internal::GetCapturedStderr();
     EXPECT_FALSE(output.ok);
     EXPECT_EQ(output.text, failed_text);
-    EXPECT_THAT(logged,
-                HasSubstr("tools/probe.lua:3: `reply` is nil, so it has no fields; check where it gets its value"));
+    EXPECT_THAT(
+        logged,
+        HasSubstr(
+            "tools/probe.lua:3: `reply` is nil, so it has no fields; check where it gets its value"));
     EXPECT_THAT(logged, HasSubstr("call=CA1"));
     EXPECT_THAT(logged, HasSubstr("in function 'run'"));
 }
 
 TEST(Tool, RefusesResultsThatAreNotData) {
-    for (const char* body : {"return { f = print }", "return 0/0", "return { 1, 2, x = 3 }", "return { [1.5] = 1 }",
-                             "local t = {} t.t = t return t", "return { big = ('x'):rep(70000) }",
-                             "local t = {} for i = 1, 30000 do t[i] = i end return t"}) {
+    for (const char* body :
+         {"return { f = print }", "return 0/0", "return { 1, 2, x = 3 }", "return { [1.5] = 1 }",
+          "local t = {} t.t = t return t", "return { big = ('x'):rep(70000) }",
+          "local t = {} for i = 1, 30000 do t[i] = i end return t"}) {
         const auto output = result_of(body);
         EXPECT_EQ(output.text, failed_text) << body;
     }
@@ -140,9 +155,11 @@ TEST(Tool, LimitsHowManyRunAtOnce) {
 }
 
 TEST(Tool, SendsItsEventsBeforeItsResult) {
-    Probe probe("call.set_outcome('appointment_booked') call:inject('A fact.') call:hang_up() return 1");
+    Probe probe(
+        "call.set_outcome('appointment_booked') call:inject('A fact.') call:hang_up() return 1");
     EXPECT_EQ(probe.run().text, "1");
-    EXPECT_THAT(probe.events.lines, ElementsAre("outcome appointment_booked", "inject A fact.", "hang_up"));
+    EXPECT_THAT(probe.events.lines,
+                ElementsAre("outcome appointment_booked", "inject A fact.", "hang_up"));
     EXPECT_EQ(result_of("call.set_outcome('Not A Word')").text, failed_text);
 }
 
@@ -158,7 +175,8 @@ TEST(Tool, KeepsVarsFromRunToRunAndThroughAKill) {
 }
 
 TEST(Tool, SeesTheCallAndNothingMore) {
-    EXPECT_EQ(result_of("return { call.from, call.to, call.sid }").text, R"(["+15550001111","+15550002222","CA1"])");
+    EXPECT_EQ(result_of("return { call.from, call.to, call.sid }").text,
+              R"(["+15550001111","+15550002222","CA1"])");
     for (const char* body : {"return call.form", "call.from = 'x'", "call.vars = {}", "call.x = 1"})
         EXPECT_EQ(result_of(body).text, failed_text) << body;
 }
@@ -166,7 +184,9 @@ TEST(Tool, SeesTheCallAndNothingMore) {
 // ---- options ----------------------------------------------------------------------------------
 
 TEST(ToolOptions, ReachTheRulesOfTheCall) {
-    Probe probe("return 1", "", R"(timeout = 3, say_if_slow = { "Let me look.", after_ms = 900 }, confirm = "Shall I look?",
+    Probe probe(
+        "return 1", "",
+        R"(timeout = 3, say_if_slow = { "Let me look.", after_ms = 900 }, confirm = "Shall I look?",
         idempotent = true, runs_after_hangup = true,)");
     const auto profile = probe.prepare();
     ASSERT_TRUE(profile);
@@ -181,7 +201,8 @@ TEST(ToolOptions, ReachTheRulesOfTheCall) {
 }
 
 TEST(ToolOptions, OnlyCheckWhatNeedsTheCallersWord) {
-    Probe probe("call.set_outcome('ran') return 1", "", "confirm = true, params = { n = param.integer { 'x' } },");
+    Probe probe("call.set_outcome('ran') return 1", "",
+                "confirm = true, params = { n = param.integer { 'x' } },");
     ASSERT_TRUE(probe.prepare());
     const auto check = [&](const char* arguments) {
         std::optional<call::ToolFinished> finished;
@@ -198,10 +219,14 @@ TEST(ToolOptions, OnlyCheckWhatNeedsTheCallersWord) {
 TEST(ToolOptions, TellWhyARunFailed) {
     EXPECT_EQ(result_of("error('x')").failure, Failure::error);
     EXPECT_EQ(result_of("while true do end").failure, Failure::broken);
-    EXPECT_EQ(result_of("local t = {} while true do t[#t + 1] = ('x'):rep(1000) .. #t end").failure, Failure::broken);
+    EXPECT_EQ(result_of("local t = {} while true do t[#t + 1] = ('x'):rep(1000) .. #t end").failure,
+              Failure::broken);
     EXPECT_EQ(result_of("return fail('No.')").failure, Failure::gave_up);
     EXPECT_EQ(Probe("sleep(9)", "", "timeout = 0.02,").run().failure, Failure::timeout);
-    EXPECT_EQ(Probe("return 1", "", "params = { n = param.integer { 'x' } },").run(R"({"n":"x"})").failure, Failure::refused);
+    EXPECT_EQ(Probe("return 1", "", "params = { n = param.integer { 'x' } },")
+                  .run(R"({"n":"x"})")
+                  .failure,
+              Failure::refused);
     EXPECT_EQ(result_of("return 1").failure, Failure::none);
 }
 
@@ -209,13 +234,17 @@ TEST(ToolOptions, GiveARunAKeyOfItsOwnThatARepeatedRunKeeps) {
     Probe probe("return call.idempotency_key");
     EXPECT_EQ(probe.run().text, R"("CA1:tool_1")");
     std::optional<call::ToolFinished> again;
-    probe.agent->run_tool({"tool_1", "probe", "{}", call::RunTool::Purpose::run, 2}, [&](call::ToolFinished given) { again = std::move(given); });
+    probe.agent->run_tool({"tool_1", "probe", "{}", call::RunTool::Purpose::run, 2},
+                          [&](call::ToolFinished given) { again = std::move(given); });
     probe.run_until([&] { return again.has_value(); });
     EXPECT_EQ(again->output, R"("CA1:tool_1")");
     testing::internal::CaptureStderr();
-    Probe outside("return 1", "on_start = function(call) call.vars.k = call.idempotency_key end, vars = { k = '' }");
+    Probe outside(
+        "return 1",
+        "on_start = function(call) call.vars.k = call.idempotency_key end, vars = { k = '' }");
     outside.prepare();
-    EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("call.idempotency_key exists only while a tool runs"));
+    EXPECT_THAT(testing::internal::GetCapturedStderr(),
+                HasSubstr("call.idempotency_key exists only while a tool runs"));
 }
 
 // ---- when -------------------------------------------------------------------------------------
@@ -226,9 +255,11 @@ std::string tool_when(const std::string& condition, const std::string& body = "r
 
 struct Gated : TestCall {
     explicit Gated(const std::string& condition)
-        : TestCall(bundle_of({{"agents/tester.lua", agent_file("vars = { verified = false }", "'verify', 'book'")},
-                              {"tools/verify.lua", tool_file("call.vars.verified = not call.vars.verified return 1")},
-                              {"tools/book.lua", tool_when(condition)}})) {
+        : TestCall(bundle_of(
+              {{"agents/tester.lua", agent_file("vars = { verified = false }", "'verify', 'book'")},
+               {"tools/verify.lua",
+                tool_file("call.vars.verified = not call.vars.verified return 1")},
+               {"tools/book.lua", tool_when(condition)}})) {
         parts.services.database = &database;
     }
 };
@@ -239,7 +270,8 @@ TEST(When, HidesAToolUntilItIsOffered) {
     ASSERT_EQ(profile->tools.size(), 1u);
     EXPECT_EQ(profile->tools[0].at("name"), "verify");
     const auto refused = call.run_tool("book");
-    EXPECT_EQ(refused.at("message"), "the tool \"book\" cannot be used at this point of the call; the tools are verify");
+    EXPECT_EQ(refused.at("message"),
+              "the tool \"book\" cannot be used at this point of the call; the tools are verify");
 
     Output output;
     bool is_done = false;
@@ -263,11 +295,13 @@ TEST(When, SaysNothingWhenNothingChanges) {
 }
 
 TEST(When, HidesAToolWhoseConditionFails) {
-    for (const char* condition : {"error('no')", "local x = nil return x.y", "return db.query('select 1')"}) {
+    for (const char* condition :
+         {"error('no')", "local x = nil return x.y", "return db.query('select 1')"}) {
         testing::internal::CaptureStderr();
         Gated call(condition);
         EXPECT_EQ(call.prepare()->tools.size(), 1u) << condition;
-        EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("tools/book.lua when")) << condition;
+        EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("tools/book.lua when"))
+            << condition;
     }
     Gated endless("while true do end");
     EXPECT_EQ(endless.prepare()->tools.size(), 1u);

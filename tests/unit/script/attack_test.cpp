@@ -1,11 +1,12 @@
-// tests/attack/*.lua: every way to misuse a script that we know. Each file is the body of a tool and says in its second
-// line which limit ends it:
+// tests/attack/*.lua: every way to misuse a script that we know. Each file is the body of a tool
+// and says in its second line which limit ends it:
 //
 //   cpu          computing time            memory   bytes of the VM
 //   unyielding   inside a sort or gsub function      wall   the tool's deadline
 //   error: TEXT  an ordinary error with that text
 //
-// Whatever it is, the call must live on, the log must name file, line and limit, and nothing may be left of it.
+// Whatever it is, the call must live on, the log must name file, line and limit, and nothing may be
+// left of it.
 #include "fakes.hpp"
 
 #include <parley/core/text.hpp>
@@ -24,9 +25,12 @@ constexpr int slowness = 20;
 constexpr int slowness = 1;
 #endif
 constexpr std::chrono::milliseconds cpu_max{50};
-constexpr std::chrono::milliseconds cpu_max_for_memory{5'000};  // a busy machine must not make time the limit
-constexpr std::chrono::seconds cpu_beyond_max{2};               // making the bundle and the VM, and the limit's own slack
-constexpr std::size_t rss_growth_max = 24 * 1024 * 1024;        // three VMs at their limit, for the allocator's own habits
+// a busy machine must not make time the limit
+constexpr std::chrono::milliseconds cpu_max_for_memory{5'000};
+// making the bundle and the VM, and the limit's own slack
+constexpr std::chrono::seconds cpu_beyond_max{2};
+// three VMs at their limit, for the allocator's own habits
+constexpr std::size_t rss_growth_max = 24 * 1024 * 1024;
 
 struct Attack {
     std::string name;
@@ -36,7 +40,8 @@ struct Attack {
 
 std::vector<Attack> attacks() {
     std::vector<Attack> all;
-    for (const auto& file : std::filesystem::directory_iterator(std::string(PARLEY_SOURCE_DIR) + "/tests/attack")) {
+    for (const auto& file :
+         std::filesystem::directory_iterator(std::string(PARLEY_SOURCE_DIR) + "/tests/attack")) {
         if (file.path().extension() != ".lua") continue;
         std::ifstream in(file.path(), std::ios::binary);
         Attack attack{file.path().stem().string(), {std::istreambuf_iterator<char>(in), {}}, ""};
@@ -48,7 +53,8 @@ std::vector<Attack> attacks() {
         }
         all.push_back(std::move(attack));
     }
-    std::sort(all.begin(), all.end(), [](const Attack& a, const Attack& b) { return a.name < b.name; });
+    std::sort(all.begin(), all.end(),
+              [](const Attack& a, const Attack& b) { return a.name < b.name; });
     return all;
 }
 
@@ -80,7 +86,9 @@ class AttackedCall : public TestCall {
     explicit AttackedCall(const std::string& body)
         : TestCall(bundle_of({{"agents/tester.lua", agent_file("", "\"attack\", \"alive\"")},
                               // On the file's own first line, a comment: lines keep their numbers.
-                              {"tools/attack.lua", "return tool { api = 1, about = 'x', run = function(args, call) " + body + "\nend }"},
+                              {"tools/attack.lua",
+                               "return tool { api = 1, about = 'x', run = function(args, call) " +
+                                   body + "\nend }"},
                               {"tools/alive.lua", tool_file("return 'alive'")}})) {
         parts.services.database = &database;
         parts.services.keys = &keys;
@@ -99,16 +107,21 @@ class AttackedCall : public TestCall {
 void expect_end_in_limit(const Attack& attack) {
     SCOPED_TRACE(attack.name);
     const std::string limit = text_of(attack.expected);
-    ASSERT_NE(limit, "") << "the second line must be: -- expect: cpu, memory, unyielding, wall or error: TEXT";
+    ASSERT_NE(limit, "")
+        << "the second line must be: -- expect: cpu, memory, unyielding, wall or error: TEXT";
     AttackedCall call(attack.body);
     ASSERT_TRUE(call.parts.bundle);
-    if (attack.name == "reach_database_file") call.database.answers = {store::QueryProblem{store::QueryProblem::Kind::mistake, "ATTACH, DETACH and VACUUM are not available to scripts"}};
+    if (attack.name == "reach_database_file")
+        call.database.answers = {
+            store::QueryProblem{store::QueryProblem::Kind::mistake,
+                                "ATTACH, DETACH and VACUUM are not available to scripts"}};
     if (attack.name == "wait_web") {
         for (int i = 0; i < 30; ++i) call.web.answer(200, "{}");
     }
     const auto budget = attack.expected == "memory" ? cpu_max_for_memory : cpu_max;
     call.parts.limits.cpu_max = budget;
-    if (attack.expected != "wall") call.parts.limits.tool_timeout = std::chrono::seconds(60);  // wall clock is not what is tried
+    // wall clock is not what is tried
+    if (attack.expected != "wall") call.parts.limits.tool_timeout = std::chrono::seconds(60);
     ASSERT_TRUE(call.prepare());
 
     testing::internal::CaptureStderr();
@@ -122,7 +135,9 @@ void expect_end_in_limit(const Attack& attack) {
     EXPECT_THAT(log, testing::HasSubstr("script.failed call=CA1 script=tools/attack.lua"));
     EXPECT_THAT(log, testing::HasSubstr(limit));
     // The result of a handler is looked at when no line of it runs any more.
-    const std::regex place(attack.name.starts_with("output_") ? "what=\"tools/attack\\.lua(:\\d+)?: " : "what=\"(tools/attack\\.lua:\\d+|lib/\\w+\\.lua:\\d+): ");
+    const std::regex place(attack.name.starts_with("output_")
+                               ? "what=\"tools/attack\\.lua(:\\d+)?: "
+                               : "what=\"(tools/attack\\.lua:\\d+|lib/\\w+\\.lua:\\d+): ");
     EXPECT_TRUE(std::regex_search(log, place)) << "no place in: " << log;
 
     call.parts.limits.cpu_max = cpu_max;
@@ -133,7 +148,7 @@ TEST(AttackSuite, EndsInItsLimitsAndLeavesNothing) {
     const auto all = attacks();
     ASSERT_GE(all.size(), 60u);
     expect_end_in_limit(all.front());  // what is allocated once and kept is not a leak
-    const std::size_t before = resident_bytes();
+    [[maybe_unused]] const std::size_t before = resident_bytes();
     for (const auto& attack : all) expect_end_in_limit(attack);
 #ifndef PARLEY_SANITIZED  // a sanitizer keeps what is freed
     EXPECT_LT(resident_bytes(), before + rss_growth_max);

@@ -16,13 +16,16 @@ std::string error_of(const std::string& body) {
 }
 
 TEST(Call, KnowsWhoCallsWhomAndSince) {
-    Probe probe("return { call.from, call.to, call.sid, call.agent, call.direction, call.started_at }");
+    Probe probe(
+        "return { call.from, call.to, call.sid, call.agent, call.direction, call.started_at }");
     probe.parts.info.started_at = utc(2026, 11, 20, 15, 0);
-    EXPECT_EQ(probe.run().text, R"(["+15550001111","+15550002222","CA1","tester","inbound",1795186800])");
+    EXPECT_EQ(probe.run().text,
+              R"(["+15550001111","+15550002222","CA1","tester","inbound",1795186800])");
 }
 
 TEST(Call, NamesTheNearestWordForAWrongOne) {
-    EXPECT_THAT(error_of("return call.form"), HasSubstr("call has no `form`; did you mean `from`?"));
+    EXPECT_THAT(error_of("return call.form"),
+                HasSubstr("call has no `form`; did you mean `from`?"));
     EXPECT_THAT(error_of("call:sya('x')"), HasSubstr("did you mean `say`?"));
     EXPECT_THAT(error_of("return call.weather"), HasSubstr("facts of your own go into call.vars"));
 }
@@ -31,7 +34,8 @@ TEST(Call, NamesTheNearestWordForAWrongOne) {
 
 // What call:say() gives the script when the sentence ends like this.
 std::string said(How how, const std::string& heard = "") {
-    Probe probe("local ok, problem = call:say('One moment.') return { ok = ok, problem = problem }");
+    Probe probe(
+        "local ok, problem = call:say('One moment.') return { ok = ok, problem = problem }");
     EXPECT_TRUE(probe.prepare());
     Output output;
     bool is_done = false;
@@ -47,8 +51,9 @@ std::string said(How how, const std::string& heard = "") {
 
 TEST(Say, SleepsUntilTheCallerHasHeardIt) {
     EXPECT_EQ(said(How::heard, "One moment."), R"({"ok":true})");
-    EXPECT_EQ(said(How::interrupted, "One"),
-              R"({"problem":{"heard":"One","kind":"interrupted","message":"the caller spoke","retry":false}})");
+    EXPECT_EQ(
+        said(How::interrupted, "One"),
+        R"({"problem":{"heard":"One","kind":"interrupted","message":"the caller spoke","retry":false}})");
     EXPECT_THAT(said(How::hung_up), HasSubstr(R"("kind":"hung_up")"));
     EXPECT_THAT(said(How::no_model), HasSubstr(R"("kind":"no_model")"));
     EXPECT_THAT(said(How::too_many), HasSubstr(R"("kind":"busy")"));
@@ -71,9 +76,11 @@ TEST(Say, DoesNotUseUpTheTimeOfTheTool) {
 
 TEST(Say, WantsWords) {
     EXPECT_THAT(error_of("call:say('  ')"), HasSubstr("call.say: the text is empty"));
-    EXPECT_THAT(error_of("call:say(('x'):rep(3000))"), HasSubstr("call.say: the text is longer than 2000 characters"));
+    EXPECT_THAT(error_of("call:say(('x'):rep(3000))"),
+                HasSubstr("call.say: the text is longer than 2000 characters"));
     EXPECT_THAT(error_of("call:say()"), HasSubstr("call.say"));
-    EXPECT_THAT(error_of("table.sort({ 1, 2 }, function() call:say('x') end)"), HasSubstr("cannot be used inside a sort"));
+    EXPECT_THAT(error_of("table.sort({ 1, 2 }, function() call:say('x') end)"),
+                HasSubstr("cannot be used inside a sort"));
 }
 
 // ---- the rest ---------------------------------------------------------------------------------
@@ -88,16 +95,21 @@ TEST(Call, AsksTellsAndNotes) {
         call.note("plain")
         return 1)");
     EXPECT_EQ(probe.run().text, "1");
-    EXPECT_THAT(probe.events.lines, ElementsAre("ask Ask for the date of birth.", "ask And the name.", "tell A fact.", "inject Another.",
-                                                "note wants a call back {\"at\":\"noon\"}", "note plain {}"));
+    EXPECT_THAT(probe.events.lines,
+                ElementsAre("ask Ask for the date of birth.", "ask And the name.", "tell A fact.",
+                            "inject Another.", "note wants a call back {\"at\":\"noon\"}",
+                            "note plain {}"));
 }
 
 TEST(Call, RefusesWhatItDoesNotUnderstand) {
-    EXPECT_THAT(error_of("call:inject('x', { answer = true })"), HasSubstr("call.inject: expected { respond = true }"));
+    EXPECT_THAT(error_of("call:inject('x', { answer = true })"),
+                HasSubstr("call.inject: expected { respond = true }"));
     EXPECT_THAT(error_of("call:inject('x', 5)"), HasSubstr("call.inject: expected fields"));
     EXPECT_THAT(error_of("call:note('x', { 1, 2 })"), HasSubstr("call.note: expected fields"));
-    EXPECT_THAT(error_of("call:note('x', { f = print })"), HasSubstr("call.note: field `f` is a function"));
-    EXPECT_THAT(error_of("for i = 1, 60 do call:note('x') end"), HasSubstr("more than 50 notes in one run"));
+    EXPECT_THAT(error_of("call:note('x', { f = print })"),
+                HasSubstr("call.note: field `f` is a function"));
+    EXPECT_THAT(error_of("for i = 1, 60 do call:note('x') end"),
+                HasSubstr("more than 50 notes in one run"));
     EXPECT_THAT(error_of("call:ask_model('')"), HasSubstr("call.ask_model: the text is empty"));
 }
 
@@ -121,7 +133,8 @@ TEST(Memory, ForgetsWhatIsSetToNil) {
 
 TEST(Memory, TellsWhenThereIsNothingToRememberBy) {
     for (const char* from : {"anonymous", "", "+266696687", "Restricted", "sip:jo@example.com"}) {
-        Probe probe("local ok, problem = call:remember('a', 1) local v, p2 = call:recall('a') return { problem.kind, p2.kind }");
+        Probe probe(
+            "local ok, problem = call:remember('a', 1) local v, p2 = call:recall('a') return { problem.kind, p2.kind }");
         probe.parts.info.from = from;
         EXPECT_EQ(probe.run().text, R"(["no_number","no_number"])") << from;
     }
@@ -134,7 +147,8 @@ TEST(Memory, TellsWhenThereIsNothingToRememberBy) {
 }
 
 TEST(Memory, WantsAKeyAndData) {
-    EXPECT_THAT(error_of("call:remember('', 1)"), HasSubstr("expected a key of 1 to 100 characters"));
+    EXPECT_THAT(error_of("call:remember('', 1)"),
+                HasSubstr("expected a key of 1 to 100 characters"));
     EXPECT_THAT(error_of("call:recall()"), HasSubstr("call.recall"));
     EXPECT_THAT(error_of("call:remember('a', print)"), HasSubstr("call.remember"));
     EXPECT_THAT(error_of("call:remember('a', ('x'):rep(20000))"), HasSubstr("call.remember"));

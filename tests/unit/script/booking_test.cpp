@@ -16,7 +16,8 @@ class Booking : public testing::Test {
         auto built = Library::build(shipped_scripts());
         ASSERT_TRUE(built) << built.error().front().text();
         bundle_ = *built;
-        auto opened = store::Store::open({.path = ":memory:", .migrations_dir = shipped_scripts() + "/migrations"});
+        auto opened = store::Store::open(
+            {.path = ":memory:", .migrations_dir = shipped_scripts() + "/migrations"});
         ASSERT_TRUE(opened) << opened.error().text();
         store_ = std::move(*opened);
         database_ = database_of(*store_);
@@ -46,7 +47,8 @@ class Booking : public testing::Test {
         return rows.get_future().get();
     }
     static std::string book(const char* date, const char* time, const char* name = "Jo Smith") {
-        return json::serialize(json::object{{"customer_name", name}, {"date", date}, {"time", time}});
+        return json::serialize(
+            json::object{{"customer_name", name}, {"date", date}, {"time", time}});
     }
 
     std::shared_ptr<const Bundle> bundle_;
@@ -62,7 +64,8 @@ TEST_F(Booking, IntroducesSarah) {
     EXPECT_EQ(
         profile->greeting,
         "Thank you for calling Riverside. This is Sarah, the clinic's virtual assistant. How can I help you today?");
-    EXPECT_THAT(profile->instructions, HasSubstr("Today is Friday, 2026-11-20, and it is 10:00 AM at the clinic."));
+    EXPECT_THAT(profile->instructions,
+                HasSubstr("Today is Friday, 2026-11-20, and it is 10:00 AM at the clinic."));
     EXPECT_EQ(profile->tools.size(), 5u);
 }
 
@@ -101,7 +104,8 @@ TEST_F(Booking, CountsDaysInTheClinicsZone) {
     auto call = this->call("CA1", {{"hours", json::object{{"saturday", "09:00-10:00"}}}});
     ready(*call);
     call->now = utc(2026, 11, 21, 4, 30);  // still Friday evening in New York
-    EXPECT_EQ(call->run_tool("check_slots", R"({"date":"2026-11-20"})").at("reason"), "We are closed on Fridays.");
+    EXPECT_EQ(call->run_tool("check_slots", R"({"date":"2026-11-20"})").at("reason"),
+              "We are closed on Fridays.");
     EXPECT_EQ(call->run_tool("check_slots", R"({"date":"2026-11-21"})").at("available_slots"),
               R"(["9:00 AM","9:30 AM"])");
 }
@@ -118,16 +122,17 @@ TEST_F(Booking, FollowsTheVars) {
 TEST_F(Booking, BooksAndStoresWhatWasGiven) {
     auto call = this->call();
     ready(*call);
-    const auto output = call->run_tool("book_appointment", book("2026-11-24", "2:00 PM", "Siobhán O'Brien-Müller"));
+    const auto output =
+        call->run_tool("book_appointment", book("2026-11-24", "2:00 PM", "Siobhán O'Brien-Müller"));
     EXPECT_TRUE(output.ok);
     EXPECT_EQ(output.at("success"), "true");
     EXPECT_THAT(output.at("confirmation_number"), MatchesRegex("APT-[1-9][0-9]{4}"));
     EXPECT_EQ(output.at("spoken_date"), "Tuesday, November 24th");
     EXPECT_EQ(output.at("time"), "2:00 PM");
     EXPECT_THAT(call->events.lines, ElementsAre("outcome appointment_booked"));
-    const auto rows =
-        sql("SELECT customer_name, phone_number, appointment_date, appointment_time, confirmation_number, call_sid, "
-            "status, calendar FROM appointments");
+    const auto rows = sql(
+        "SELECT customer_name, phone_number, appointment_date, appointment_time, confirmation_number, call_sid, "
+        "status, calendar FROM appointments");
     ASSERT_EQ(rows.size(), 1u);
     EXPECT_EQ(rows[0], (json::object{{"customer_name", "Siobhán O'Brien-Müller"},
                                      {"phone_number", "+15550001111"},
@@ -150,7 +155,8 @@ TEST_F(Booking, LetsTheIndexDecideWhoGetsASlot) {
         ready(*calls.back());
     }
     for (std::size_t i = 0; i < 50; ++i)
-        calls[i]->start_tool("book_appointment", book("2026-11-24", "2:00 PM"), outputs[i], done[i]);
+        calls[i]->start_tool("book_appointment", book("2026-11-24", "2:00 PM"), outputs[i],
+                             done[i]);
     int booked = 0;
     for (std::size_t i = 0; i < 50; ++i) {
         calls[i]->run_until([&] { return done[i]; });
@@ -158,8 +164,9 @@ TEST_F(Booking, LetsTheIndexDecideWhoGetsASlot) {
         if (outputs[i].at("success") == "true") {
             ++booked;
         } else {
-            EXPECT_EQ(outputs[i].at("error"),
-                      "That time slot was just booked by someone else. Please choose another time.");
+            EXPECT_EQ(
+                outputs[i].at("error"),
+                "That time slot was just booked by someone else. Please choose another time.");
         }
     }
     EXPECT_EQ(booked, 1);
@@ -169,8 +176,10 @@ TEST_F(Booking, LetsTheIndexDecideWhoGetsASlot) {
 TEST_F(Booking, IsNotRepeatedByTheSameCall) {
     auto call = this->call();
     ready(*call);
-    const auto first = call->run_tool("book_appointment", book("2026-11-24", "2:00 PM", "Jon Smith"));
-    const auto second = call->run_tool("book_appointment", book("2026-11-24", "14:00", "John Smith"));
+    const auto first =
+        call->run_tool("book_appointment", book("2026-11-24", "2:00 PM", "Jon Smith"));
+    const auto second =
+        call->run_tool("book_appointment", book("2026-11-24", "14:00", "John Smith"));
     EXPECT_EQ(second.text, first.text);
     EXPECT_EQ(sql("SELECT customer_name FROM appointments"),
               (json::array{json::object{{"customer_name", "John Smith"}}}));
@@ -184,7 +193,8 @@ TEST_F(Booking, RefusesWhatCannotBeBooked) {
         EXPECT_EQ(output.at("success"), "false");
         return output.at("error");
     };
-    EXPECT_EQ(error("2026-11-19", "2:00 PM"), "That date is in the past. Today is Friday, November 20th.");
+    EXPECT_EQ(error("2026-11-19", "2:00 PM"),
+              "That date is in the past. Today is Friday, November 20th.");
     EXPECT_EQ(error("2026-11-20", "9:30 AM"),
               "9:30 AM is not a time we offer on that day. Please check the free times again.");
     EXPECT_EQ(error("2026-11-24", "2:10 PM"),
@@ -194,7 +204,8 @@ TEST_F(Booking, RefusesWhatCannotBeBooked) {
     EXPECT_EQ(error("2026-11-22", "2:00 PM"), "We are closed on Sundays.");
     EXPECT_EQ(error("2027-03-01", "2:00 PM"), "Appointments can be booked at most 90 days ahead.");
     EXPECT_EQ(sql("SELECT 1 FROM appointments").size(), 0u);
-    EXPECT_EQ(call->run_tool("book_appointment", book("2026-11-24", "2:00 PM", "  ")).at("error"), "bad_arguments");
+    EXPECT_EQ(call->run_tool("book_appointment", book("2026-11-24", "2:00 PM", "  ")).at("error"),
+              "bad_arguments");
     EXPECT_TRUE(call->events.lines.empty());
 }
 
@@ -204,7 +215,8 @@ TEST_F(Booking, DrawsAnotherNumberWhenOneIsInUse) {
         auto call = this->call("CA1");
         call->parts.random_seed = 11;
         ready(*call);
-        drawn = call->run_tool("book_appointment", book("2026-11-24", "2:00 PM")).at("confirmation_number");
+        drawn = call->run_tool("book_appointment", book("2026-11-24", "2:00 PM"))
+                    .at("confirmation_number");
     }
     auto other = call("CA2");
     other->parts.random_seed = 11;  // draws the same number first
@@ -219,26 +231,30 @@ TEST_F(Booking, KeepsCalendarsApart) {
     auto two = call("CA2", {{"calendar", "west"}});
     ready(*one);
     ready(*two);
-    EXPECT_EQ(one->run_tool("book_appointment", book("2026-11-24", "2:00 PM")).at("success"), "true");
-    EXPECT_EQ(two->run_tool("book_appointment", book("2026-11-24", "2:00 PM")).at("success"), "true");
+    EXPECT_EQ(one->run_tool("book_appointment", book("2026-11-24", "2:00 PM")).at("success"),
+              "true");
+    EXPECT_EQ(two->run_tool("book_appointment", book("2026-11-24", "2:00 PM")).at("success"),
+              "true");
 }
 
 TEST_F(Booking, FindsAndCancels) {
     auto call = this->call();
     ready(*call);
-    const auto number = call->run_tool("book_appointment", book("2026-11-24", "2:00 PM")).at("confirmation_number");
+    const auto number =
+        call->run_tool("book_appointment", book("2026-11-24", "2:00 PM")).at("confirmation_number");
     const std::string entry = fmt::format(
         R"({{"appointments":[{{"confirmation_number":"{}","date":"2026-11-24","spoken_date":"Tuesday, November 24th","time":"2:00 PM"}}],"found":true}})",
         number);
     EXPECT_EQ(call->run_tool("find_appointment").text, entry);
-    EXPECT_EQ(
-        call->run_tool("find_appointment", fmt::format(R"({{"confirmation_number":"apt {}"}})", number.substr(4))).text,
-        entry);
+    EXPECT_EQ(call->run_tool("find_appointment",
+                             fmt::format(R"({{"confirmation_number":"apt {}"}})", number.substr(4)))
+                  .text,
+              entry);
     EXPECT_EQ(call->run_tool("find_appointment", R"({"confirmation_number":"APT-00000"})").text,
               R"({"appointments":[],"found":false})");
 
-    const auto cancelled =
-        call->run_tool("cancel_appointment", fmt::format(R"({{"confirmation_number":"{}"}})", number));
+    const auto cancelled = call->run_tool("cancel_appointment",
+                                          fmt::format(R"({{"confirmation_number":"{}"}})", number));
     EXPECT_EQ(
         cancelled.text,
         fmt::format(
@@ -246,7 +262,8 @@ TEST_F(Booking, FindsAndCancels) {
             number));
     EXPECT_EQ(call->events.lines.back(), "outcome appointment_cancelled");
     EXPECT_EQ(call->run_tool("find_appointment").text, R"({"appointments":[],"found":false})");
-    EXPECT_EQ(call->run_tool("book_appointment", book("2026-11-24", "2:00 PM")).at("success"), "true")
+    EXPECT_EQ(call->run_tool("book_appointment", book("2026-11-24", "2:00 PM")).at("success"),
+              "true")
         << "the slot is free again";
 }
 
@@ -254,22 +271,27 @@ TEST_F(Booking, CancelsOnlyForTheRightPerson) {
     auto owner = call("CA1");
     ready(*owner);
     const auto number =
-        owner->run_tool("book_appointment", book("2026-11-24", "2:00 PM", "Jo Smith")).at("confirmation_number");
+        owner->run_tool("book_appointment", book("2026-11-24", "2:00 PM", "Jo Smith"))
+            .at("confirmation_number");
     auto stranger = call("CA2", {}, "anonymous");
     ready(*stranger);
     const auto cancel = [&](const std::string& name) {
         return stranger
             ->run_tool("cancel_appointment",
-                       json::serialize(json::object{{"confirmation_number", number}, {"customer_name", name}}))
+                       json::serialize(
+                           json::object{{"confirmation_number", number}, {"customer_name", name}}))
             .at("success");
     };
-    EXPECT_EQ(stranger->run_tool("cancel_appointment", fmt::format(R"({{"confirmation_number":"{}"}})", number))
+    EXPECT_EQ(stranger
+                  ->run_tool("cancel_appointment",
+                             fmt::format(R"({{"confirmation_number":"{}"}})", number))
                   .at("success"),
               "false");
     EXPECT_EQ(cancel("Someone Else"), "false");
     EXPECT_EQ(stranger->run_tool("find_appointment").at("error"),
               "The caller's number is withheld. Ask for the confirmation number.");
-    EXPECT_EQ(sql("SELECT status FROM appointments"), (json::array{json::object{{"status", "confirmed"}}}));
+    EXPECT_EQ(sql("SELECT status FROM appointments"),
+              (json::array{json::object{{"status", "confirmed"}}}));
     EXPECT_EQ(cancel(" jo  SMITH"), "true");
 }
 
@@ -279,9 +301,12 @@ TEST_F(Booking, SpeaksOfATroubledDatabase) {
     call->parts.services.database = &broken;
     ready(*call);
     for (const char* tool : {"check_slots", "find_appointment"}) {
-        broken.answers.push_back(store::QueryProblem{store::QueryProblem::Kind::busy, "database is locked"});
+        broken.answers.push_back(
+            store::QueryProblem{store::QueryProblem::Kind::busy, "database is locked"});
         EXPECT_EQ(
-            call->run_tool(tool, std::string(tool) == "check_slots" ? R"({"date":"2026-11-24"})" : "{}").at("failed"),
+            call->run_tool(tool,
+                           std::string(tool) == "check_slots" ? R"({"date":"2026-11-24"})" : "{}")
+                .at("failed"),
             "I cannot reach our calendar at the moment.");
     }
     broken.answers.push_back(store::QueryProblem{store::QueryProblem::Kind::full, "disk full"});

@@ -3,9 +3,7 @@
 namespace parley::script {
 namespace {
 
-std::int64_t seconds(WallTime when) {
-    return unix_ms(when) / 1000;
-}
+std::int64_t seconds(WallTime when) { return unix_ms(when) / 1000; }
 
 std::string local(const char* zone, WallTime when) {
     const auto found = TimeZone::find(zone);
@@ -17,8 +15,8 @@ std::string local(const char* zone, WallTime when) {
 TEST(Dates, ReadsOnlyDaysThatExist) {
     EXPECT_TRUE(parse_date("2026-12-01"));
     EXPECT_TRUE(parse_date("2028-02-29"));
-    for (const char* bad : {"2026-02-29", "2026-13-01", "2026-00-10", "2026-1-01", "next week", "", "2026-12-01 ",
-                            "2026/12/01", "-026-12-01"}) {
+    for (const char* bad : {"2026-02-29", "2026-13-01", "2026-00-10", "2026-1-01", "next week", "",
+                            "2026-12-01 ", "2026/12/01", "-026-12-01"}) {
         EXPECT_FALSE(parse_date(bad)) << bad;
     }
 }
@@ -40,8 +38,8 @@ TEST(Times, ReadsBothWaysOfWriting) {
     EXPECT_EQ(parse_time("12:00 AM"), 0);
     EXPECT_EQ(parse_time("12:05 PM"), 725);
     EXPECT_EQ(parse_time("00:00"), 0);
-    for (const char* bad :
-         {"24:00", "14:60", "13 PM", "0 AM", "14", "2:3 PM", "noon", "", "14:30:00", "2:30 XM", "-2:30"}) {
+    for (const char* bad : {"24:00", "14:60", "13 PM", "0 AM", "14", "2:3 PM", "noon", "",
+                            "14:30:00", "2:30 XM", "-2:30"}) {
         EXPECT_FALSE(parse_time(bad)) << bad;
     }
     for (int minutes = 0; minutes < 24 * 60; ++minutes) {
@@ -104,15 +102,15 @@ TEST(TimeZones, ReadsEveryShapeOfRule) {
     EXPECT_EQ(offset("AAA3BBB,J60/0,J300/0", utc(2040, 3, 1, 3, 0)), -7'200);
     EXPECT_EQ(offset("AAA3BBB,59/0,299/0", utc(2040, 2, 29, 3, 0)), -7'200);
     EXPECT_EQ(offset("AAA3BBB2,M3.2.0/-1,M11.1.0", utc(2040, 3, 11, 2, 0)), -7'200);
-    for (const char* bad : {"", "E5", "EST", "EST5EDT,", "EST5EDT,M13.1.0,M11.1.0", "EST5EDT,M3.2.0", "<+03-3",
-                            "EST5EDT,M3.2.0,M11.1.0x", "EST999"}) {
+    for (const char* bad : {"", "E5", "EST", "EST5EDT,", "EST5EDT,M13.1.0,M11.1.0",
+                            "EST5EDT,M3.2.0", "<+03-3", "EST5EDT,M3.2.0,M11.1.0x", "EST999"}) {
         EXPECT_EQ(TimeZone::parse_rule(bad), nullptr) << bad;
     }
 }
 
 TEST(TimeZones, RefusesWhatIsNoZone) {
-    for (const char* bad : {"", "Mars/Olympus", "../../../etc/passwd", "/etc/passwd", "zone.tab", "America",
-                            "America/New York", "America/New_York/"}) {
+    for (const char* bad : {"", "Mars/Olympus", "../../../etc/passwd", "/etc/passwd", "zone.tab",
+                            "America", "America/New York", "America/New_York/"}) {
         EXPECT_EQ(TimeZone::find(bad), nullptr) << bad;
     }
 }

@@ -8,7 +8,8 @@ namespace parley::script {
 // Answers requests in order, or keeps them waiting; remembers what was sent.
 class FakeWeb final : public HttpClient {
  public:
-    std::shared_ptr<void> send(boost::asio::any_io_executor, net::Url url, net::Request request, net::RequestLimits limits,
+    std::shared_ptr<void> send(boost::asio::any_io_executor, net::Url url, net::Request request,
+                               net::RequestLimits limits,
                                std::function<void(Result)> done) override {
         seen.push_back({std::move(url), std::move(request), std::move(limits)});
         if (!answers.empty()) {
@@ -20,11 +21,15 @@ class FakeWeb final : public HttpClient {
         }
         return {nullptr, [this](void*) { ++dropped; }};
     }
-    void answer(int status, std::string body, std::string type = "application/json", net::Headers headers = {}) {
+    void answer(int status, std::string body, std::string type = "application/json",
+                net::Headers headers = {}) {
         headers.set("Content-Type", type);
-        answers.emplace_back(net::Response{status, std::move(type), std::move(body), std::move(headers)});
+        answers.emplace_back(
+            net::Response{status, std::move(type), std::move(body), std::move(headers)});
     }
-    void fail(net::FetchFailure::Kind kind, std::string what) { answers.emplace_back(net::FetchFailure{kind, std::move(what), {}}); }
+    void fail(net::FetchFailure::Kind kind, std::string what) {
+        answers.emplace_back(net::FetchFailure{kind, std::move(what), {}});
+    }
 
     struct Seen {
         net::Url url;
@@ -40,7 +45,8 @@ class FakeWeb final : public HttpClient {
 // A Probe with a web and keys, and api.example allowed.
 class WideProbe : public Probe {
  public:
-    explicit WideProbe(const std::string& body, const std::string& tool_extra = "") : Probe(body, "", tool_extra) {
+    explicit WideProbe(const std::string& body, const std::string& tool_extra = "")
+        : Probe(body, "", tool_extra) {
         parts.services.http = &web;
         parts.services.keys = &keys;
         parts.services.metrics = &metrics;

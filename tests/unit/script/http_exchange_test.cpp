@@ -13,7 +13,8 @@ using Kind = net::FetchFailure::Kind;
 
 class Exchange : public testing::Test {
  protected:
-    void begin(std::string method = "GET", std::optional<int> retries = {}, std::string url = "https://api.example/a/b?c=1") {
+    void begin(std::string method = "GET", std::optional<int> retries = {},
+               std::string url = "https://api.example/a/b?c=1") {
         settings_.allow = {"api.example", "other.example", "plain.example"};
         HttpWish wish;
         wish.url = net::Url::parse(url).value();
@@ -40,7 +41,9 @@ class Exchange : public testing::Test {
         EXPECT_TRUE(std::holds_alternative<Send>(step_));
         return std::get<Send>(step_);
     }
-    std::string url() { return sent().url.scheme + "://" + sent().url.authority() + sent().url.target; }
+    std::string url() {
+        return sent().url.scheme + "://" + sent().url.authority() + sent().url.target;
+    }
     milliseconds pause() {
         EXPECT_TRUE(std::holds_alternative<Wait>(step_));
         return std::get<Wait>(step_).span;
@@ -62,8 +65,9 @@ class Exchange : public testing::Test {
 TEST_F(Exchange, EndsBeforeItBeginsWhereTheHostIsNotAllowed) {
     begin("GET", {}, "https://evil.example/");
     EXPECT_EQ(end(), "not_allowed");
-    EXPECT_EQ(std::get<Finish>(step_).error().message,
-              "requests to evil.example are not allowed; add the host to scripts.http.allow in the YAML settings");
+    EXPECT_EQ(
+        std::get<Finish>(step_).error().message,
+        "requests to evil.example are not allowed; add the host to scripts.http.allow in the YAML settings");
 }
 
 TEST_F(Exchange, GivesTheResponse) {
@@ -74,9 +78,10 @@ TEST_F(Exchange, GivesTheResponse) {
 }
 
 TEST_F(Exchange, NamesEachFailure) {
-    const std::vector<std::pair<Kind, std::string>> kinds{{Kind::invalid, "mistake"},     {Kind::dns, "dns"},           {Kind::not_allowed, "not_allowed"},
-                                                          {Kind::refused, "refused"},     {Kind::tls, "tls"},           {Kind::timeout, "timeout"},
-                                                          {Kind::too_large, "too_large"}, {Kind::broken, "broken"}};
+    const std::vector<std::pair<Kind, std::string>> kinds{
+        {Kind::invalid, "mistake"},     {Kind::dns, "dns"},      {Kind::not_allowed, "not_allowed"},
+        {Kind::refused, "refused"},     {Kind::tls, "tls"},      {Kind::timeout, "timeout"},
+        {Kind::too_large, "too_large"}, {Kind::broken, "broken"}};
     for (const auto& [kind, name] : kinds) {
         begin("POST");
         fail(kind);
@@ -153,7 +158,8 @@ TEST_F(Exchange, FollowsRedirectsWithinTheRules) {
     EXPECT_EQ(sent().request.headers.get("Authorization"), "Bearer t");
     respond(302, {{"Location", "//other.example/q"}});
     EXPECT_EQ(url(), "https://other.example/q");
-    EXPECT_EQ(sent().request.headers.get("Authorization"), std::nullopt) << "credentials stay with their host";
+    EXPECT_EQ(sent().request.headers.get("Authorization"), std::nullopt)
+        << "credentials stay with their host";
     respond(302, {{"Location", "https://evil.example/"}});
     EXPECT_EQ(end(), "not_allowed");
     begin();
@@ -198,7 +204,8 @@ TEST(RetryAfter, IsSecondsOrADate) {
     EXPECT_EQ(retry_after("120", now), 120s);
     EXPECT_EQ(retry_after("Fri, 20 Nov 2026 15:00:30 GMT", now), 30s);
     EXPECT_EQ(retry_after("Fri, 20 Nov 2020 15:00:30 GMT", now), 0s);
-    for (const char* bad : {"", "-1", "soon", "12x", "99999999999999999999"}) EXPECT_EQ(retry_after(bad, now), std::nullopt) << bad;
+    for (const char* bad : {"", "-1", "soon", "12x", "99999999999999999999"})
+        EXPECT_EQ(retry_after(bad, now), std::nullopt) << bad;
 }
 
 }  // namespace

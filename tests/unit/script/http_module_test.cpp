@@ -7,13 +7,17 @@ using testing::HasSubstr;
 using Kind = net::FetchFailure::Kind;
 
 TEST(HttpModule, GivesStatusHeadersBodyAndJson) {
-    WideProbe probe("local reply = http.get('https://api.example/slots', { query = { date = '2026-12-01', tag = { 'a', 'b c' } }, "
-                    "headers = { ['X-Token'] = 't' } }) return reply");
+    WideProbe probe(
+        "local reply = http.get('https://api.example/slots', { query = { date = '2026-12-01', tag = { 'a', 'b c' } }, "
+        "headers = { ['X-Token'] = 't' } }) return reply");
     net::Headers headers;
     headers.set("X-Kind", "test");
-    probe.web.answer(200, R"({"free":["09:00"],"none":[]})", "application/json; charset=utf-8", headers);
-    EXPECT_EQ(probe.run().text, R"({"body":"{\"free\":[\"09:00\"],\"none\":[]}","headers":{"content-type":"application/json; charset=utf-8",)"
-                                R"("x-kind":"test"},"json":{"free":["09:00"],"none":[]},"status":200})");
+    probe.web.answer(200, R"({"free":["09:00"],"none":[]})", "application/json; charset=utf-8",
+                     headers);
+    EXPECT_EQ(
+        probe.run().text,
+        R"({"body":"{\"free\":[\"09:00\"],\"none\":[]}","headers":{"content-type":"application/json; charset=utf-8",)"
+        R"("x-kind":"test"},"json":{"free":["09:00"],"none":[]},"status":200})");
     ASSERT_EQ(probe.web.seen.size(), 1u);
     const auto& seen = probe.web.seen[0];
     EXPECT_EQ(seen.request.method, "GET");
@@ -23,18 +27,20 @@ TEST(HttpModule, GivesStatusHeadersBodyAndJson) {
 }
 
 TEST(HttpModule, SendsJsonFormsAndBytes) {
-    WideProbe probe("http.post('https://api.example/a', { json = { name = 'Jo', list = json.list {} } }) "
-                    "http.put('https://api.example/b', { form = { a = 1, b = 'x y' } }) "
-                    "http.patch('https://api.example/c', { body = '\\255\\0x', headers = { ['Content-Type'] = 'a/b' } }) "
-                    "http.delete('https://api.example/d') "
-                    "http.request('https://api.example/e', { method = 'options' })");
+    WideProbe probe(
+        "http.post('https://api.example/a', { json = { name = 'Jo', list = json.list {} } }) "
+        "http.put('https://api.example/b', { form = { a = 1, b = 'x y' } }) "
+        "http.patch('https://api.example/c', { body = '\\255\\0x', headers = { ['Content-Type'] = 'a/b' } }) "
+        "http.delete('https://api.example/d') "
+        "http.request('https://api.example/e', { method = 'options' })");
     for (int i = 0; i < 5; ++i) probe.web.answer(204, "");
     EXPECT_EQ(probe.run().text, R"({"done":true})");
     ASSERT_EQ(probe.web.seen.size(), 5u);
     EXPECT_EQ(probe.web.seen[0].request.body, R"({"list":[],"name":"Jo"})");
     EXPECT_EQ(probe.web.seen[0].request.headers.get("content-type"), "application/json");
     EXPECT_EQ(probe.web.seen[1].request.body, "a=1&b=x+y");
-    EXPECT_EQ(probe.web.seen[1].request.headers.get("content-type"), "application/x-www-form-urlencoded");
+    EXPECT_EQ(probe.web.seen[1].request.headers.get("content-type"),
+              "application/x-www-form-urlencoded");
     EXPECT_EQ(probe.web.seen[2].request.body, std::string("\xff\0x", 3));
     EXPECT_EQ(probe.web.seen[2].request.headers.get("content-type"), "a/b");
     EXPECT_EQ(probe.web.seen[3].request.method, "DELETE");
@@ -43,22 +49,30 @@ TEST(HttpModule, SendsJsonFormsAndBytes) {
 
 TEST(HttpModule, GivesAProblemForWhatHappens) {
     const auto problem_of = [](auto prepare) {
-        WideProbe probe("local reply, problem = http.post('https://api.example/') return { reply == nil, problem.kind, problem.message, "
-                        "problem.retry, problem.status, problem.json and problem.json.error }");
+        WideProbe probe(
+            "local reply, problem = http.post('https://api.example/') return { reply == nil, problem.kind, problem.message, "
+            "problem.retry, problem.status, problem.json and problem.json.error }");
         prepare(probe.web);
         return probe.run().text;
     };
     EXPECT_EQ(problem_of([](FakeWeb& web) { web.answer(404, R"({"error":"gone"})"); }),
               R"([true,"status","api.example answered with status 404",false,404,"gone"])");
-    EXPECT_THAT(problem_of([](FakeWeb& web) { web.answer(500, ""); }), HasSubstr(R"(status 500",true,500)"));
-    EXPECT_THAT(problem_of([](FakeWeb& web) { web.fail(Kind::timeout, "timed out"); }), HasSubstr(R"([true,"timeout","api.example: timed out",true)"));
-    EXPECT_THAT(problem_of([](FakeWeb& web) { web.fail(Kind::tls, "bad certificate"); }), HasSubstr(R"("tls","api.example: bad certificate",false)"));
-    EXPECT_THAT(problem_of([](FakeWeb& web) { web.fail(Kind::too_large, "too long"); }), HasSubstr(R"("too_large")"));
+    EXPECT_THAT(problem_of([](FakeWeb& web) { web.answer(500, ""); }),
+                HasSubstr(R"(status 500",true,500)"));
+    EXPECT_THAT(problem_of([](FakeWeb& web) { web.fail(Kind::timeout, "timed out"); }),
+                HasSubstr(R"([true,"timeout","api.example: timed out",true)"));
+    EXPECT_THAT(problem_of([](FakeWeb& web) { web.fail(Kind::tls, "bad certificate"); }),
+                HasSubstr(R"("tls","api.example: bad certificate",false)"));
+    EXPECT_THAT(problem_of([](FakeWeb& web) { web.fail(Kind::too_large, "too long"); }),
+                HasSubstr(R"("too_large")"));
 }
 
 TEST(HttpModule, GoesNowhereUnlessAllowed) {
     WideProbe probe("local reply, problem = http.get('http://evil.example/') return problem");
-    EXPECT_THAT(probe.run().text, HasSubstr(R"("kind":"not_allowed","message":"requests to evil.example are not allowed; add the host)"));
+    EXPECT_THAT(
+        probe.run().text,
+        HasSubstr(
+            R"("kind":"not_allowed","message":"requests to evil.example are not allowed; add the host)"));
     EXPECT_TRUE(probe.web.seen.empty());
 
     WideProbe addresses("http.get('https://api.example/') return 1");
@@ -70,7 +84,8 @@ TEST(HttpModule, GoesNowhereUnlessAllowed) {
 }
 
 TEST(HttpModule, WithoutANetworkGivesAProblem) {
-    WideProbe probe("local reply, problem = http.get('https://api.example/') return problem.message");
+    WideProbe probe(
+        "local reply, problem = http.get('https://api.example/') return problem.message");
     probe.parts.services.http = nullptr;
     EXPECT_EQ(probe.run().text, R"("there is no network here")");
 }
@@ -89,23 +104,37 @@ TEST(HttpModule, SaysWhatIsWrongWithItsArguments) {
         {"http.get('api.example')", "http.get: the URL has no scheme; begin it with https://"},
         {"http.get('ws://api.example')", "http.get: the URL must begin with https:// or http://"},
         {"http.get('https://u:p@api.example')", "http.get: the URL holds a user or password"},
-        {"http.get('https://api.example', { quary = {} })", "http.get: unknown option `quary`; did you mean `query`?"},
-        {"http.get('https://api.example', 'x')", "http.get: expected options such as { query = ... }, found"},
-        {"http.get('https://api.example', { json = {} })", "http.get: a GET request has no body; use query"},
-        {"http.post('https://api.example', { json = {}, form = {} })", "http.post: give one of json, form and body"},
-        {"http.post('https://api.example', { method = 'GET' })", "http.post: the method is post already; use http.request for another"},
-        {"http.request('https://api.example', { method = 'BREW' })", "http.request: there is no method"},
-        {"http.get('https://api.example', { timeout = 0 })", "http.get: timeout: expected seconds up to 60, found 0"},
-        {"http.get('https://api.example', { timeout = 61 })", "http.get: timeout: expected seconds up to 60, found 61"},
-        {"http.get('https://api.example', { retries = 6 })", "http.get: retries: expected a whole number up to 5, found 6"},
-        {"http.get('https://api.example', { query = { a = {{}} } })", "http.get: query: `a`: expected names with text"},
-        {"http.get('https://api.example', { headers = { a = 'x\\r\\nb: c' } })", "http.get: headers: `a`: expected text on one line"},
-        {"http.get('https://api.example', { headers = { Host = 'x' } })", "http.get: headers: Host is set by the runtime"},
-        {"http.post('https://api.example', { json = { f = print } })", "http.post: options: field `json.f` is a function"},
+        {"http.get('https://api.example', { quary = {} })",
+         "http.get: unknown option `quary`; did you mean `query`?"},
+        {"http.get('https://api.example', 'x')",
+         "http.get: expected options such as { query = ... }, found"},
+        {"http.get('https://api.example', { json = {} })",
+         "http.get: a GET request has no body; use query"},
+        {"http.post('https://api.example', { json = {}, form = {} })",
+         "http.post: give one of json, form and body"},
+        {"http.post('https://api.example', { method = 'GET' })",
+         "http.post: the method is post already; use http.request for another"},
+        {"http.request('https://api.example', { method = 'BREW' })",
+         "http.request: there is no method"},
+        {"http.get('https://api.example', { timeout = 0 })",
+         "http.get: timeout: expected seconds up to 60, found 0"},
+        {"http.get('https://api.example', { timeout = 61 })",
+         "http.get: timeout: expected seconds up to 60, found 61"},
+        {"http.get('https://api.example', { retries = 6 })",
+         "http.get: retries: expected a whole number up to 5, found 6"},
+        {"http.get('https://api.example', { query = { a = {{}} } })",
+         "http.get: query: `a`: expected names with text"},
+        {"http.get('https://api.example', { headers = { a = 'x\\r\\nb: c' } })",
+         "http.get: headers: `a`: expected text on one line"},
+        {"http.get('https://api.example', { headers = { Host = 'x' } })",
+         "http.get: headers: Host is set by the runtime"},
+        {"http.post('https://api.example', { json = { f = print } })",
+         "http.post: options: field `json.f` is a function"},
     };
     for (const auto& [call, message] : mistakes) {
         WideProbe probe(fmt::format("local out = {} return out", call));
-        EXPECT_THAT(log_of_run(probe), HasSubstr(fmt::format("tools/probe.lua:2: {}", message))) << call;
+        EXPECT_THAT(log_of_run(probe), HasSubstr(fmt::format("tools/probe.lua:2: {}", message)))
+            << call;
     }
 }
 
@@ -115,7 +144,8 @@ TEST(HttpModule, LimitsRequestsOfARunAndOfACall) {
     EXPECT_THAT(log_of_run(many), HasSubstr("http.get: more than 20 web requests in one run"));
     EXPECT_EQ(many.web.seen.size(), 20u);
 
-    WideProbe open("local branches = {} for i = 1, 3 do branches[i] = function() return http.get('https://api.example/') end end return parallel(branches)");
+    WideProbe open(
+        "local branches = {} for i = 1, 3 do branches[i] = function() return http.get('https://api.example/') end end return parallel(branches)");
     open.parts.limits.open_requests_max = 2;
     open.parts.limits.tool_timeout = std::chrono::milliseconds(200);
     testing::internal::CaptureStderr();

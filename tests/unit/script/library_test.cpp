@@ -7,15 +7,16 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-constexpr const char* good_tool = "return tool { api = 1, about = \"Does it.\", run = function() return {} end }";
+constexpr const char* good_tool =
+    "return tool { api = 1, about = \"Does it.\", run = function() return {} end }";
 
 TEST(Library, LoadsTheShippedScripts) {
-    const auto library = Library::load(shipped_scripts());
-    ASSERT_TRUE(library.has_value()) << library.error().front().text();
-    const auto bundle = (*library)->current();
+    const auto built = Library::build(shipped_scripts());
+    ASSERT_TRUE(built.has_value()) << built.error().front().text();
+    const auto& bundle = *built;
     EXPECT_THAT(bundle->agents(), ElementsAre("sarah"));
-    EXPECT_THAT(bundle->tools(),
-                ElementsAre("book_appointment", "cancel_appointment", "check_slots", "end_call", "find_appointment"));
+    EXPECT_THAT(bundle->tools(), ElementsAre("book_appointment", "cancel_appointment",
+                                             "check_slots", "end_call", "find_appointment"));
     EXPECT_EQ(bundle->version().size(), 12u);
 }
 
@@ -69,23 +70,6 @@ TEST(Library, VersionChangesWithAnyFileAndOnlyThen) {
     EXPECT_NE((*first)->version(), (*other)->version());
 }
 
-TEST(Library, KeepsTheOldBundleWhenANewOneIsBad) {
-    const Folder folder(Files{{"tools/a.lua", good_tool}});
-    auto loaded = Library::load(folder.path());
-    ASSERT_TRUE(loaded);
-    Library& library = **loaded;
-    const auto first = library.current();
-
-    folder.write("tools/a.lua", "return tool { api = 1,");
-    EXPECT_FALSE(library.reload());
-    EXPECT_EQ(library.current(), first);
-
-    folder.write("tools/a.lua", std::string(good_tool) + "\n");
-    ASSERT_TRUE(library.reload());
-    EXPECT_NE(library.current()->version(), first->version());
-    EXPECT_EQ(first->tools().size(), 1u) << "calls in progress keep what they have";
-}
-
 TEST(Library, PassesOverWhatEditorsLeaveBehind) {
     EXPECT_THAT(faults_of({{"tools/a.lua", good_tool},
                            {"tools/.a.lua.swp", "x"},
@@ -104,46 +88,60 @@ TEST(Faults, NameTheLineOfASyntaxError) {
 
 TEST(Faults, NameUnknownKeysWithTheNearestKnownOne) {
     EXPECT_THAT(
-        faults_of({{"tools/a.lua", "return tool {\n api = 1,\n abuot = 'x',\n about = 'y',\n run = function() end }"}}),
+        faults_of(
+            {{"tools/a.lua",
+              "return tool {\n api = 1,\n abuot = 'x',\n about = 'y',\n run = function() end }"}}),
         ElementsAre("tools/a.lua:3: unknown key `abuot`; did you mean `about`?"));
-    EXPECT_THAT(faults_of({{"agents/a.lua", "return agent {\n api = 1,\n prompt = 'x',\n greting = 'hi',\n}"}}),
+    EXPECT_THAT(faults_of({{"agents/a.lua",
+                            "return agent {\n api = 1,\n prompt = 'x',\n greting = 'hi',\n}"}}),
                 ElementsAre("agents/a.lua:4: unknown key `greting`; did you mean `greeting`?"));
 }
 
 TEST(Faults, NameMissingTools) {
-    EXPECT_THAT(faults_of({{"agents/a.lua", "return agent { api = 1, prompt = 'x',\n tools = {\n \"check_slot\" } }"},
-                           {"tools/check_slots.lua", good_tool}}),
-                ElementsAre("agents/a.lua:3: there is no tool \"check_slot\": no file tools/check_slot.lua; did you "
-                            "mean \"check_slots\"?"));
+    EXPECT_THAT(
+        faults_of({{"agents/a.lua",
+                    "return agent { api = 1, prompt = 'x',\n tools = {\n \"check_slot\" } }"},
+                   {"tools/check_slots.lua", good_tool}}),
+        ElementsAre(
+            "agents/a.lua:3: there is no tool \"check_slot\": no file tools/check_slot.lua; did you "
+            "mean \"check_slots\"?"));
 }
 
 TEST(Faults, NameUnknownVarsInTexts) {
     EXPECT_THAT(
-        faults_of({{"agents/a.lua",
-                    "return agent { api = 1,\n prompt = 'At {clinc}, {today}, {\"a\":1}.',\n greeting = "
-                    "'{zebra}{{raw}}',\n vars = { clinic = 'x' } }"}}),
+        faults_of(
+            {{"agents/a.lua",
+              "return agent { api = 1,\n prompt = 'At {clinc}, {today}, {\"a\":1}.',\n greeting = "
+              "'{zebra}{{raw}}',\n vars = { clinic = 'x' } }"}}),
         ElementsAre(
             "agents/a.lua:2: unknown var {clinc}; did you mean {clinic}?",
             "agents/a.lua:3: unknown var {zebra}; add it to `vars`, with a value for when nothing else is set"));
     EXPECT_THAT(
         faults_of(
-            {{"agents/a.lua", "return agent { api = 1, prompt = '{hours}', vars = { hours = { monday = '9' } } }"}}),
+            {{"agents/a.lua",
+              "return agent { api = 1, prompt = '{hours}', vars = { hours = { monday = '9' } } }"}}),
         ElementsAre(
             "agents/a.lua:1: {hours} is a table and cannot be put into a text; use a var that is text or a number"));
     EXPECT_THAT(
-        faults_of({{"agents/a.lua", "return agent { api = 1, prompt = 'x',\nvars = { today = 'x' } }"}}),
-        ElementsAre("agents/a.lua:2: var `today` has a name that the runtime fills in itself; choose another name"));
+        faults_of(
+            {{"agents/a.lua", "return agent { api = 1, prompt = 'x',\nvars = { today = 'x' } }"}}),
+        ElementsAre(
+            "agents/a.lua:2: var `today` has a name that the runtime fills in itself; choose another name"));
 }
 
 TEST(Faults, SayWhatIsMissing) {
     EXPECT_THAT(
         faults_of({{"tools/a.lua", "return tool { api = 1 }"}}),
-        ElementsAre("tools/a.lua:1: `about` is missing; say in one sentence what the tool does: the model reads it",
-                    "tools/a.lua:1: `run` is missing; add: run = function(args, call) ... end"));
-    EXPECT_THAT(faults_of({{"tools/a.lua", "return { api = 1 }"}}),
-                ElementsAre("tools/a.lua:1: the file does not return a tool; begin with: return tool {"));
-    EXPECT_THAT(faults_of({{"agents/a.lua", good_tool}}),
-                ElementsAre("agents/a.lua:1: the file does not return an agent; begin with: return agent {"));
+        ElementsAre(
+            "tools/a.lua:1: `about` is missing; say in one sentence what the tool does: the model reads it",
+            "tools/a.lua:1: `run` is missing; add: run = function(args, call) ... end"));
+    EXPECT_THAT(
+        faults_of({{"tools/a.lua", "return { api = 1 }"}}),
+        ElementsAre("tools/a.lua:1: the file does not return a tool; begin with: return tool {"));
+    EXPECT_THAT(
+        faults_of({{"agents/a.lua", good_tool}}),
+        ElementsAre(
+            "agents/a.lua:1: the file does not return an agent; begin with: return agent {"));
     EXPECT_THAT(faults_of({{"tools/a.lua", "local x = 1"}}),
                 ElementsAre("tools/a.lua: the file returns nothing; end it with: return ..."));
     EXPECT_THAT(faults_of({{"tools/a.lua", "return tool { about = 'x', run = function() end }"}}),
@@ -158,38 +156,52 @@ TEST(Faults, NameWrongKinds) {
     EXPECT_THAT(faults_of({{"tools/a.lua", "return tool { api = 1, about = 'x',\n run = 'x' }"}}),
                 ElementsAre("tools/a.lua:2: `run`: expected a function, found the text \"x\""));
     EXPECT_THAT(
-        faults_of({{"agents/a.lua", "return agent { api = 1,\nprompt = 5,\ntools = 'x',\nvars = {1} }"}}),
-        ElementsAre("agents/a.lua:2: `prompt`: expected text, found the number 5",
-                    "agents/a.lua:4: `vars`: expected names and values; write: vars = { clinic = \"Smile Dental\" }",
-                    "agents/a.lua:3: `tools`: expected a list of names; write: tools = { \"check_slots\" }"));
-    EXPECT_THAT(faults_of({{"tools/a.lua", "return tool { api = 1, about = 'x', timeout = 0, run = function() end }"}}),
-                ElementsAre("tools/a.lua:1: `timeout`: expected seconds up to 60, found the number 0"));
+        faults_of(
+            {{"agents/a.lua", "return agent { api = 1,\nprompt = 5,\ntools = 'x',\nvars = {1} }"}}),
+        ElementsAre(
+            "agents/a.lua:2: `prompt`: expected text, found the number 5",
+            "agents/a.lua:4: `vars`: expected names and values; write: vars = { clinic = \"Smile Dental\" }",
+            "agents/a.lua:3: `tools`: expected a list of names; write: tools = { \"check_slots\" }"));
+    EXPECT_THAT(
+        faults_of({{"tools/a.lua",
+                    "return tool { api = 1, about = 'x', timeout = 0, run = function() end }"}}),
+        ElementsAre("tools/a.lua:1: `timeout`: expected seconds up to 60, found the number 0"));
 }
 
 std::vector<std::string> param_faults(const std::string& params) {
     return faults_of(
-        {{"tools/a.lua", "return tool { api = 1, about = 'x', run = function() end, params = {\n" + params + "\n} }"}});
+        {{"tools/a.lua", "return tool { api = 1, about = 'x', run = function() end, params = {\n" +
+                             params + "\n} }"}});
 }
 
 TEST(Faults, NameMistakesInParameters) {
-    EXPECT_THAT(param_faults("day = param.date { 'x', requird = true }"),
-                ElementsAre("tools/a.lua:2: parameter `day`: unknown key `requird`; did you mean `required`?"));
-    EXPECT_THAT(param_faults("day = param.date {}"),
-                ElementsAre("tools/a.lua:2: parameter `day`: the description is missing; begin with a text for the "
-                            "model: param.text { \"what it is\" }"));
+    EXPECT_THAT(
+        param_faults("day = param.date { 'x', requird = true }"),
+        ElementsAre(
+            "tools/a.lua:2: parameter `day`: unknown key `requird`; did you mean `required`?"));
+    EXPECT_THAT(
+        param_faults("day = param.date {}"),
+        ElementsAre(
+            "tools/a.lua:2: parameter `day`: the description is missing; begin with a text for the "
+            "model: param.text { \"what it is\" }"));
     EXPECT_THAT(
         param_faults("day = 'date'"),
         ElementsAre(
             "tools/a.lua:2: parameter `day`: expected param.text { ... } or another kind, found the text \"date\""));
-    EXPECT_THAT(param_faults("n = param.integer { 'x', default = 'two' }"),
-                ElementsAre("tools/a.lua:2: parameter `n`: default: expected a whole number, found \"two\""));
+    EXPECT_THAT(
+        param_faults("n = param.integer { 'x', default = 'two' }"),
+        ElementsAre(
+            "tools/a.lua:2: parameter `n`: default: expected a whole number, found \"two\""));
     EXPECT_THAT(param_faults("n = param.integer { 'x', min = 5, max = 2 }"),
                 ElementsAre("tools/a.lua:2: parameter `n`: `min` is greater than `max`"));
-    EXPECT_THAT(param_faults("n = param.choice { 'x' }"),
-                ElementsAre("tools/a.lua:2: parameter `n`: the choices are missing; write: param.choice { \"what it "
-                            "is\", \"first\", \"second\" }"));
-    EXPECT_THAT(param_faults("n = param.list { 'x' }"),
-                ElementsAre("tools/a.lua:2: parameter `n`: `of` is missing; write: of = param.text {}"));
+    EXPECT_THAT(
+        param_faults("n = param.choice { 'x' }"),
+        ElementsAre(
+            "tools/a.lua:2: parameter `n`: the choices are missing; write: param.choice { \"what it "
+            "is\", \"first\", \"second\" }"));
+    EXPECT_THAT(
+        param_faults("n = param.list { 'x' }"),
+        ElementsAre("tools/a.lua:2: parameter `n`: `of` is missing; write: of = param.text {}"));
     EXPECT_THAT(param_faults("d = param.datum { 'x' }"),
                 ElementsAre("tools/a.lua:2: `datum` is nil, not a function; check the spelling"));
     EXPECT_THAT(param_faults("d = param.text 'x'"),
@@ -201,9 +213,11 @@ TEST(Faults, NameMistakesAtTheTopLevelOfAFile) {
                 ElementsAre("tools/a.lua:1: `x` would be a global variable; write: local x = ..."));
     EXPECT_THAT(faults_of({{"tools/a.lua", "local a = 1\nreturn toool {}"}}),
                 ElementsAre("tools/a.lua:2: unknown name `toool`; did you mean `tool`?"));
-    EXPECT_THAT(faults_of({{"tools/a.lua", "db.query('select 1')\nreturn tool {}"}}),
-                ElementsAre("tools/a.lua:1: db.query cannot be used here: it waits, and this part of the file runs at "
-                            "loading; use it inside a function"));
+    EXPECT_THAT(
+        faults_of({{"tools/a.lua", "db.query('select 1')\nreturn tool {}"}}),
+        ElementsAre(
+            "tools/a.lua:1: db.query cannot be used here: it waits, and this part of the file runs at "
+            "loading; use it inside a function"));
     EXPECT_THAT(faults_of({{"tools/a.lua", "while true do end"}}),
                 ElementsAre("tools/a.lua: the file takes longer than 100 ms to load"));
     EXPECT_THAT(faults_of({{"tools/a.lua", "local s = 'x' while true do s = s .. s end"}}),
@@ -213,9 +227,12 @@ TEST(Faults, NameMistakesAtTheTopLevelOfAFile) {
 TEST(Faults, RefuseBytecodeAndBadNames) {
     EXPECT_THAT(
         faults_of({{"tools/a.lua", std::string("\033LJ\002\n") + "rest"}}),
-        ElementsAre(testing::AllOf(HasSubstr("tools/a.lua"), HasSubstr("scripts are text; bytecode is not accepted"))));
-    EXPECT_THAT(faults_of({{"tools/Check-Slots.lua", good_tool}}),
-                ElementsAre("tools/Check-Slots.lua: the file's name must consist of a-z, 0-9 and _; rename it"));
+        ElementsAre(testing::AllOf(HasSubstr("tools/a.lua"),
+                                   HasSubstr("scripts are text; bytecode is not accepted"))));
+    EXPECT_THAT(
+        faults_of({{"tools/Check-Slots.lua", good_tool}}),
+        ElementsAre(
+            "tools/Check-Slots.lua: the file's name must consist of a-z, 0-9 and _; rename it"));
 }
 
 TEST(Faults, AreAllReportedAtOnce) {
@@ -229,47 +246,56 @@ TEST(Faults, AreAllReportedAtOnce) {
 TEST(Faults, NameAMissingFolder) {
     const auto built = Library::build("/nowhere/scripts");
     ASSERT_FALSE(built);
-    EXPECT_EQ(built.error().front().text(),
-              "/nowhere/scripts: there is no such folder; set scripts.dir to the folder that holds agents/ and tools/");
+    EXPECT_EQ(
+        built.error().front().text(),
+        "/nowhere/scripts: there is no such folder; set scripts.dir to the folder that holds agents/ and tools/");
 }
 
 // ---- require ----------------------------------------------------------------------------------
 
 TEST(Require, LoadsAFileOfLibOnce) {
     EXPECT_THAT(
-        faults_of({{"lib/deep/one.lua", "return { n = 1 }"},
-                   {"tools/a.lua",
-                    "local a, b = require 'lib.deep.one', require 'lib.deep.one'\nassert(a == b and a.n == 1)\n" +
-                        std::string(good_tool)}}),
+        faults_of(
+            {{"lib/deep/one.lua", "return { n = 1 }"},
+             {"tools/a.lua",
+              "local a, b = require 'lib.deep.one', require 'lib.deep.one'\nassert(a == b and a.n == 1)\n" +
+                  std::string(good_tool)}}),
         IsEmpty());
 }
 
 TEST(Require, NamesACircle) {
-    EXPECT_THAT(faults_of({{"lib/a.lua", "local b = require 'lib.b' return b"},
-                           {"lib/b.lua", "local a = require 'lib.a' return a"}}),
-                ElementsAre("lib/b.lua:1: files require each other in a circle: lib/a.lua -> lib/b.lua -> lib/a.lua",
-                            "lib/a.lua:1: files require each other in a circle: lib/b.lua -> lib/a.lua -> lib/b.lua"));
+    EXPECT_THAT(
+        faults_of({{"lib/a.lua", "local b = require 'lib.b' return b"},
+                   {"lib/b.lua", "local a = require 'lib.a' return a"}}),
+        ElementsAre(
+            "lib/b.lua:1: files require each other in a circle: lib/a.lua -> lib/b.lua -> lib/a.lua",
+            "lib/a.lua:1: files require each other in a circle: lib/b.lua -> lib/a.lua -> lib/b.lua"));
 }
 
 TEST(Require, StaysInsideLib) {
-    for (const char* name : {"lib..secret", "lib./etc/passwd", "lib.../x", "os", "tools.a", "lib.", "lib.A", "lib.a.",
-                             "../lib.a", "lib/a"}) {
+    for (const char* name : {"lib..secret", "lib./etc/passwd", "lib.../x", "os", "tools.a", "lib.",
+                             "lib.A", "lib.a.", "../lib.a", "lib/a"}) {
         EXPECT_THAT(
-            faults_of({{"lib/a.lua", "return 1"}, {"tools/a.lua", fmt::format("require \"{}\"\n{}", name, good_tool)}}),
-            ElementsAre(fmt::format("tools/a.lua:1: require \"{}\": expected a name like \"lib.calendar\": lower-case "
-                                    "words of scripts/lib joined by dots",
-                                    name)));
+            faults_of({{"lib/a.lua", "return 1"},
+                       {"tools/a.lua", fmt::format("require \"{}\"\n{}", name, good_tool)}}),
+            ElementsAre(fmt::format(
+                "tools/a.lua:1: require \"{}\": expected a name like \"lib.calendar\": lower-case "
+                "words of scripts/lib joined by dots",
+                name)));
     }
-    EXPECT_THAT(faults_of({{"lib/calendar.lua", "return 1"},
-                           {"tools/a.lua", "require 'lib.calender'\n" + std::string(good_tool)}}),
-                ElementsAre("tools/a.lua:1: require \"lib.calender\": there is no file lib/calender.lua; did you mean "
-                            "\"lib.calendar\"?"));
+    EXPECT_THAT(
+        faults_of({{"lib/calendar.lua", "return 1"},
+                   {"tools/a.lua", "require 'lib.calender'\n" + std::string(good_tool)}}),
+        ElementsAre(
+            "tools/a.lua:1: require \"lib.calender\": there is no file lib/calender.lua; did you mean "
+            "\"lib.calendar\"?"));
 }
 
 TEST(Require, ReportsABrokenModuleOnce) {
-    EXPECT_THAT(faults_of({{"lib/m.lua", "local x = nil\nreturn x.y"},
-                           {"tools/a.lua", "require 'lib.m'\n" + std::string(good_tool)}}),
-                ElementsAre("lib/m.lua:2: `x` is nil, so it has no fields; check where it gets its value"));
+    EXPECT_THAT(
+        faults_of({{"lib/m.lua", "local x = nil\nreturn x.y"},
+                   {"tools/a.lua", "require 'lib.m'\n" + std::string(good_tool)}}),
+        ElementsAre("lib/m.lua:2: `x` is nil, so it has no fields; check where it gets its value"));
 }
 
 // ---- settings ---------------------------------------------------------------------------------
@@ -289,39 +315,49 @@ std::vector<std::string> setting_faults(json::object vars, const std::string& sc
 
 TEST(Settings, AreCheckedAgainstTheScript) {
     EXPECT_THAT(setting_faults({}), IsEmpty());
-    EXPECT_THAT(setting_faults({{"clinc", "x"}}),
-                ElementsAre("config/parley.yaml:40: agents.front: vars.clinc: agents/sarah.lua has no such var; did "
-                            "you mean \"clinic\"?"));
+    EXPECT_THAT(
+        setting_faults({{"clinc", "x"}}),
+        ElementsAre(
+            "config/parley.yaml:40: agents.front: vars.clinc: agents/sarah.lua has no such var; did "
+            "you mean \"clinic\"?"));
     EXPECT_THAT(
         setting_faults({}, "sara"),
         ElementsAre(
             "config/parley.yaml:40: agents.front: there is no script agents/sara.lua; did you mean \"sarah\"?"));
-    EXPECT_THAT(setting_faults({{"time_zone", "America/Newyork"}}),
-                ElementsAre("config/parley.yaml:40: agents.front: vars.time_zone: there is no time zone "
-                            "\"America/Newyork\"; use a name such as \"America/New_York\""));
+    EXPECT_THAT(
+        setting_faults({{"time_zone", "America/Newyork"}}),
+        ElementsAre("config/parley.yaml:40: agents.front: vars.time_zone: there is no time zone "
+                    "\"America/Newyork\"; use a name such as \"America/New_York\""));
     EXPECT_THAT(setting_faults({}, "sarah", "Hello from {clinik}"),
                 ElementsAre("config/parley.yaml:40: agents.front: greeting: unknown var {clinik}"));
-    EXPECT_THAT(setting_faults({{"clinic", json::object{{"a", 1}}}}),
-                ElementsAre("config/parley.yaml:40: agents.front: vars.clinic: expected text or a number, because it "
-                            "is put into a text"));
+    EXPECT_THAT(
+        setting_faults({{"clinic", json::object{{"a", 1}}}}),
+        ElementsAre(
+            "config/parley.yaml:40: agents.front: vars.clinic: expected text or a number, because it "
+            "is put into a text"));
 }
 
 TEST(Settings, AreCheckedByTheScriptItself) {
     const std::string at = "config/parley.yaml:40: agents.front: vars.";
-    EXPECT_THAT(setting_faults({{"slot_minutes", "thirty"}}),
-                ElementsAre(at + "slot_minutes: expected a whole number of minutes from 5 to 480, found thirty"));
+    EXPECT_THAT(
+        setting_faults({{"slot_minutes", "thirty"}}),
+        ElementsAre(
+            at + "slot_minutes: expected a whole number of minutes from 5 to 480, found thirty"));
     EXPECT_THAT(setting_faults({{"hours", json::object{{"mondy", "09:00-17:00"}}}}),
                 ElementsAre(at + "hours: \"mondy\" is not a day; expected monday, tuesday, ..."));
-    EXPECT_THAT(setting_faults({{"hours", json::object{{"monday", "9 to 5"}}}}),
-                ElementsAre(at + "hours.monday: expected hours like \"09:00-17:00\", found \"9 to 5\""));
+    EXPECT_THAT(
+        setting_faults({{"hours", json::object{{"monday", "9 to 5"}}}}),
+        ElementsAre(at + "hours.monday: expected hours like \"09:00-17:00\", found \"9 to 5\""));
     EXPECT_THAT(setting_faults({{"hours", json::object{{"monday", "17:00-09:00"}}}}),
                 ElementsAre(at + "hours.monday: \"17:00-09:00\" ends before it begins"));
     EXPECT_THAT(setting_faults({{"breaks", json::array{"noon"}}}),
                 ElementsAre(at + "breaks: expected hours like \"09:00-17:00\", found \"noon\""));
     EXPECT_THAT(setting_faults({{"closed_days", json::array{"2026-02-30"}}}),
                 ElementsAre(at + "closed_days: expected dates like 2026-12-25, found 2026-02-30"));
-    EXPECT_THAT(setting_faults({{"booking_horizon_days", -1}}),
-                ElementsAre(at + "booking_horizon_days: expected a whole number of days from 0 to 730, found -1"));
+    EXPECT_THAT(
+        setting_faults({{"booking_horizon_days", -1}}),
+        ElementsAre(
+            at + "booking_horizon_days: expected a whole number of days from 0 to 730, found -1"));
     EXPECT_THAT(setting_faults({{"hours", json::object{{"saturday", "09:00-12:00, 13:00-15:00"},
                                                        {"sunday", "closed"},
                                                        {"monday", false}}}}),
@@ -332,7 +368,7 @@ TEST(Settings, ThatDoNotSuitStopTheLoad) {
     Library::Agents agents;
     agents["front"].name = "front";
     agents["front"].script = "nobody";
-    EXPECT_FALSE(Library::load(shipped_scripts(), agents));
+    EXPECT_FALSE(Library::build(shipped_scripts(), agents));
 }
 
 }  // namespace

@@ -16,13 +16,16 @@ TEST(TimeModule, TellsTheTimeInAZone) {
                         "time.now('Asia/Kolkata'), time.today(), time.now() }")
                   .text,
               R"(["2026-11-20","10:00","20:30","2026-11-20","15:00"])");
-    EXPECT_EQ(result_of("return { time.is_zone('Europe/Paris'), time.is_zone('Europe/Pari'), time.is_zone(nil), "
-                        "time.is_zone('../x') }")
-                  .text,
-              "[true,false,false,false]");
+    EXPECT_EQ(
+        result_of(
+            "return { time.is_zone('Europe/Paris'), time.is_zone('Europe/Pari'), time.is_zone(nil), "
+            "time.is_zone('../x') }")
+            .text,
+        "[true,false,false,false]");
     EXPECT_THAT(
         log_of("return time.today('Mars')"),
-        HasSubstr("time.today: there is no time zone \\\"Mars\\\"; expected a name such as \\\"America/New_York\\\""));
+        HasSubstr(
+            "time.today: there is no time zone \\\"Mars\\\"; expected a name such as \\\"America/New_York\\\""));
 }
 
 TEST(TimeModule, TakesTheZoneOfTheCall) {
@@ -32,42 +35,54 @@ TEST(TimeModule, TakesTheZoneOfTheCall) {
 
 TEST(TimeModule, CalculatesWithDates) {
     EXPECT_EQ(
-        result_of("return { time.add_days('2026-12-30', 3), time.add_days('2028-03-01', -1), "
-                  "time.days_between('2026-12-01', '2027-01-01'), time.days_between('2026-12-01', '2026-11-30') }")
+        result_of(
+            "return { time.add_days('2026-12-30', 3), time.add_days('2028-03-01', -1), "
+            "time.days_between('2026-12-01', '2027-01-01'), time.days_between('2026-12-01', '2026-11-30') }")
             .text,
         R"(["2027-01-02","2028-02-29",31,-1])");
     EXPECT_EQ(result_of("return { time.weekday('2026-12-01'), time.spoken_date('2026-12-01'), "
                         "time.is_date('2026-12-01'), time.is_date('2026-02-30'), time.is_date(5) }")
                   .text,
               R"(["tuesday","Tuesday, December 1st",true,false,false])");
-    EXPECT_THAT(log_of("local day = time.weekday('tomorrow') return day"),
-                HasSubstr("tools/probe.lua:2: time.weekday: expected a date like 2026-12-01, found \\\"tomorrow\\\""));
+    EXPECT_THAT(
+        log_of("local day = time.weekday('tomorrow') return day"),
+        HasSubstr(
+            "tools/probe.lua:2: time.weekday: expected a date like 2026-12-01, found \\\"tomorrow\\\""));
     EXPECT_THAT(log_of("return time.add_days('2026-12-01', 'x')"),
                 HasSubstr("time.add_days: expected a whole number of days, found \\\"x\\\""));
     EXPECT_THAT(log_of("return time.add_days('9999-12-31', 1)"), HasSubstr("beyond the year 9999"));
 }
 
 TEST(TimeModule, ConvertsTimesOfDay) {
-    EXPECT_EQ(result_of("return { time.minutes('14:30'), time.minutes('2:30 PM'), time.from_minutes(870), "
-                        "time.spoken_time('14:30'), time.spoken_time(0), time.spoken_time(720) }")
-                  .text,
-              R"([870,870,"14:30","2:30 PM","12:00 AM","12:00 PM"])");
-    EXPECT_EQ(result_of("return { time.parse('2026-12-01'), time.parse('2:30 PM'), time.parse('soon') == nil }").text,
-              R"([{"day":1,"month":12,"year":2026},{"hour":14,"minute":30,"text":"14:30"},true])");
-    EXPECT_EQ(result_of("return { time.format { year = 2026, month = 2, day = 3 }, time.format { hour = 9 }, "
-                        "time.format { hour = 14, minute = 5 } }")
-                  .text,
-              R"(["2026-02-03","09:00","14:05"])");
-    for (const char* bad :
-         {"time.format { year = 2026, month = 2, day = 30 }", "time.format { hour = 24 }", "time.format {}",
-          "time.format 'x'", "time.minutes('x')", "time.from_minutes(-1)", "time.spoken_time({})"}) {
+    EXPECT_EQ(
+        result_of(
+            "return { time.minutes('14:30'), time.minutes('2:30 PM'), time.from_minutes(870), "
+            "time.spoken_time('14:30'), time.spoken_time(0), time.spoken_time(720) }")
+            .text,
+        R"([870,870,"14:30","2:30 PM","12:00 AM","12:00 PM"])");
+    EXPECT_EQ(
+        result_of(
+            "return { time.parse('2026-12-01'), time.parse('2:30 PM'), time.parse('soon') == nil }")
+            .text,
+        R"([{"day":1,"month":12,"year":2026},{"hour":14,"minute":30,"text":"14:30"},true])");
+    EXPECT_EQ(
+        result_of(
+            "return { time.format { year = 2026, month = 2, day = 3 }, time.format { hour = 9 }, "
+            "time.format { hour = 14, minute = 5 } }")
+            .text,
+        R"(["2026-02-03","09:00","14:05"])");
+    for (const char* bad : {"time.format { year = 2026, month = 2, day = 30 }",
+                            "time.format { hour = 24 }", "time.format {}", "time.format 'x'",
+                            "time.minutes('x')", "time.from_minutes(-1)", "time.spoken_time({})"}) {
         EXPECT_EQ(result_of(fmt::format("return {}", bad)).text, failed_text) << bad;
     }
 }
 
 TEST(JsonModule, KeepsListsAndDropsNulls) {
-    EXPECT_EQ(result_of("return json.encode { a = json.list {}, o = {}, n = json.null, l = { 1, 'x' } }").text,
-              R"("{\"a\":[],\"l\":[1,\"x\"],\"n\":null,\"o\":{}}")");
+    EXPECT_EQ(
+        result_of("return json.encode { a = json.list {}, o = {}, n = json.null, l = { 1, 'x' } }")
+            .text,
+        R"("{\"a\":[],\"l\":[1,\"x\"],\"n\":null,\"o\":{}}")");
     EXPECT_EQ(
         result_of(
             R"(local v = json.decode('{"a":null,"l":[1,null,3],"e":[],"o":{}}') return { v.a == nil, #v.l, v.l[2] == json.null, json.encode(v) })")
@@ -77,25 +92,31 @@ TEST(JsonModule, KeepsListsAndDropsNulls) {
               R"([true,{"kind":"mistake","message":"this is not JSON","retry":false}])");
     EXPECT_THAT(log_of("local out = json.encode { a = { b = print } } return out"),
                 HasSubstr("tools/probe.lua:2: json.encode: field `a.b` is a function"));
-    EXPECT_THAT(log_of("return json.list(5)"), HasSubstr("json.list: expected a table, found the number 5"));
-    EXPECT_EQ(result_of("return json.decode(('['):rep(100) .. (']'):rep(100)) == nil").text, "true");
+    EXPECT_THAT(log_of("return json.list(5)"),
+                HasSubstr("json.list: expected a table, found the number 5"));
+    EXPECT_EQ(result_of("return json.decode(('['):rep(100) .. (']'):rep(100)) == nil").text,
+              "true");
 }
 
 TEST(TextModule, TrimsSplitsAndSpells) {
-    EXPECT_EQ(result_of("return { text.trim('  a b \\n'), text.split('a, b,,c'), text.split(''), text.split('a--b', "
-                        "'--'), text.spell('Jo Smith'), text.spell('Zoë') }")
-                  .text,
-              "[\"a b\",[\"a\",\"b\",\"\",\"c\"],[],[\"a\",\"b\"],\"J-O, S-M-I-T-H\",\"Z-O-ë\"]");
+    EXPECT_EQ(
+        result_of(
+            "return { text.trim('  a b \\n'), text.split('a, b,,c'), text.split(''), text.split('a--b', "
+            "'--'), text.spell('Jo Smith'), text.spell('Zoë') }")
+            .text,
+        "[\"a b\",[\"a\",\"b\",\"\",\"c\"],[],[\"a\",\"b\"],\"J-O, S-M-I-T-H\",\"Z-O-ë\"]");
     EXPECT_THAT(log_of("local out = text.trim(nil) return out"),
                 HasSubstr("tools/probe.lua:2: text.trim: expected text, found nothing"));
     EXPECT_THAT(log_of("return text.split('a', '')"), HasSubstr("the separator must not be empty"));
 }
 
 TEST(ListHelpers, PickMapAndFind) {
-    EXPECT_EQ(result_of("return { pick({ 1, 2, 3 }, function(x) return x > 1 end), map({ 1, 2 }, function(x) return x "
-                        "* 2 end), find({ 1, 2, 3 }, function(x) return x > 1 end), pick({ 1 }, function() end) }")
-                  .text,
-              "[[2,3],[2,4],2,[]]");
+    EXPECT_EQ(
+        result_of(
+            "return { pick({ 1, 2, 3 }, function(x) return x > 1 end), map({ 1, 2 }, function(x) return x "
+            "* 2 end), find({ 1, 2, 3 }, function(x) return x > 1 end), pick({ 1 }, function() end) }")
+            .text,
+        "[[2,3],[2,4],2,[]]");
     EXPECT_EQ(result_of("return find({}, function() return true end) == nil").text, "true");
     EXPECT_THAT(log_of("local out = map(5, function() end) return out"),
                 HasSubstr("tools/probe.lua:2: map: expected a list, found number"));
@@ -104,8 +125,10 @@ TEST(ListHelpers, PickMapAndFind) {
 
 TEST(ListHelpers, MayWaitInside) {
     Probe probe("return map({ 1, 2 }, function(n) return db.query('select ?', n)[1].n end)");
-    probe.database.answers.push_back(store::QueryAnswer{json::array{json::object{{"n", 10}}}, 0, 0});
-    probe.database.answers.push_back(store::QueryAnswer{json::array{json::object{{"n", 20}}}, 0, 0});
+    probe.database.answers.push_back(
+        store::QueryAnswer{json::array{json::object{{"n", 10}}}, 0, 0});
+    probe.database.answers.push_back(
+        store::QueryAnswer{json::array{json::object{{"n", 20}}}, 0, 0});
     EXPECT_EQ(probe.run().text, "[10,20]");
 }
 
@@ -148,8 +171,8 @@ TEST(StringModule, KeepsLuasPatterns) {
         {"('abc'):sub(2, -1), ('a'):byte(), #'abc', string.char(65)", R"(["bc",97,3,"A"])"},
     };
     for (const auto& [expression, expected] : cases) {
-        const auto output =
-            result_of("local out = { " + expression + " } if #out == 0 then return { json.null } end return out");
+        const auto output = result_of("local out = { " + expression +
+                                      " } if #out == 0 then return { json.null } end return out");
         EXPECT_EQ(output.text, expected) << expression;
     }
     EXPECT_EQ(
@@ -157,38 +180,53 @@ TEST(StringModule, KeepsLuasPatterns) {
             "local out = {} for k, v in ('a=1, b=2'):gmatch('(%w+)=(%w+)') do out[#out + 1] = k .. v end return out")
             .text,
         R"(["a1","b2"])");
-    EXPECT_EQ(result_of("local out = {} for w in ('a bb'):gmatch('%a*') do out[#out + 1] = w end return out").text,
-              R"(["a","","bb",""])");
+    EXPECT_EQ(
+        result_of(
+            "local out = {} for w in ('a bb'):gmatch('%a*') do out[#out + 1] = w end return out")
+            .text,
+        R"(["a","","bb",""])");
     for (const char* bad :
-         {"('x'):find('[')", "('x'):find('[a')", "('x'):find('%')", "('x'):find('(x')", "('x'):find('.)')",
-          "('x'):find('%1')", "('x'):find('%b')", "('x'):find('%fx')", "('x'):gsub('x', '%9')",
-          "('x'):gsub('x', print())", "string.format('%d', 'x')", "string.find(nil, 'x')"}) {
+         {"('x'):find('[')", "('x'):find('[a')", "('x'):find('%')", "('x'):find('(x')",
+          "('x'):find('.)')", "('x'):find('%1')", "('x'):find('%b')", "('x'):find('%fx')",
+          "('x'):gsub('x', '%9')", "('x'):gsub('x', print())", "string.format('%d', 'x')",
+          "string.find(nil, 'x')"}) {
         EXPECT_EQ(result_of(fmt::format("return {}", bad)).text, failed_text) << bad;
     }
-    EXPECT_THAT(log_of("local out = string.format('%d', 'x') return out"),
-                HasSubstr("tools/probe.lua:2: bad argument #2 to string.format (number expected, got string)"));
+    EXPECT_THAT(
+        log_of("local out = string.format('%d', 'x') return out"),
+        HasSubstr(
+            "tools/probe.lua:2: bad argument #2 to string.format (number expected, got string)"));
 }
 
 TEST(TableModule, WorksAsUsual) {
-    EXPECT_EQ(result_of("local t = { 3, 1, 2 } table.sort(t) table.insert(t, 9) table.insert(t, 1, 0) local last = "
-                        "table.remove(t) local first = table.remove(t, 1) return { table.concat(t, '-'), last, first, "
-                        "#t, table.remove({}) == nil }")
-                  .text,
-              R"(["1-2-3",9,0,3,true])");
-    EXPECT_EQ(result_of("return { table.concat({ 1, 2.5, 'x' }), table.concat({}, ','), table.concat({ 1, 2, 3 }, ',', "
-                        "2, 3), unpack({ 1, 2 }) }")
-                  .text,
-              R"(["12.5x","","2,3",1,2])");
-    EXPECT_THAT(log_of("local out = table.concat({ 1, {} }) return out"),
-                HasSubstr("tools/probe.lua:2: table.concat: item 2 is a table; only text and numbers can be joined"));
-    EXPECT_THAT(log_of("table.insert(nil, 1)"), HasSubstr("table.insert: expected a table, found nothing"));
+    EXPECT_EQ(
+        result_of(
+            "local t = { 3, 1, 2 } table.sort(t) table.insert(t, 9) table.insert(t, 1, 0) local last = "
+            "table.remove(t) local first = table.remove(t, 1) return { table.concat(t, '-'), last, first, "
+            "#t, table.remove({}) == nil }")
+            .text,
+        R"(["1-2-3",9,0,3,true])");
+    EXPECT_EQ(
+        result_of(
+            "return { table.concat({ 1, 2.5, 'x' }), table.concat({}, ','), table.concat({ 1, 2, 3 }, ',', "
+            "2, 3), unpack({ 1, 2 }) }")
+            .text,
+        R"(["12.5x","","2,3",1,2])");
+    EXPECT_THAT(
+        log_of("local out = table.concat({ 1, {} }) return out"),
+        HasSubstr(
+            "tools/probe.lua:2: table.concat: item 2 is a table; only text and numbers can be joined"));
+    EXPECT_THAT(log_of("table.insert(nil, 1)"),
+                HasSubstr("table.insert: expected a table, found nothing"));
     EXPECT_THAT(log_of("table.sort({ 1, 'x' })"), HasSubstr("attempt to compare"));
-    EXPECT_THAT(log_of("local t = { 3, 2, 1 } table.sort(t, function(a, b) local x = nil return x.y end)"),
-                HasSubstr("tools/probe.lua:2: `x` is nil"));
+    EXPECT_THAT(
+        log_of("local t = { 3, 2, 1 } table.sort(t, function(a, b) local x = nil return x.y end)"),
+        HasSubstr("tools/probe.lua:2: `x` is nil"));
 }
 
 TEST(DbModule, GivesRowsCountsAndProblems) {
-    Probe rows("local rows = db.query('select * from t where a = ? and b = ?', nil, 5) return { rows, #rows }");
+    Probe rows(
+        "local rows = db.query('select * from t where a = ? and b = ?', nil, 5) return { rows, #rows }");
     rows.database.answers.push_back(store::QueryAnswer{json::array{}, 0, 0});
     EXPECT_EQ(rows.run().text, "[[],0]");
     EXPECT_EQ(rows.database.statements[0].parameters, (json::array{nullptr, 5}));
@@ -214,7 +252,8 @@ TEST(DbModule, GivesRowsCountsAndProblems) {
 TEST(DbModule, RunsTransactions) {
     Probe probe("return db.transaction { { 'insert', 1, nil, 'x' }, { 'update' } }");
     probe.database.transaction_answer = std::vector<store::QueryAnswer>{{{}, 1, 7}, {{}, 2, 0}};
-    EXPECT_EQ(probe.run().text, R"([{"changes":1,"last_id":7,"rows":[]},{"changes":2,"last_id":0,"rows":[]}])");
+    EXPECT_EQ(probe.run().text,
+              R"([{"changes":1,"last_id":7,"rows":[]},{"changes":2,"last_id":0,"rows":[]}])");
     ASSERT_EQ(probe.database.statements.size(), 2u);
     EXPECT_EQ(probe.database.statements[0].parameters, (json::array{1, nullptr, "x"}));
     EXPECT_EQ(result_of("return db.transaction {}").text, failed_text);
@@ -223,21 +262,28 @@ TEST(DbModule, RunsTransactions) {
 }
 
 TEST(DbModule, WithoutADatabaseGivesAProblem) {
-    Probe probe("local rows, problem = db.query('select 1') return { rows == nil, problem.message }");
+    Probe probe(
+        "local rows, problem = db.query('select 1') return { rows == nil, problem.message }");
     probe.parts.services.database = nullptr;
     EXPECT_EQ(probe.run().text, R"([true,"no database is configured"])");
 }
 
 TEST(DbModule, SaysWhereItCannotBeUsed) {
     EXPECT_THAT(
-        log_of("local out = ('x'):gsub('x', function() local rows = db.query('select 1') return rows end) return out"),
+        log_of(
+            "local out = ('x'):gsub('x', function() local rows = db.query('select 1') return rows end) return out"),
         HasSubstr("tools/probe.lua:2: db.query cannot be used inside a sort or gsub function"));
-    EXPECT_THAT(log_of("return db.query(nil)"), HasSubstr("db.query: the statement: expected text, found nothing"));
-    EXPECT_THAT(log_of("return db.query('x', 1, {})"),
-                HasSubstr("db.query: parameter 2 is a table; expected text, a number, true, false or nil"));
-    EXPECT_THAT(log_of("return db.query('x', { 1, 2 })"),
-                HasSubstr("db.query: a list is no parameter; give its values one by one, or by name: { name = value }"));
-    EXPECT_THAT(log_of("return db.query('x', { a = print })"), HasSubstr("db.query: field `a` is a function"));
+    EXPECT_THAT(log_of("return db.query(nil)"),
+                HasSubstr("db.query: the statement: expected text, found nothing"));
+    EXPECT_THAT(
+        log_of("return db.query('x', 1, {})"),
+        HasSubstr("db.query: parameter 2 is a table; expected text, a number, true, false or nil"));
+    EXPECT_THAT(
+        log_of("return db.query('x', { 1, 2 })"),
+        HasSubstr(
+            "db.query: a list is no parameter; give its values one by one, or by name: { name = value }"));
+    EXPECT_THAT(log_of("return db.query('x', { a = print })"),
+                HasSubstr("db.query: field `a` is a function"));
     Probe many("for i = 1, 21 do db.query('select 1') end");
     for (int i = 0; i < 21; ++i) many.database.answers.push_back(store::QueryAnswer{});
     EXPECT_EQ(many.run().text, failed_text);
@@ -255,10 +301,12 @@ TEST(DbModule, MayBeUsedInsidePcall) {
 
 TEST(LogModule, WritesLinesWithTheCall) {
     testing::internal::CaptureStderr();
-    EXPECT_EQ(result_of("log.warn('slow calendar', { tool = 'x', ms = 5 }) log.error('bad\\nline') for i = 1, 100 do "
-                        "log.warn('n') end return 1")
-                  .text,
-              "1");
+    EXPECT_EQ(
+        result_of(
+            "log.warn('slow calendar', { tool = 'x', ms = 5 }) log.error('bad\\nline') for i = 1, 100 do "
+            "log.warn('n') end return 1")
+            .text,
+        "1");
     const std::string logged = testing::internal::GetCapturedStderr();
     EXPECT_THAT(logged, HasSubstr("script.log"));
     EXPECT_THAT(logged, HasSubstr("call=CA1"));

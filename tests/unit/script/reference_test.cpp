@@ -25,7 +25,8 @@ std::vector<AnnotatedFile> shipped_annotations() {
     return std::move(*files);
 }
 
-std::vector<std::string> missing(const std::vector<std::string>& from, const std::vector<std::string>& in) {
+std::vector<std::string> missing(const std::vector<std::string>& from,
+                                 const std::vector<std::string>& in) {
     std::vector<std::string> found;
     for (const auto& name : from) {
         if (std::find(in.begin(), in.end(), name) == in.end()) found.push_back(name);
@@ -37,7 +38,8 @@ std::vector<std::string> missing(const std::vector<std::string>& from, const std
 const std::vector<std::string> worked_out{"call.idempotency_key"};
 
 TEST(Annotations, NameWhatScriptsCanUseAndNothingElse) {
-    const auto bundle = bundle_of({{"agents/tester.lua", agent_file()}, {"tools/probe.lua", tool_file("")}});
+    const auto bundle =
+        bundle_of({{"agents/tester.lua", agent_file()}, {"tools/probe.lua", tool_file("")}});
     ASSERT_TRUE(bundle);
     Vm::World world;
     world.wall_now = [] { return WallTime(); };
@@ -49,7 +51,9 @@ TEST(Annotations, NameWhatScriptsCanUseAndNothingElse) {
     EXPECT_GT(names.size(), 100u);
     EXPECT_THAT(missing(names, annotated), IsEmpty()) << "in the code, not in schemas/lua";
     auto gone = missing(annotated, names);
-    std::erase_if(gone, [](const std::string& name) { return std::find(worked_out.begin(), worked_out.end(), name) != worked_out.end(); });
+    std::erase_if(gone, [](const std::string& name) {
+        return std::find(worked_out.begin(), worked_out.end(), name) != worked_out.end();
+    });
     EXPECT_THAT(gone, IsEmpty()) << "in schemas/lua, not in the code";
 }
 
@@ -73,33 +77,41 @@ std::vector<std::string> keys_known(const Files& files) {
     for (const auto& fault : faults_of(files)) {
         const auto at = fault.find("known here: ");
         if (at == std::string::npos) continue;
-        for (const auto name : split(std::string_view(fault).substr(at + 12), ',')) names.emplace_back(trim(name));
+        for (const auto name : split(std::string_view(fault).substr(at + 12), ','))
+            names.emplace_back(trim(name));
     }
     std::sort(names.begin(), names.end());
     return names;
 }
 
 TEST(Annotations, NameTheKeysOfAgentsAndTools) {
-    EXPECT_EQ(keys_known({{"agents/a.lua", "return agent { qqqqqqqqqqqq = 1 }"}}), fields_of("agent", "agent.Spec"));
-    EXPECT_EQ(keys_known({{"tools/a.lua", "return tool { qqqqqqqqqqqq = 1 }"}}), fields_of("tool", "tool.Spec"));
+    EXPECT_EQ(keys_known({{"agents/a.lua", "return agent { qqqqqqqqqqqq = 1 }"}}),
+              fields_of("agent", "agent.Spec"));
+    EXPECT_EQ(keys_known({{"tools/a.lua", "return tool { qqqqqqqqqqqq = 1 }"}}),
+              fields_of("tool", "tool.Spec"));
 }
 
 TEST(Annotations, AreFaultyWithoutTextParametersOrExample) {
     std::vector<Fault> faults;
-    const auto file = read_annotations("x",
-                                       "---@meta\n\n--- A table.\n---@class x\n---@field f? table<string, any> A field\nx = {}\n\n"
-                                       "--- Does it.\n---@param a string The a\n---@param b? fun(i: T): any\n---@return string? text Some text\n"
-                                       "---@return Problem? problem\n--- ```lua\n--- x.f(1)\n--- ```\nfunction x.f(a, b) end\n\n"
-                                       "function x.g(a) end\n",
-                                       faults);
-    EXPECT_THAT(texts(faults), ElementsAre("schemas/lua/x.lua:18: x.g: the arguments and the ---@param lines differ",
-                                           "schemas/lua/x.lua:18: x.g: a text is missing", "schemas/lua/x.lua:18: x.g: an example is missing"));
+    const auto file = read_annotations(
+        "x",
+        "---@meta\n\n--- A table.\n---@class x\n---@field f? table<string, any> A field\nx = {}\n\n"
+        "--- Does it.\n---@param a string The a\n---@param b? fun(i: T): any\n---@return string? text Some text\n"
+        "---@return Problem? problem\n--- ```lua\n--- x.f(1)\n--- ```\nfunction x.f(a, b) end\n\n"
+        "function x.g(a) end\n",
+        faults);
+    EXPECT_THAT(
+        texts(faults),
+        ElementsAre("schemas/lua/x.lua:18: x.g: the arguments and the ---@param lines differ",
+                    "schemas/lua/x.lua:18: x.g: a text is missing",
+                    "schemas/lua/x.lua:18: x.g: an example is missing"));
     ASSERT_EQ(file.functions.size(), 2u);
     const auto& f = file.functions[0];
     EXPECT_EQ(f.signature, "x.f(a, b)");
     EXPECT_EQ(f.params[0].text, "The a");
     EXPECT_EQ(f.params[1].name + " " + f.params[1].type, "b? fun(i: T): any");
-    EXPECT_EQ(f.returns[0].type + " " + f.returns[0].name + " " + f.returns[0].text, "string? text Some text");
+    EXPECT_EQ(f.returns[0].type + " " + f.returns[0].name + " " + f.returns[0].text,
+              "string? text Some text");
     EXPECT_EQ(f.example, "x.f(1)\n");
     ASSERT_NE(file.find_class("x"), nullptr);
     EXPECT_EQ(file.find_class("x")->fields[0].type, "table<string, any>");
@@ -109,7 +121,8 @@ TEST(Reference, IsMadeFromTheAnnotations) {
     const std::string path = std::string(PARLEY_SOURCE_DIR) + "/docs/scripting/reference.md";
     std::ifstream in(path, std::ios::binary);
     const std::string committed{std::istreambuf_iterator<char>(in), {}};
-    EXPECT_TRUE(committed == reference_page(shipped_annotations())) << path << " is out of date: run ./dev docs";
+    EXPECT_TRUE(committed == reference_page(shipped_annotations()))
+        << path << " is out of date: run ./dev docs";
 }
 
 // Every example is Lua that compiles.
@@ -122,10 +135,13 @@ TEST(Reference, HasExamplesThatCompile) {
             auto compiled = compile(function.name, code);
             if (!compiled) {
                 std::string as_value;
-                for (const auto line : split(code, '\n')) as_value += trim(line).empty() ? "" : "local _ = " + std::string(line) + "\n";
+                for (const auto line : split(code, '\n'))
+                    as_value += trim(line).empty() ? "" : "local _ = " + std::string(line) + "\n";
                 compiled = compile(function.name, as_value);
             }
-            EXPECT_TRUE(compiled.has_value()) << function.name << ": " << compiled.error().text() << "\n" << function.example;
+            EXPECT_TRUE(compiled.has_value())
+                << function.name << ": " << compiled.error().text() << "\n"
+                << function.example;
         }
     }
 }

@@ -8,13 +8,15 @@ using testing::HasSubstr;
 
 constexpr const char* cpu = "used more than 50 ms of computing time";
 
-// The body must fail as a tool, its VM or a fresh one must serve the next call, and other work on the same thread must
-// get its turn within a few slices.
+// The body must fail as a tool, its VM or a fresh one must serve the next call, and other work on
+// the same thread must get its turn within a few slices.
 void expect_stopped(const std::string& body, const char* logged = "") {
     SCOPED_TRACE(body);
-    Probe probe("if args.again then return 'alive' end\n" + body, "", "params = { again = param.yes_no { 'x' } },");
+    Probe probe("if args.again then return 'alive' end\n" + body, "",
+                "params = { again = param.yes_no { 'x' } },");
     // Where memory is to be the limit, a busy machine must not make it time.
-    if (std::string_view(logged).ends_with("bytes of memory")) probe.parts.limits.cpu_max = std::chrono::seconds(5);
+    if (std::string_view(logged).ends_with("bytes of memory"))
+        probe.parts.limits.cpu_max = std::chrono::seconds(5);
     testing::internal::CaptureStderr();
     const auto before = Clock::now();
     const auto output = probe.run();
@@ -23,7 +25,8 @@ void expect_stopped(const std::string& body, const char* logged = "") {
     EXPECT_EQ(output.text, failed_text);
     EXPECT_FALSE(output.ok);
 #ifdef PARLEY_SANITIZED
-    EXPECT_THAT(log, testing::AnyOf(HasSubstr(logged), HasSubstr(cpu)));  // instrumented code may run out of time first
+    // instrumented code may run out of time first
+    EXPECT_THAT(log, testing::AnyOf(HasSubstr(logged), HasSubstr(cpu)));
 #else
     EXPECT_THAT(log, HasSubstr(logged));
 #endif
@@ -51,7 +54,9 @@ TEST(Sandbox, StopsLoopsThatCatchTheirErrors) {
     expect_stopped("while true do pcall(function() while true do end end) end", cpu);
     expect_stopped("while true do pcall(error, 'x') end", cpu);
     expect_stopped("local function f() while true do pcall(f) end end f()");
-    expect_stopped("while true do xpcall(function() while true do end end, function() while true do end end) end", cpu);
+    expect_stopped(
+        "while true do xpcall(function() while true do end end, function() while true do end end) end",
+        cpu);
     expect_stopped("xpcall(error, function() while true do end end)", cpu);
     expect_stopped("local function h() error('again') end while true do xpcall(error, h) end", cpu);
 }
@@ -62,7 +67,9 @@ TEST(Sandbox, StopsMemoryBombs) {
     expect_stopped("local t = {} for i = 1, 1e9 do t['k' .. i] = i end", memory);
     expect_stopped("local t = {} for i = 1, 1e9 do t[i] = function() return i end end", memory);
     expect_stopped("local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(1000) .. i end", memory);
-    expect_stopped("local t = {} while true do pcall(function() while true do t[#t + 1] = { #t } end end) end", memory);
+    expect_stopped(
+        "local t = {} while true do pcall(function() while true do t[#t + 1] = { #t } end end) end",
+        memory);
     expect_stopped(
         "local t = {} while true do xpcall(function() while true do t[#t + 1] = { #t } end end, function() return t "
         "end) end",
@@ -92,23 +99,30 @@ TEST(Sandbox, StopsDeepRecursion) {
 
 TEST(Sandbox, StopsPatternsThatBacktrack) {
     expect_stopped("return (('a'):rep(1e5)):find('.-b')", "pattern takes too long");
-    expect_stopped("return ('x' .. (' '):rep(1e5) .. 'x'):match('^%s*(.-)%s*$')", "pattern takes too long");
+    expect_stopped("return ('x' .. (' '):rep(1e5) .. 'x'):match('^%s*(.-)%s*$')",
+                   "pattern takes too long");
     expect_stopped("return (('a'):rep(100)):find(('.-'):rep(4) .. 'b')", "pattern takes too long");
     expect_stopped("return ((' '):rep(5e4) .. 'x'):gsub('%s+$', '')", "pattern takes too long");
     expect_stopped("return (('('):rep(1e5)):find('%b()')", "pattern takes too long");
     expect_stopped("while true do pcall(string.find, ('a'):rep(1e5), '.-b') end", cpu);
     expect_stopped("for _ in (('a'):rep(1e5)):gmatch('.-b') do end", "pattern takes too long");
-    expect_stopped("local s, p = ('a'):rep(5e5), ('a'):rep(2e5) .. 'b' while true do s:find(p, 1, true) end", cpu);
+    expect_stopped(
+        "local s, p = ('a'):rep(5e5), ('a'):rep(2e5) .. 'b' while true do s:find(p, 1, true) end",
+        cpu);
     expect_stopped("local s = ('x'):rep(1e5) while true do s:gsub('x', 'y') end", cpu);
     expect_stopped("return ('x'):find(('('):rep(40))", "too many captures");
     expect_stopped("return ('x'):rep(300):find(('x?'):rep(300) .. 'y')");
 }
 
 TEST(Sandbox, StopsSlowLibraryCalls) {
-    expect_stopped("local t = {} for i = 1, 20001 do t[i] = i end table.sort(t)", "20001 items are too many");
-    expect_stopped("local t = {} for i = 1, 20000 do t[i] = -i end while true do table.sort(t) end", cpu);
+    expect_stopped("local t = {} for i = 1, 20001 do t[i] = i end table.sort(t)",
+                   "20001 items are too many");
+    expect_stopped("local t = {} for i = 1, 20000 do t[i] = -i end while true do table.sort(t) end",
+                   cpu);
     expect_stopped("table.sort({ 3, 2, 1 }, function() while true do end end)", unyielding);
-    expect_stopped("while true do pcall(table.sort, { 3, 2, 1 }, function() while true do end end) end", unyielding);
+    expect_stopped(
+        "while true do pcall(table.sort, { 3, 2, 1 }, function() while true do end end) end",
+        unyielding);
     expect_stopped(
         "while true do pcall(string.gsub, 'x', 'x', function() while true do pcall(function() while true do end end) "
         "end end) end",
@@ -117,35 +131,44 @@ TEST(Sandbox, StopsSlowLibraryCalls) {
         "table.sort({ 3, 2, 1 }, function() pcall(function() while true do pcall(function() while true do end end) end "
         "end) end)",
         unyielding);
-    expect_stopped("return ('x'):rep(1e9)", "string.rep: the text would be longer than 1048576 characters");
+    expect_stopped("return ('x'):rep(1e9)",
+                   "string.rep: the text would be longer than 1048576 characters");
     expect_stopped("return ('x'):rep(1e300)");
     expect_stopped("while true do local s = ('x'):rep(1e6) end");
-    expect_stopped("local t = {} for i = 1, 60000 do t[i] = 'x' end return table.concat(t)", "items are too many");
-    expect_stopped("local t = {} for i = 1, 2000 do t[i] = ('x'):rep(1000) end return table.concat(t)",
-                   "longer than 1048576");
+    expect_stopped("local t = {} for i = 1, 60000 do t[i] = 'x' end return table.concat(t)",
+                   "items are too many");
+    expect_stopped(
+        "local t = {} for i = 1, 2000 do t[i] = ('x'):rep(1000) end return table.concat(t)",
+        "longer than 1048576");
     expect_stopped("return string.format('%99999s', 'x')");
     expect_stopped("return string.format(('%d'):rep(10000), 1)");
     expect_stopped(
-        "local t = {} for i = 1, 1e5 do t[i] = i end while true do table.insert(t, 1, 0) table.remove(t, 1) end", cpu);
+        "local t = {} for i = 1, 1e5 do t[i] = i end while true do table.insert(t, 1, 0) table.remove(t, 1) end",
+        cpu);
     expect_stopped("local s = ('x'):rep(1e6) while true do s:upper() end", cpu);
     expect_stopped("local s = ('1'):rep(1e6) while true do tonumber(s) end", cpu);
     expect_stopped("return unpack({}, 1, 1e8)");
     expect_stopped("local s = ('x,'):rep(1e5) while true do text.split(s, ',') end");
-    expect_stopped("local s = ('[1,'):rep(10) .. '1' .. (']'):rep(10) while true do json.decode(s) end", cpu);
+    expect_stopped(
+        "local s = ('[1,'):rep(10) .. '1' .. (']'):rep(10) while true do json.decode(s) end", cpu);
 }
 
 TEST(Sandbox, HasNothingThatReachesOut) {
-    for (const char* name :
-         {"load", "loadstring", "loadfile", "dofile", "getfenv", "setfenv", "module", "debug", "ffi", "jit", "package",
-          "io", "newproxy", "coroutine", "collectgarbage", "gcinfo", "_G", "arg"}) {
+    for (const char* name : {"load", "loadstring", "loadfile", "dofile", "getfenv", "setfenv",
+                             "module", "debug", "ffi", "jit", "package", "io", "newproxy",
+                             "coroutine", "collectgarbage", "gcinfo", "_G", "arg"}) {
         EXPECT_EQ(
-            result_of(fmt::format("local ok, message = pcall(function() return {} end) return {{ ok, message }}", name))
+            result_of(
+                fmt::format(
+                    "local ok, message = pcall(function() return {} end) return {{ ok, message }}",
+                    name))
                 .text.substr(0, 7),
             "[false,")
             << name;
     }
-    for (const char* gone : {"string.dump", "string.buffer", "math.randomseed", "table.foreach", "table.maxn",
-                             "os.execute", "os.exit", "os.getenv", "os.remove", "os.rename", "os.tmpname", "os.setlocale"}) {
+    for (const char* gone : {"string.dump", "string.buffer", "math.randomseed", "table.foreach",
+                             "table.maxn", "os.execute", "os.exit", "os.getenv", "os.remove",
+                             "os.rename", "os.tmpname", "os.setlocale"}) {
         EXPECT_EQ(result_of(fmt::format("return {} == nil", gone)).text, "true") << gone;
     }
     EXPECT_EQ(result_of("return getmetatable('') == false").text, "true");
@@ -157,14 +180,17 @@ TEST(Sandbox, HasNothingThatReachesOut) {
 }
 
 TEST(Sandbox, ShowsExactlyTheseNames) {
-    // What stands on the left of a dot or is called in the scripts' documentation; a new name is added here on purpose.
+    // What stands on the left of a dot or is called in the scripts' documentation; a new name is
+    // added here on purpose.
     const std::vector<std::string> names{
-        "agent", "assert",   "bit",      "db",     "error",    "fail",   "find",         "getmetatable", "ipairs",
-        "json",  "log",      "map",      "math",   "next",     "pairs",  "param",        "pcall",        "pick",
-        "print", "rawequal", "rawget",   "rawset", "require",  "select", "setmetatable", "string",       "table",
-        "text",  "time",     "tonumber", "tool",   "tostring", "type",   "unpack",       "xpcall"};
+        "agent",        "assert",   "bit",    "db",           "error",  "fail",     "find",
+        "getmetatable", "ipairs",   "json",   "log",          "map",    "math",     "next",
+        "pairs",        "param",    "pcall",  "pick",         "print",  "rawequal", "rawget",
+        "rawset",       "require",  "select", "setmetatable", "string", "table",    "text",
+        "time",         "tonumber", "tool",   "tostring",     "type",   "unpack",   "xpcall"};
     std::string body = "local seen = {}\n";
-    for (const auto& name : names) body += fmt::format("seen[#seen + 1] = type({}) ~= 'nil'\n", name);
+    for (const auto& name : names)
+        body += fmt::format("seen[#seen + 1] = type({}) ~= 'nil'\n", name);
     body += "for _, is_there in ipairs(seen) do assert(is_there) end return #seen";
     EXPECT_EQ(result_of(body).text, std::to_string(names.size()));
 }
@@ -173,8 +199,9 @@ TEST(Sandbox, KeepsCallsApart) {
     const auto bundle =
         bundle_of({{"agents/tester.lua", agent_file()},
                    {"lib/state.lua", "return { n = 0 }"},
-                   {"tools/probe.lua", "local state = require 'lib.state'\n" +
-                                           tool_file("state.n = state.n + 1 string.upper = nil return state.n")}});
+                   {"tools/probe.lua",
+                    "local state = require 'lib.state'\n" +
+                        tool_file("state.n = state.n + 1 string.upper = nil return state.n")}});
     TestCall first(bundle);
     TestCall second(bundle);
     ASSERT_TRUE(first.prepare());
@@ -242,7 +269,8 @@ TEST(Sandbox, SlicesChangeNoResult) {
         probe.parts.budgets.instructions_per_check = instructions;
         probe.parts.budgets.unyielding_max = std::chrono::seconds(5);
         probe.parts.limits.cpu_max = std::chrono::seconds(20);
-        EXPECT_EQ(probe.run().text, expected) << "a yield every " << instructions << " instructions";
+        EXPECT_EQ(probe.run().text, expected)
+            << "a yield every " << instructions << " instructions";
     }
 }
 

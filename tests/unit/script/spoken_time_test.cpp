@@ -1,4 +1,5 @@
-// What people say about dates and times. Today is Friday, November 20th 2026, ten in the morning in New York.
+// What people say about dates and times. Today is Friday, November 20th 2026, ten in the morning in
+// New York.
 #include "../../../runtime/script/src/spoken_time.hpp"
 
 #include "support.hpp"
@@ -212,38 +213,55 @@ TEST(SpokenTime, GivesBothReadingsOfADateThatHasTwo) {
 
 TEST(SpokenTime, KnowsMonthEndsAndLeapDays) {
     const auto new_york = TimeZone::find("America/New_York");
-    EXPECT_EQ(heard("in a month", DateOrder::unknown, {new_york, utc(2027, 1, 31, 15, 0)}), "2027-02-28");
-    EXPECT_EQ(heard("in a month", DateOrder::unknown, {new_york, utc(2028, 1, 31, 15, 0)}), "2028-02-29");
-    EXPECT_EQ(heard("tomorrow", DateOrder::unknown, {new_york, utc(2028, 2, 28, 15, 0)}), "2028-02-29");
-    EXPECT_EQ(heard("February 29th", DateOrder::unknown, {new_york, utc(2027, 11, 20, 15, 0)}), "2028-02-29");
-    EXPECT_EQ(heard("the 31st", DateOrder::unknown, {new_york, utc(2027, 4, 1, 15, 0)}), "2027-05-31");
-    EXPECT_EQ(heard("tomorrow", DateOrder::unknown, {new_york, utc(2026, 12, 31, 15, 0)}), "2027-01-01");
-    EXPECT_EQ(heard("next Monday", DateOrder::unknown, {new_york, utc(2026, 11, 22, 15, 0)}), "2026-11-23");
-    EXPECT_EQ(heard("next Tuesday", DateOrder::unknown, {new_york, utc(2026, 11, 23, 15, 0)}), "2026-12-01");
-    EXPECT_EQ(heard("Monday", DateOrder::unknown, {new_york, utc(2026, 11, 23, 15, 0)}), "2026-11-30");
+    EXPECT_EQ(heard("in a month", DateOrder::unknown, {new_york, utc(2027, 1, 31, 15, 0)}),
+              "2027-02-28");
+    EXPECT_EQ(heard("in a month", DateOrder::unknown, {new_york, utc(2028, 1, 31, 15, 0)}),
+              "2028-02-29");
+    EXPECT_EQ(heard("tomorrow", DateOrder::unknown, {new_york, utc(2028, 2, 28, 15, 0)}),
+              "2028-02-29");
+    EXPECT_EQ(heard("February 29th", DateOrder::unknown, {new_york, utc(2027, 11, 20, 15, 0)}),
+              "2028-02-29");
+    EXPECT_EQ(heard("the 31st", DateOrder::unknown, {new_york, utc(2027, 4, 1, 15, 0)}),
+              "2027-05-31");
+    EXPECT_EQ(heard("tomorrow", DateOrder::unknown, {new_york, utc(2026, 12, 31, 15, 0)}),
+              "2027-01-01");
+    EXPECT_EQ(heard("next Monday", DateOrder::unknown, {new_york, utc(2026, 11, 22, 15, 0)}),
+              "2026-11-23");
+    EXPECT_EQ(heard("next Tuesday", DateOrder::unknown, {new_york, utc(2026, 11, 23, 15, 0)}),
+              "2026-12-01");
+    EXPECT_EQ(heard("Monday", DateOrder::unknown, {new_york, utc(2026, 11, 23, 15, 0)}),
+              "2026-11-30");
 }
 
 TEST(SpokenTime, GoesByTheZone) {
     // Half past two in the morning of the 21st in Berlin, still the 20th in New York.
     const WallTime now = utc(2026, 11, 21, 1, 30);
-    EXPECT_EQ(heard("tomorrow", DateOrder::unknown, {TimeZone::find("Europe/Berlin"), now}), "2026-11-22");
-    EXPECT_EQ(heard("tomorrow", DateOrder::unknown, {TimeZone::find("America/New_York"), now}), "2026-11-21");
+    EXPECT_EQ(heard("tomorrow", DateOrder::unknown, {TimeZone::find("Europe/Berlin"), now}),
+              "2026-11-22");
+    EXPECT_EQ(heard("tomorrow", DateOrder::unknown, {TimeZone::find("America/New_York"), now}),
+              "2026-11-21");
 }
 
 TEST(SpokenTime, KnowsWhenTheClocksAreChanged) {
     const auto new_york = TimeZone::find("America/New_York");
     EXPECT_EQ(heard("March 8th at 2:30 am", DateOrder::unknown, {new_york, utc(2026, 3, 1, 15, 0)}),
               "problem: there is no 2:30 AM on Sunday, March 8th: the clocks are put forward");
-    EXPECT_EQ(heard("March 8th at 3:30 am", DateOrder::unknown, {new_york, utc(2026, 3, 1, 15, 0)}), "2026-03-08 03:30");
+    EXPECT_EQ(heard("March 8th at 3:30 am", DateOrder::unknown, {new_york, utc(2026, 3, 1, 15, 0)}),
+              "2026-03-08 03:30");
     // One hour after half past one is half past three on that day.
-    EXPECT_EQ(heard("in an hour", DateOrder::unknown, {new_york, utc(2026, 3, 8, 6, 30)}), "2026-03-08 03:30");
-    EXPECT_EQ(heard("in two days", DateOrder::unknown, {new_york, utc(2026, 3, 7, 4, 59)}), "2026-03-08");
-    EXPECT_EQ(heard("November 1st at 1:30 am", DateOrder::unknown, {new_york, utc(2026, 10, 1, 15, 0)}), "2026-11-01 01:30");
+    EXPECT_EQ(heard("in an hour", DateOrder::unknown, {new_york, utc(2026, 3, 8, 6, 30)}),
+              "2026-03-08 03:30");
+    EXPECT_EQ(heard("in two days", DateOrder::unknown, {new_york, utc(2026, 3, 7, 4, 59)}),
+              "2026-03-08");
+    EXPECT_EQ(
+        heard("November 1st at 1:30 am", DateOrder::unknown, {new_york, utc(2026, 10, 1, 15, 0)}),
+        "2026-11-01 01:30");
 }
 
 TEST(SpokenTime, IsSaidAsPeopleSayIt) {
     const Date today = *parse_date("2026-11-20");
-    const auto said = [&](const char* date, const char* time, ClockStyle style = ClockStyle::digits) {
+    const auto said = [&](const char* date, const char* time,
+                          ClockStyle style = ClockStyle::digits) {
         return as_spoken({parse_date(date), parse_time(time), ""}, today, style);
     };
     EXPECT_EQ(said("2026-11-20", "14:00"), "today at 2 PM");
@@ -258,17 +276,27 @@ TEST(SpokenTime, IsSaidAsPeopleSayIt) {
     EXPECT_EQ(as_spoken({today, std::nullopt, "morning"}, today), "today in the morning");
     EXPECT_EQ(as_spoken({std::nullopt, std::nullopt, "night"}, today), "at night");
 
-    const std::vector<std::pair<const char*, std::string>> words{
-        {"14:00", "two o'clock"}, {"14:05", "five past two"},     {"14:15", "quarter past two"}, {"14:25", "twenty-five past two"},
-        {"14:30", "half past two"}, {"14:40", "twenty to three"}, {"14:45", "quarter to three"}, {"14:55", "five to three"},
-        {"23:45", "quarter to twelve"}, {"12:30", "half past twelve"}, {"14:03", "2:03"}, {"12:00", "noon"}};
-    for (const auto& [time, expected] : words) EXPECT_EQ(said("", time, ClockStyle::words), expected);
+    const std::vector<std::pair<const char*, std::string>> words{{"14:00", "two o'clock"},
+                                                                 {"14:05", "five past two"},
+                                                                 {"14:15", "quarter past two"},
+                                                                 {"14:25", "twenty-five past two"},
+                                                                 {"14:30", "half past two"},
+                                                                 {"14:40", "twenty to three"},
+                                                                 {"14:45", "quarter to three"},
+                                                                 {"14:55", "five to three"},
+                                                                 {"23:45", "quarter to twelve"},
+                                                                 {"12:30", "half past twelve"},
+                                                                 {"14:03", "2:03"},
+                                                                 {"12:00", "noon"}};
+    for (const auto& [time, expected] : words)
+        EXPECT_EQ(said("", time, ClockStyle::words), expected);
 }
 
 TEST(SpokenTime, IsReadBackAsItWasMeant) {
     const Clock clock;
     const Date today = *parse_date("2026-11-20");
-    for (const char* phrase : {"next Tuesday 2 pm", "tomorrow at half past three", "the 3rd of May at noon", "December 31st", "today at 9:45 am"}) {
+    for (const char* phrase : {"next Tuesday 2 pm", "tomorrow at half past three",
+                               "the 3rd of May at noon", "December 31st", "today at 9:45 am"}) {
         const auto first = parse_spoken(phrase, clock.now, *clock.zone);
         ASSERT_TRUE(first) << phrase;
         const auto again = parse_spoken(as_spoken(*first, today), clock.now, *clock.zone);

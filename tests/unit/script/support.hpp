@@ -1,4 +1,5 @@
-// What the script tests share: a scripts folder on disk, a call with one agent, and a database that obeys.
+// What the script tests share: a scripts folder on disk, a call with one agent, and a database that
+// obeys.
 #pragma once
 
 #include <parley/core/json.hpp>
@@ -23,7 +24,8 @@ class Folder {
  public:
     explicit Folder(const Files& files) {
         static int count = 0;
-        dir_ = std::filesystem::temp_directory_path() / fmt::format("parley-script-{}-{}", ::getpid(), ++count);
+        dir_ = std::filesystem::temp_directory_path() /
+               fmt::format("parley-script-{}-{}", ::getpid(), ++count);
         for (const auto& [path, text] : files) write(path, text);
         std::filesystem::create_directories(dir_);
     }
@@ -44,9 +46,7 @@ class Folder {
     std::filesystem::path dir_;
 };
 
-inline std::string shipped_scripts() {
-    return std::string(PARLEY_SOURCE_DIR) + "/scripts";
-}
+inline std::string shipped_scripts() { return std::string(PARLEY_SOURCE_DIR) + "/scripts"; }
 
 inline std::vector<std::string> texts(const std::vector<Fault>& faults) {
     std::vector<std::string> lines;
@@ -62,8 +62,8 @@ inline std::vector<std::string> faults_of(const Files& files) {
 
 inline WallTime utc(int year, unsigned month, unsigned day, int hour, int minute) {
     using namespace std::chrono;
-    return sys_days(std::chrono::year(year) / std::chrono::month(month) / std::chrono::day(day)) + hours(hour) +
-           minutes(minute);
+    return sys_days(std::chrono::year(year) / std::chrono::month(month) / std::chrono::day(day)) +
+           hours(hour) + minutes(minute);
 }
 
 // Answers when the test says so.
@@ -79,7 +79,8 @@ class FakeDatabase final : public Database {
         answers.pop_front();
         done(std::move(answer));
     }
-    void transaction(std::vector<store::Statement> all, std::function<void(TransactionResult)> done) override {
+    void transaction(std::vector<store::Statement> all,
+                     std::function<void(TransactionResult)> done) override {
         for (auto& one : all) statements.push_back(std::move(one));
         done(transaction_answer);
     }
@@ -92,7 +93,8 @@ class FakeDatabase final : public Database {
 
 struct EventLog final : call::EventSink {
     void on(const call::Event& event) override {
-        if (const auto* outcome = std::get_if<call::OutcomeSet>(&event)) lines.push_back("outcome " + outcome->outcome);
+        if (const auto* outcome = std::get_if<call::OutcomeSet>(&event))
+            lines.push_back("outcome " + outcome->outcome);
         if (std::get_if<call::HangUpAsked>(&event) != nullptr) lines.emplace_back("hang_up");
         if (const auto* text = std::get_if<call::TextInjected>(&event)) {
             lines.push_back((text->respond ? "inject " : "tell ") + text->text);
@@ -101,16 +103,19 @@ struct EventLog final : call::EventSink {
             lines.push_back("say " + say->text);
             says.push_back(say->say_id);
         }
-        if (const auto* ask = std::get_if<call::ModelAsked>(&event)) lines.push_back("ask " + ask->instructions);
+        if (const auto* ask = std::get_if<call::ModelAsked>(&event))
+            lines.push_back("ask " + ask->instructions);
         if (const auto* note = std::get_if<call::NoteTaken>(&event)) {
             lines.push_back("note " + note->text + " " + json::serialize(note->fields));
         }
         if (const auto* key = std::get_if<call::KeyAnswered>(&event)) {
-            lines.push_back(fmt::format("key {} {}", key->key_id, key->is_handled ? "handled" : "free"));
+            lines.push_back(
+                fmt::format("key {} {}", key->key_id, key->is_handled ? "handled" : "free"));
         }
         if (const auto* offer = std::get_if<call::ToolsOffered>(&event)) {
             std::string names;
-            for (const auto& tool : offer->tools) names += " " + std::string(tool.at("name").as_string());
+            for (const auto& tool : offer->tools)
+                names += " " + std::string(tool.at("name").as_string());
             lines.push_back("offer" + names);
         }
     }
@@ -121,18 +126,21 @@ struct EventLog final : call::EventSink {
 // Keeps everything for ever; the lifetimes are only remembered.
 class FakeKeys final : public KeyValues {
  public:
-    void get(std::string key, std::function<void(Result<std::optional<std::string>>)> done) override {
+    void get(std::string key,
+             std::function<void(Result<std::optional<std::string>>)> done) override {
         if (problem) return done(*problem);
         const auto found = values.find(key);
         done(found == values.end() ? std::optional<std::string>() : found->second);
     }
-    void set(std::string key, std::string json_text, Lifetime lifetime, std::function<void(Result<void>)> done) override {
+    void set(std::string key, std::string json_text, Lifetime lifetime,
+             std::function<void(Result<void>)> done) override {
         if (problem) return done(*problem);
         lifetimes[key] = last_lifetime = lifetime;
         values[std::move(key)] = std::move(json_text);
         done(Result<void>());
     }
-    void increment(std::string key, std::int64_t by, Lifetime lifetime, std::function<void(Result<std::int64_t>)> done) override {
+    void increment(std::string key, std::int64_t by, Lifetime lifetime,
+                   std::function<void(Result<std::int64_t>)> done) override {
         if (problem) return done(*problem);
         lifetimes[key] = last_lifetime = lifetime;
         auto& value = values[std::move(key)];
@@ -202,12 +210,14 @@ class TestCall {
     Checked<call::AgentProfile> prepare() {
         agent = make_agent(parts);
         std::optional<Checked<call::AgentProfile>> result;
-        agent->prepare([&](Checked<call::AgentProfile> profile) { result.emplace(std::move(profile)); });
+        agent->prepare(
+            [&](Checked<call::AgentProfile> profile) { result.emplace(std::move(profile)); });
         EXPECT_FALSE(result.has_value()) << "called inside prepare()";
         run_until([&] { return result.has_value(); });
         return std::move(*result);
     }
-    void start_tool(const std::string& name, const std::string& arguments, Output& output, bool& is_done) {
+    void start_tool(const std::string& name, const std::string& arguments, Output& output,
+                    bool& is_done) {
         agent->run_tool({"tool_1", name, arguments}, [&](call::ToolFinished finished) {
             EXPECT_EQ(finished.tool_call_id, "tool_1");
             output.ok = finished.ok;
@@ -232,7 +242,9 @@ class TestCall {
         explicit TestClock(TestCall& call) : call_(call), real_(call.io.get_executor()) {}
         TimePoint now() const override { return real_.now(); }
         WallTime wall_now() const override { return call_.now; }
-        std::unique_ptr<Alarm> make_alarm(std::function<void()> ring) override { return real_.make_alarm(std::move(ring)); }
+        std::unique_ptr<Alarm> make_alarm(std::function<void()> ring) override {
+            return real_.make_alarm(std::move(ring));
+        }
 
      private:
         TestCall& call_;
@@ -260,11 +272,14 @@ class TestCall {
     std::unique_ptr<call::Agent> agent;
 };
 
-inline std::string agent_file(const std::string& extra = "", const std::string& tools = "\"probe\"") {
-    return "return agent { api = 1, prompt = \"You help.\", tools = { " + tools + " }, " + extra + " }";
+inline std::string agent_file(const std::string& extra = "",
+                              const std::string& tools = "\"probe\"") {
+    return "return agent { api = 1, prompt = \"You help.\", tools = { " + tools + " }, " + extra +
+           " }";
 }
 inline std::string tool_file(const std::string& body, const std::string& extra = "") {
-    return "return tool { api = 1, about = \"A probe.\", " + extra + " run = function(args, call)\n" + body + "\nend }";
+    return "return tool { api = 1, about = \"A probe.\", " + extra +
+           " run = function(args, call)\n" + body + "\nend }";
 }
 
 inline std::shared_ptr<const Bundle> bundle_of(const Files& files) {
@@ -280,9 +295,10 @@ inline std::shared_ptr<const Bundle> bundle_of(const Files& files) {
 // A call whose one tool, `probe`, has this body. Line 1 of the body is line 2 of tools/probe.lua.
 class Probe : public TestCall {
  public:
-    explicit Probe(const std::string& body, const std::string& agent_extra = "", const std::string& tool_extra = "")
-        : TestCall(bundle_of(
-              {{"agents/tester.lua", agent_file(agent_extra)}, {"tools/probe.lua", tool_file(body, tool_extra)}})) {
+    explicit Probe(const std::string& body, const std::string& agent_extra = "",
+                   const std::string& tool_extra = "")
+        : TestCall(bundle_of({{"agents/tester.lua", agent_file(agent_extra)},
+                              {"tools/probe.lua", tool_file(body, tool_extra)}})) {
         parts.services.database = &database;
         parts.services.keys = &keys;
     }

@@ -19,7 +19,8 @@ CallerScript script_of(std::string_view yaml) {
 }
 
 // Runs the player in steps of 20 ms up to `until` and returns what it did, with times.
-std::vector<std::string> play(CallerPlayer& player, milliseconds from, milliseconds until, const std::vector<Segment>& agent) {
+std::vector<std::string> play(CallerPlayer& player, milliseconds from, milliseconds until,
+                              const std::vector<Segment>& agent) {
     std::vector<std::string> done;
     for (milliseconds now = from; now <= until; now += 20ms) {
         std::vector<Segment> heard;
@@ -27,7 +28,10 @@ std::vector<std::string> play(CallerPlayer& player, milliseconds from, milliseco
             if (segment.begin < now) heard.push_back({segment.begin, std::min(segment.end, now)});
         }
         for (const auto& action : player.advance(now, heard)) {
-            const char* name = action.kind == Kind::start_speech ? "say" : action.kind == Kind::press ? "press" : action.kind == Kind::hang_up ? "hang up" : "other";
+            const char* name = action.kind == Kind::start_speech ? "say"
+                               : action.kind == Kind::press      ? "press"
+                               : action.kind == Kind::hang_up    ? "hang up"
+                                                                 : "other";
             done.push_back(fmt::format("{} {}", now.count(), name));
         }
     }
@@ -35,7 +39,8 @@ std::vector<std::string> play(CallerPlayer& player, milliseconds from, milliseco
 }
 
 TEST(CallerPlayer, SpeaksWhenTheAgentHasBeenSilentLongEnough) {
-    const auto script = script_of("steps: [{wait_for_agent: {silent_for_ms: 500}}, {say: Hello}, wait_for_hang_up]");
+    const auto script = script_of(
+        "steps: [{wait_for_agent: {silent_for_ms: 500}}, {say: Hello}, wait_for_hang_up]");
     CallerPlayer player(script, {0ms, 1'000ms, 0ms});
     EXPECT_THAT(play(player, 0ms, 4'000ms, {{1'000ms, 2'000ms}}), testing::ElementsAre("2500 say"));
     EXPECT_FALSE(player.is_finished());
@@ -45,16 +50,20 @@ TEST(CallerPlayer, SpeaksWhenTheAgentHasBeenSilentLongEnough) {
 }
 
 TEST(CallerPlayer, InterruptsWhileTheAgentSpeaks) {
-    const auto script = script_of("steps: [wait_for_agent, {say: Hello}, {interrupt_after_ms: 2000, say: Stop}, hang_up]");
+    const auto script = script_of(
+        "steps: [wait_for_agent, {say: Hello}, {interrupt_after_ms: 2000, say: Stop}, hang_up]");
     CallerPlayer player(script, {0ms, 1'000ms, 0ms, 600ms, 0ms});
     // The greeting, then an answer of ten seconds.
-    EXPECT_THAT(play(player, 0ms, 9'000ms, {{0ms, 1'000ms}, {3'500ms, 13'500ms}}), testing::ElementsAre("1900 say", "5500 say", "6100 hang up"));
+    EXPECT_THAT(play(player, 0ms, 9'000ms, {{0ms, 1'000ms}, {3'500ms, 13'500ms}}),
+                testing::ElementsAre("1900 say", "5500 say", "6100 hang up"));
 }
 
 TEST(CallerPlayer, AWaitMakesTheNextWaitListenToWhatComesAfter) {
-    const auto script = script_of("steps: [{wait_for_agent: {silent_for_ms: 100}}, {interrupt_after_ms: 1000}, hang_up]");
+    const auto script = script_of(
+        "steps: [{wait_for_agent: {silent_for_ms: 100}}, {interrupt_after_ms: 1000}, hang_up]");
     CallerPlayer player(script, {});
-    EXPECT_THAT(play(player, 0ms, 9'000ms, {{0ms, 1'000ms}, {3'000ms, 8'000ms}}), testing::ElementsAre("4000 hang up"));
+    EXPECT_THAT(play(player, 0ms, 9'000ms, {{0ms, 1'000ms}, {3'000ms, 8'000ms}}),
+                testing::ElementsAre("4000 hang up"));
 }
 
 TEST(CallerPlayer, GivesUpOnAnAgentWhoSaysNothing) {
@@ -74,7 +83,8 @@ TEST(CallerPlayer, HasATimeLimitForAll) {
 TEST(CallerPlayer, PressesKeysOneByOne) {
     const auto script = script_of("steps: [{press: '12#'}, hang_up]");
     CallerPlayer player(script, {});
-    EXPECT_THAT(play(player, 0ms, 1'000ms, {}), testing::ElementsAre("0 press", "200 press", "400 press", "400 hang up"));
+    EXPECT_THAT(play(player, 0ms, 1'000ms, {}),
+                testing::ElementsAre("0 press", "200 press", "400 press", "400 hang up"));
 }
 
 TEST(CallerPlayer, AnEndInTheMiddleIsAFailure) {
@@ -88,9 +98,12 @@ TEST(CallerPlayer, AnEndInTheMiddleIsAFailure) {
 TEST(CallerScript, SaysWhatIsWrong) {
     const auto wrong = CallerScript::parse("steps:\n  - prss: 1\n", "c.yaml");
     ASSERT_FALSE(wrong.has_value());
-    EXPECT_EQ(wrong.error().text(), "c.yaml:2: step: unknown key \"prss\"; did you mean \"press\"?");
-    for (const char* text : {"{}", "steps: x", "steps: [dance]", "steps: [say]", "steps: [{press: 1x}]", "steps: [{within_s: 3}]",
-                             "steps: []\nexpect: {ended_by: aliens}", "steps: [{say: '{nothing}'}]"}) {
+    EXPECT_EQ(wrong.error().text(),
+              "c.yaml:2: step: unknown key \"prss\"; did you mean \"press\"?");
+    for (const char* text :
+         {"{}", "steps: x", "steps: [dance]", "steps: [say]", "steps: [{press: 1x}]",
+          "steps: [{within_s: 3}]", "steps: []\nexpect: {ended_by: aliens}",
+          "steps: [{say: '{nothing}'}]"}) {
         EXPECT_FALSE(CallerScript::parse(text, "c.yaml").has_value()) << text;
     }
 }

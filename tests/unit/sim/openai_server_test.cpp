@@ -11,7 +11,9 @@ namespace {
 using testing::Contains;
 using testing::HasSubstr;
 
-ModelScript script_of(std::string_view yaml) { return ModelScript::parse(yaml, "test.yaml").value(); }
+ModelScript script_of(std::string_view yaml) {
+    return ModelScript::parse(yaml, "test.yaml").value();
+}
 
 std::unique_ptr<OpenAiServer> serve(std::string_view yaml, OpenAiServer::Options options = {}) {
     return OpenAiServer::start(std::move(options), script_of(yaml)).value();
@@ -21,7 +23,8 @@ TEST(OpenAiServer, GreetsOverARealSocket) {
     const auto server = serve("{greeting: from_instructions}");
     TestClient client(server->port());
     client.wait_for("session.created");
-    client.send(R"({"type":"session.update","session":{"type":"realtime","audio":{"output":{"format":{"type":"audio/pcmu"}}}}})");
+    client.send(
+        R"({"type":"session.update","session":{"type":"realtime","audio":{"output":{"format":{"type":"audio/pcmu"}}}}})");
     client.wait_for("session.updated");
     client.send(R"({"type":"response.create","response":{"instructions":"Say \"Good day\"."}})");
     client.wait_for("rate_limits.updated");
@@ -45,13 +48,23 @@ TEST(OpenAiServer, RefusesInTheSocketAsTheRealOneDoes) {
     OpenAiServer::Options options;
     options.api_key = "sk-right";
     const auto server = serve("{}", std::move(options));
-    struct Case { const char* key; const char* target; bool has_beta; const char* code; int close; };
-    for (const Case& one : {Case{"Bearer sk-wrong", "/v1/realtime?model=gpt-realtime-2.1", false, "invalid_api_key", 3000},
-                            Case{"", "/v1/realtime?model=gpt-realtime-2.1", false, "", 3000},
-                            Case{"Bearer sk-right", "/v1/realtime?model=gpt-5", false, "invalid_model", 4000},
-                            Case{"Bearer sk-right", "/v1/realtime", false, "missing_model", 4000},
-                            Case{"Bearer sk-right", "/v1/realtime?model=gpt-4o-realtime-preview", false, "model_not_found", 4004},
-                            Case{"Bearer sk-right", "/v1/realtime?model=gpt-realtime-2.1", true, "beta_api_shape_disabled", 4000}}) {
+    struct Case {
+        const char* key;
+        const char* target;
+        bool has_beta;
+        const char* code;
+        int close;
+    };
+    for (const Case& one :
+         {Case{"Bearer sk-wrong", "/v1/realtime?model=gpt-realtime-2.1", false, "invalid_api_key",
+               3000},
+          Case{"", "/v1/realtime?model=gpt-realtime-2.1", false, "", 3000},
+          Case{"Bearer sk-right", "/v1/realtime?model=gpt-5", false, "invalid_model", 4000},
+          Case{"Bearer sk-right", "/v1/realtime", false, "missing_model", 4000},
+          Case{"Bearer sk-right", "/v1/realtime?model=gpt-4o-realtime-preview", false,
+               "model_not_found", 4004},
+          Case{"Bearer sk-right", "/v1/realtime?model=gpt-realtime-2.1", true,
+               "beta_api_shape_disabled", 4000}}) {
         net::Headers headers;
         if (*one.key != 0) headers.set("Authorization", one.key);
         if (one.has_beta) headers.set("OpenAI-Beta", "realtime=v1");
@@ -67,7 +80,8 @@ TEST(OpenAiServer, RefusesInTheSocketAsTheRealOneDoes) {
 }
 
 TEST(OpenAiServer, RefusesWithHttpAndByNotListening) {
-    const auto server = serve("{faults: [{kind: refuse_http, session: 1, http_status: 401}, {kind: refuse_connection, session: 3}]}");
+    const auto server = serve(
+        "{faults: [{kind: refuse_http, session: 1, http_status: 401}, {kind: refuse_connection, session: 3}]}");
     TestClient first(server->port());
     first.wait_for_end();
     EXPECT_EQ(first.http_status(), 401);
@@ -84,7 +98,8 @@ TEST(OpenAiServer, RefusesWithHttpAndByNotListening) {
 }
 
 TEST(OpenAiServer, BreaksTheConnectionInMidResponse) {
-    const auto server = serve("{greeting: Good day to you all, speed: 4, faults: [{kind: drop, session: 1, after_ms: 200}]}");
+    const auto server = serve(
+        "{greeting: Good day to you all, speed: 4, faults: [{kind: drop, session: 1, after_ms: 200}]}");
     TestClient client(server->port());
     client.wait_for("session.created");
     client.send(R"({"type":"response.create"})");

@@ -15,7 +15,9 @@ std::vector<std::uint8_t> sound(milliseconds length, std::uint8_t value = 0x11) 
 
 std::vector<std::string> names(const std::vector<Playback::Echo>& echoes) {
     std::vector<std::string> out;
-    for (const auto& echo : echoes) out.push_back(fmt::format("{}@{}{}", echo.name, echo.at.count(), echo.was_cleared ? " cleared" : ""));
+    for (const auto& echo : echoes)
+        out.push_back(
+            fmt::format("{}@{}{}", echo.name, echo.at.count(), echo.was_cleared ? " cleared" : ""));
     return out;
 }
 
@@ -57,7 +59,8 @@ TEST(Playback, TheClockStartsAnewAfterAClear) {
     playback.take_echoes(300ms);
     playback.media(sound(100ms), 400ms);
     playback.mark("late", 400ms);
-    EXPECT_THAT(names(playback.take_echoes(600ms)), ElementsAre("late@500")) << "not after the ten seconds that were flushed";
+    EXPECT_THAT(names(playback.take_echoes(600ms)), ElementsAre("late@500"))
+        << "not after the ten seconds that were flushed";
 }
 
 TEST(Playback, AGapIsHeardAsSilence) {

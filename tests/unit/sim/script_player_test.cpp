@@ -37,10 +37,13 @@ class Script : public testing::Test {
 };
 
 TEST_F(Script, GreetsWithTheWordsTheClientQuotes) {
-    EXPECT_EQ(player.answer_request("Say exactly: \"Good day, this is Sarah.\" Nothing else.").says, "Good day, this is Sarah.");
+    EXPECT_EQ(player.answer_request("Say exactly: \"Good day, this is Sarah.\" Nothing else.").says,
+              "Good day, this is Sarah.");
 }
 
-TEST_F(Script, GreetsByItselfWhenNothingIsQuoted) { EXPECT_EQ(player.answer_request("Greet the caller").says, "Hello, how can I help you?"); }
+TEST_F(Script, GreetsByItselfWhenNothingIsQuoted) {
+    EXPECT_EQ(player.answer_request("Greet the caller").says, "Hello, how can I help you?");
+}
 
 TEST_F(Script, TurnsComeInOrderAndThenTheFallback) {
     EXPECT_EQ(turn().says, "Let me see.");
@@ -106,14 +109,16 @@ TEST_F(Script, AReplayThatEndsWithTheCallerIsAnswered) {
 }
 
 TEST(ModelScript, NamesFileLineAndRemedy) {
-    const auto wrong = ModelScript::parse("greeting: none\nturns:\n  - heard: x\n    sys: y\n", "m.yaml");
+    const auto wrong =
+        ModelScript::parse("greeting: none\nturns:\n  - heard: x\n    sys: y\n", "m.yaml");
     ASSERT_FALSE(wrong.has_value());
     EXPECT_EQ(wrong.error().text(), "m.yaml:4: turn: unknown key \"sys\"; did you mean \"says\"?");
 }
 
 TEST(ModelScript, RefusesBrokenYamlAndWrongTypes) {
-    for (const char* text : {"turns: [", "turns: {}", "speed: fast", "speed: -1", "delta_ms: 0", "faults: [{kind: explode}]", "[]",
-                             "turns: [{then: x}]", "turns: [{calls: [{arguments: {}}]}]", "&a [*a]"}) {
+    for (const char* text : {"turns: [", "turns: {}", "speed: fast", "speed: -1", "delta_ms: 0",
+                             "faults: [{kind: explode}]", "[]", "turns: [{then: x}]",
+                             "turns: [{calls: [{arguments: {}}]}]", "&a [*a]"}) {
         EXPECT_FALSE(ModelScript::parse(text, "m.yaml").has_value()) << text;
     }
 }

@@ -1,4 +1,5 @@
-// sim_test_support.hpp: a client of the simulated model and a voice application for the simulated Twilio, for tests.
+// sim_test_support.hpp: a client of the simulated model and a voice application for the simulated
+// Twilio, for tests.
 #pragma once
 
 #include <parley/core/json.hpp>
@@ -8,8 +9,8 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/use_future.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/use_future.hpp>
 
 #include <condition_variable>
 #include <functional>
@@ -45,12 +46,14 @@ inline SessionRecord wait_until_closed(OpenAiServer& server) {
 // One WebSocket client with its own thread; collects what comes.
 class TestClient {
  public:
-    explicit TestClient(std::uint16_t port, std::string target = "/v1/realtime?model=gpt-realtime-2.1")
+    explicit TestClient(std::uint16_t port,
+                        std::string target = "/v1/realtime?model=gpt-realtime-2.1")
         : TestClient(port, std::move(target), with_key()) {}
     TestClient(std::uint16_t port, std::string target, net::Headers headers) {
         threads_.start();
         net::Url url{"ws", "127.0.0.1", std::to_string(port), std::move(target)};
-        asio::co_spawn(threads_.context(0), talk(this, std::move(url), std::move(headers)), asio::detached);
+        asio::co_spawn(threads_.context(0), talk(this, std::move(url), std::move(headers)),
+                       asio::detached);
     }
     ~TestClient() { threads_.stop(); }
 
@@ -116,7 +119,8 @@ class TestClient {
         self->socket_ = *connected;
         std::function<void(net::Message)> hear = [self](net::Message message) {
             const std::lock_guard lock(self->mutex_);
-            if (auto parsed = json_read::parse(message.data)) self->events_.push_back(parsed->get_object());
+            if (auto parsed = json_read::parse(message.data))
+                self->events_.push_back(parsed->get_object());
             self->changed_.notify_all();
         };
         const auto reason = co_await self->socket_->run(std::move(hear));
@@ -126,11 +130,14 @@ class TestClient {
         self->changed_.notify_all();
     }
     bool has(std::string_view type) const {
-        return std::any_of(events_.begin(), events_.end(), [&](const json::object& event) { return json_read::text(event, "type") == type; });
+        return std::any_of(events_.begin(), events_.end(), [&](const json::object& event) {
+            return json_read::text(event, "type") == type;
+        });
     }
     void wait(const std::function<bool()>& is_so, std::string_view what) {
         std::unique_lock lock(mutex_);
-        if (!changed_.wait_for(lock, generous, is_so)) throw std::runtime_error("waited in vain for " + std::string(what));
+        if (!changed_.wait_for(lock, generous, is_so))
+            throw std::runtime_error("waited in vain for " + std::string(what));
     }
 
     std::mutex mutex_;

@@ -13,8 +13,9 @@ using std::chrono::year;
 const Day friday{year{2026}, month{11}, day{20}};
 
 json::object known() {
-    return json_read::parse(R"({"slots":["9:00 AM","9:30 AM","10:00 AM"],"result":{"number":"APT-12345","ok":true},"when":"2026-11-24"})")
-        ->get_object();
+    return json_read::
+        parse(R"({"slots":["9:00 AM","9:30 AM","10:00 AM"],"result":{"number":"APT-12345","ok":true},"when":"2026-11-24"})")
+            ->get_object();
 }
 
 std::string filled(std::string_view text, Day today = friday) {
@@ -39,8 +40,10 @@ TEST(Template, FindsDays) {
 
 TEST(Template, OpenWeekdayAvoidsWeekendsAndHolidays) {
     EXPECT_EQ(filled("{date: open_weekday}"), "2026-11-23") << "Sunday is skipped";
-    EXPECT_EQ(filled("{date: open_weekday}", Day{year{2026}, month{12}, day{23}}), "2026-12-28") << "25 December and a weekend";
-    EXPECT_EQ(filled("{date: open_weekday}", Day{year{2026}, month{12}, day{30}}), "2027-01-04") << "1 January and a weekend";
+    EXPECT_EQ(filled("{date: open_weekday}", Day{year{2026}, month{12}, day{23}}), "2026-12-28")
+        << "25 December and a weekend";
+    EXPECT_EQ(filled("{date: open_weekday}", Day{year{2026}, month{12}, day{30}}), "2027-01-04")
+        << "1 January and a weekend";
 }
 
 TEST(Template, ReadsNumbersAndListsAloud) {
@@ -64,9 +67,13 @@ TEST(Template, SaysWhatIsWrong) {
 }
 
 TEST(Template, KeepsTheTypeOfASingleVariable) {
-    const auto value = render_value(json_read::parse(R"({"all":"{slots}","ok":"{result.ok}","text":"{result.ok}!","n":4})").value(), known(), friday);
+    const auto value = render_value(
+        json_read::parse(R"({"all":"{slots}","ok":"{result.ok}","text":"{result.ok}!","n":4})")
+            .value(),
+        known(), friday);
     ASSERT_TRUE(value.has_value());
-    EXPECT_EQ(json::serialize(*value), R"({"all":["9:00 AM","9:30 AM","10:00 AM"],"ok":true,"text":"true!","n":4})");
+    EXPECT_EQ(json::serialize(*value),
+              R"({"all":["9:00 AM","9:30 AM","10:00 AM"],"ok":true,"text":"true!","n":4})");
 }
 
 }  // namespace

@@ -22,22 +22,27 @@ using testing::IsEmpty;
 
 constexpr std::string_view token = "12345678901234567890123456789012";
 
-// A voice application: TwiML at /voice and /after, a stream at /media. What a test wants to do in the stream it says
-// as a function of each message.
+// A voice application: TwiML at /voice and /after, a stream at /media. What a test wants to do in
+// the stream it says as a function of each message.
 class Application {
  public:
     using Script = std::function<void(net::WebSocket&, const json::object&)>;
 
     explicit Application(Script script) : script_(std::move(script)) {
         net::Server::Handlers handlers;
-        handlers.on_request = [this](net::Request request) { return answer(this, std::move(request)); };
-        handlers.on_upgrade = [this](net::Request request) { return upgrade(this, std::move(request)); };
+        handlers.on_request = [this](net::Request request) {
+            return answer(this, std::move(request));
+        };
+        handlers.on_upgrade = [this](net::Request request) {
+            return upgrade(this, std::move(request));
+        };
         net::ServerOptions options;
         options.host = "127.0.0.1";
         server_ = net::Server::listen(threads_, options, std::move(handlers)).value();
-        voice = fmt::format("<Response><Connect action='{0}/after'><Stream url='ws://127.0.0.1:{1}/media'><Parameter name='callSid' "
-                            "value='x'/></Stream></Connect></Response>",
-                            url(), server_->port());
+        voice = fmt::format(
+            "<Response><Connect action='{0}/after'><Stream url='ws://127.0.0.1:{1}/media'><Parameter name='callSid' "
+            "value='x'/></Stream></Connect></Response>",
+            url(), server_->port());
         after = "<Response><Say>Goodbye</Say><Hangup/></Response>";
         threads_.start();
     }
@@ -72,11 +77,14 @@ class Application {
             self->requests_.push_back(request);
         }
         net::UpgradeAnswer upgraded;
-        upgraded.serve = [self](std::shared_ptr<net::WebSocket> socket) { return serve(self, std::move(socket)); };
+        upgraded.serve = [self](std::shared_ptr<net::WebSocket> socket) {
+            return serve(self, std::move(socket));
+        };
         co_return upgraded;
     }
     static Task<> serve(Application* self, std::shared_ptr<net::WebSocket> socket) {
-        std::function<void(net::Message)> on_message = [self, raw = socket.get()](net::Message message) {
+        std::function<void(net::Message)> on_message = [self,
+                                                        raw = socket.get()](net::Message message) {
             const auto parsed = json_read::parse(message.data);
             if (!parsed) return;
             {
@@ -103,14 +111,18 @@ void play_tone(net::WebSocket& socket, const json::object& message, milliseconds
     std::vector<std::uint8_t> mulaw(tone.size());
     audio::encode_mulaw(tone, mulaw);
     json::object media{{"payload", base64::encode(std::span<const std::uint8_t>(mulaw))}};
-    socket.send(json::serialize(json::object{{"event", "media"}, {"streamSid", stream_of(message)}, {"media", std::move(media)}}));
+    socket.send(json::serialize(json::object{
+        {"event", "media"}, {"streamSid", stream_of(message)}, {"media", std::move(media)}}));
 }
 
 void mark(net::WebSocket& socket, const json::object& message, std::string_view name) {
-    socket.send(fmt::format(R"({{"event":"mark","streamSid":"{}","mark":{{"name":"{}"}}}})", stream_of(message), name));
+    socket.send(fmt::format(R"({{"event":"mark","streamSid":"{}","mark":{{"name":"{}"}}}})",
+                            stream_of(message), name));
 }
 
-bool is(const json::object& message, std::string_view event) { return json_read::text(message, "event") == event; }
+bool is(const json::object& message, std::string_view event) {
+    return json_read::text(message, "event") == event;
+}
 
 CallOptions to(const Application& application, std::string_view steps) {
     CallOptions options;
@@ -137,8 +149,12 @@ TEST(TwilioCall, CarriesACallFromWebhookToHangUp) {
         }
         if (is(message, "mark")) socket.close(1000, "");
     });
-    auto options = to(application, "steps: [wait_for_hang_up]\nexpect: {ended_by: agent, agent_segments_min: 1, marks_min: 1}");
-    options.record = (std::filesystem::temp_directory_path() / fmt::format("parley-sim-{}.wav", getpid())).string();
+    auto options = to(
+        application,
+        "steps: [wait_for_hang_up]\nexpect: {ended_by: agent, agent_segments_min: 1, marks_min: 1}");
+    options.record =
+        (std::filesystem::temp_directory_path() / fmt::format("parley-sim-{}.wav", getpid()))
+            .string();
     const auto report = twilio->dial(options)->report();
 
     EXPECT_EQ(report.failure, "");
@@ -148,8 +164,10 @@ TEST(TwilioCall, CarriesACallFromWebhookToHangUp) {
     ASSERT_EQ(report.marks.size(), 1u);
     EXPECT_GE(report.marks[0].at, milliseconds(400));
     ASSERT_EQ(report.agent.size(), 1u);
-    EXPECT_EQ(report.agent[0].end - report.agent[0].begin, milliseconds(400)) << "one frame more or less would be a gap";
-    EXPECT_THAT(events_of(application.messages()), ElementsAre("connected", "start", "media", "mark"));
+    EXPECT_EQ(report.agent[0].end - report.agent[0].begin, milliseconds(400))
+        << "one frame more or less would be a gap";
+    EXPECT_THAT(events_of(application.messages()),
+                ElementsAre("connected", "start", "media", "mark"));
     const auto messages = application.messages();
     EXPECT_EQ(messages[1].at("sequenceNumber"), "1");
     EXPECT_EQ(messages[1].at("start").at("customParameters").at("callSid"), "x");
@@ -160,7 +178,8 @@ TEST(TwilioCall, CarriesACallFromWebhookToHangUp) {
     const auto wav = audio::read_wav_file(options.record);
     ASSERT_TRUE(wav.has_value());
     EXPECT_EQ(wav->channels, 2);
-    EXPECT_NEAR(static_cast<double>(wav->samples.size()) / 16, static_cast<double>(report.duration.count()), 30);
+    EXPECT_NEAR(static_cast<double>(wav->samples.size()) / 16,
+                static_cast<double>(report.duration.count()), 30);
     std::filesystem::remove(options.record);
 }
 
@@ -172,9 +191,14 @@ TEST(TwilioCall, SignsWebhookStreamAndAction) {
     const auto report = twilio->dial(to(application, "steps: [wait_for_hang_up]"))->report();
     const auto requests = application.requests();
     ASSERT_EQ(requests.size(), 3u);
-    EXPECT_EQ(requests[0].headers.get("X-Twilio-Signature"), twilio_signature(token, application.url() + "/voice", net::parse_form(requests[0].body)));
-    EXPECT_EQ(requests[1].headers.get("X-Twilio-Signature"), twilio_signature(token, "ws" + application.url().substr(4) + "/media", {}));
-    EXPECT_EQ(requests[2].headers.get("X-Twilio-Signature"), twilio_signature(token, application.url() + "/after", net::parse_form(requests[2].body)));
+    EXPECT_EQ(
+        requests[0].headers.get("X-Twilio-Signature"),
+        twilio_signature(token, application.url() + "/voice", net::parse_form(requests[0].body)));
+    EXPECT_EQ(requests[1].headers.get("X-Twilio-Signature"),
+              twilio_signature(token, "ws" + application.url().substr(4) + "/media", {}));
+    EXPECT_EQ(
+        requests[2].headers.get("X-Twilio-Signature"),
+        twilio_signature(token, application.url() + "/after", net::parse_form(requests[2].body)));
     EXPECT_THAT(requests[0].body, HasSubstr("CallStatus=ringing"));
     EXPECT_THAT(requests[0].body, HasSubstr("FromCity=&"));
     EXPECT_THAT(requests[2].body, HasSubstr("CallStatus=in-progress"));
@@ -182,13 +206,15 @@ TEST(TwilioCall, SignsWebhookStreamAndAction) {
 
 TEST(TwilioCall, CanForgeOmitAndAskByGet) {
     const auto twilio = TwilioServer::start({}).value();
-    Application application([](net::WebSocket& socket, const json::object&) { socket.close(1000, ""); });
+    Application application(
+        [](net::WebSocket& socket, const json::object&) { socket.close(1000, ""); });
     auto forged = to(application, "steps: [wait_for_hang_up]");
     forged.webhook_signature = CallOptions::Signature::wrong;
     forged.stream_signature = CallOptions::Signature::none;
     twilio->dial(forged)->report();
     const auto first = application.requests();
-    EXPECT_NE(first[0].headers.get("X-Twilio-Signature"), twilio_signature(token, forged.webhook, net::parse_form(first[0].body)));
+    EXPECT_NE(first[0].headers.get("X-Twilio-Signature"),
+              twilio_signature(token, forged.webhook, net::parse_form(first[0].body)));
     EXPECT_FALSE(first[1].headers.get("X-Twilio-Signature").has_value());
 
     auto by_get = to(application, "steps: [wait_for_hang_up]");
@@ -197,18 +223,25 @@ TEST(TwilioCall, CanForgeOmitAndAskByGet) {
     twilio->dial(by_get)->report();
     const auto second = application.requests()[first.size()];
     EXPECT_EQ(second.method, "GET");
-    EXPECT_EQ(second.headers.get("X-Twilio-Signature"), twilio_signature(token, application.url() + second.target, {}));
+    EXPECT_EQ(second.headers.get("X-Twilio-Signature"),
+              twilio_signature(token, application.url() + second.target, {}));
 }
 
 TEST(TwilioCall, ACallerWhoHangsUpSendsStop) {
     const auto twilio = TwilioServer::start({}).value();
     Application application([](net::WebSocket&, const json::object&) {});
-    const auto report = twilio->dial(to(application, "steps: [{press: '1#'}, {silence_ms: 100}, hang_up]\nexpect: {ended_by: caller}"))->report();
+    const auto report =
+        twilio
+            ->dial(to(
+                application,
+                "steps: [{press: '1#'}, {silence_ms: 100}, hang_up]\nexpect: {ended_by: caller}"))
+            ->report();
     EXPECT_EQ(report.failure, "");
     ASSERT_TRUE(eventually([&] { return is(application.messages().back(), "stop"); }));
     std::string digits;
     for (const auto& message : application.messages()) {
-        if (is(message, "dtmf")) digits += json_read::text(message.at("dtmf").get_object(), "digit");
+        if (is(message, "dtmf"))
+            digits += json_read::text(message.at("dtmf").get_object(), "digit");
     }
     EXPECT_EQ(digits, "1#");
 }
@@ -217,15 +250,19 @@ TEST(TwilioCall, ClearSilencesTheAgentAndReturnsTheMarks) {
     const auto twilio = TwilioServer::start({}).value();
     Application application([](net::WebSocket& socket, const json::object& message) {
         if (is(message, "start")) {
-            for (int second = 0; second < 60; ++second) play_tone(socket, message, std::chrono::seconds(1));
+            for (int second = 0; second < 60; ++second)
+                play_tone(socket, message, std::chrono::seconds(1));
             mark(socket, message, "never heard");
         }
-        if (is(message, "media") && json_read::text(message.at("media").get_object(), "chunk") == "30") {
+        if (is(message, "media") &&
+            json_read::text(message.at("media").get_object(), "chunk") == "30") {
             socket.send(fmt::format(R"({{"event":"clear","streamSid":"{}"}})", stream_of(message)));
         }
         if (is(message, "mark")) socket.close(1000, "");
     });
-    const auto report = twilio->dial(to(application, "steps: [wait_for_hang_up]\nexpect: {clears_min: 1}"))->report();
+    const auto report =
+        twilio->dial(to(application, "steps: [wait_for_hang_up]\nexpect: {clears_min: 1}"))
+            ->report();
     EXPECT_EQ(report.failure, "");
     ASSERT_EQ(report.marks.size(), 1u);
     EXPECT_TRUE(report.marks[0].was_cleared);
@@ -237,7 +274,8 @@ TEST(TwilioCall, TellsWhatWasNeverHeardWhenTheStreamIsClosedEarly) {
     const auto twilio = TwilioServer::start({}).value();
     Application application([](net::WebSocket& socket, const json::object& message) {
         if (!is(message, "start")) return;
-        for (int second = 0; second < 10; ++second) play_tone(socket, message, std::chrono::seconds(1));
+        for (int second = 0; second < 10; ++second)
+            play_tone(socket, message, std::chrono::seconds(1));
         socket.close(1000, "");
     });
     const auto report = twilio->dial(to(application, "steps: [wait_for_hang_up]"))->report();
@@ -250,11 +288,15 @@ TEST(TwilioCall, CountsWhatAStrictTwilioWouldWarnOf) {
         if (!is(message, "start")) return;
         socket.send("{");
         socket.send(R"({"event":"clear","streamSid":"MZother"})");
-        socket.send(fmt::format(R"({{"event":"media","streamSid":"{}","media":{{"payload":"AAAA"}}}})", stream_of(message)));
+        socket.send(
+            fmt::format(R"({{"event":"media","streamSid":"{}","media":{{"payload":"AAAA"}}}})",
+                        stream_of(message)));
         socket.close(1000, "");
     });
     const auto report = twilio->dial(to(application, "steps: [wait_for_hang_up]"))->report();
-    EXPECT_THAT(report.violations, ElementsAre(HasSubstr("invalid JSON"), HasSubstr("foreign streamSid"), HasSubstr("3 bytes")));
+    EXPECT_THAT(report.violations,
+                ElementsAre(HasSubstr("invalid JSON"), HasSubstr("foreign streamSid"),
+                            HasSubstr("3 bytes")));
     EXPECT_THAT(report.failure, HasSubstr("at most 0 violations"));
 }
 
@@ -262,7 +304,8 @@ TEST(TwilioCall, SaysWhyThereWasNoStream) {
     const auto twilio = TwilioServer::start({}).value();
     Application application([](net::WebSocket&, const json::object&) {});
     application.voice = "<Response><connect/></Response>";
-    EXPECT_THAT(twilio->dial(to(application, "steps: [wait_for_hang_up]"))->report().failure, HasSubstr("case-sensitive"));
+    EXPECT_THAT(twilio->dial(to(application, "steps: [wait_for_hang_up]"))->report().failure,
+                HasSubstr("case-sensitive"));
     application.voice = "<Response><Reject reason='busy'/></Response>";
     const auto rejected = twilio->dial(to(application, "steps: [wait_for_hang_up]"))->report();
     EXPECT_EQ(rejected.ending, "rejected (busy)");
@@ -281,7 +324,8 @@ TEST(TwilioCall, CanBeLostAbruptlyAndMisbehave) {
     odd.extra_messages = {R"({"event":"gossip"})"};
     EXPECT_EQ(twilio->dial(odd)->report().failure, "");
     ASSERT_TRUE(eventually([&] { return events_of(application.messages()).size() >= 5; }));
-    EXPECT_THAT(events_of(application.messages()), ElementsAre("connected", "media", "start", "gossip", "media"));
+    EXPECT_THAT(events_of(application.messages()),
+                ElementsAre("connected", "media", "start", "gossip", "media"));
 }
 
 TEST(TwilioCall, SignsThePublicUrlAndConnectsElsewhere) {
@@ -289,7 +333,8 @@ TEST(TwilioCall, SignsThePublicUrlAndConnectsElsewhere) {
     Application application([](net::WebSocket& socket, const json::object& message) {
         if (is(message, "start")) socket.close(1000, "");
     });
-    application.voice = "<Response><Connect><Stream url='wss://voice.example.com/media'/></Connect></Response>";
+    application.voice =
+        "<Response><Connect><Stream url='wss://voice.example.com/media'/></Connect></Response>";
     auto options = to(application, "steps: [wait_for_hang_up]");
     options.webhook = "https://voice.example.com:8443/voice";
     options.connect_to = application.url();
@@ -298,14 +343,20 @@ TEST(TwilioCall, SignsThePublicUrlAndConnectsElsewhere) {
     const auto requests = application.requests();
     ASSERT_EQ(requests.size(), 2u);
     EXPECT_EQ(requests[0].headers.get("X-Twilio-Signature"),
-              twilio_signature(token, "https://voice.example.com/voice", net::parse_form(requests[0].body)));
-    EXPECT_EQ(requests[1].headers.get("X-Twilio-Signature"), twilio_signature(token, "wss://voice.example.com/media", {}));
+              twilio_signature(token, "https://voice.example.com/voice",
+                               net::parse_form(requests[0].body)));
+    EXPECT_EQ(requests[1].headers.get("X-Twilio-Signature"),
+              twilio_signature(token, "wss://voice.example.com/media", {}));
 }
 
 TEST(TwilioCall, AHalfOpenConnectionFallsSilentWithoutAStop) {
     const auto twilio = TwilioServer::start({}).value();
     Application application([](net::WebSocket&, const json::object&) {});
-    const auto report = twilio->dial(to(application, "steps: [{silence_ms: 100}, go_silent, {silence_ms: 300}, hang_up]"))->report();
+    const auto report =
+        twilio
+            ->dial(to(application,
+                      "steps: [{silence_ms: 100}, go_silent, {silence_ms: 300}, hang_up]"))
+            ->report();
     EXPECT_EQ(report.failure, "");
     std::size_t media = 0;
     for (const auto& message : application.messages()) {
@@ -319,30 +370,39 @@ TEST(TwilioCall, AHalfOpenConnectionFallsSilentWithoutAStop) {
 TEST(TwilioServer, EndsACallByRest) {
     const auto twilio = TwilioServer::start({}).value();
     Application application([](net::WebSocket&, const json::object&) {});
-    const auto call = twilio->dial(to(application, "steps: [wait_for_hang_up]\nexpect: {ended_by: agent}"));
+    const auto call =
+        twilio->dial(to(application, "steps: [wait_for_hang_up]\nexpect: {ended_by: agent}"));
     ASSERT_TRUE(eventually([&] { return !application.messages().empty(); }));
 
     net::IoThreads threads(1);
     threads.start();
-    const auto ask = [&](std::string method, std::string path, std::string authorization, std::string body = "") {
+    const auto ask = [&](std::string method, std::string path, std::string authorization,
+                         std::string body = "") {
         net::Request request;
         request.method = std::move(method);
         request.target = std::move(path);
         request.headers.set("Authorization", std::move(authorization));
         request.headers.set("Content-Type", "application/x-www-form-urlencoded");
         request.body = std::move(body);
-        auto answer = asio::co_spawn(threads.context(0), net::fetch(net::Url::parse(twilio->base_url()).value(), std::move(request)), asio::use_future);
+        auto answer = asio::co_spawn(
+            threads.context(0),
+            net::fetch(net::Url::parse(twilio->base_url()).value(), std::move(request)),
+            asio::use_future);
         return answer.get().value();
     };
     const std::string account = "/2010-04-01/Accounts/AC00000000000000000000000000000001/Calls/";
-    const std::string right = "Basic " + base64::encode(std::string_view("AC00000000000000000000000000000001:12345678901234567890123456789012"));
+    const std::string right =
+        "Basic " + base64::encode(std::string_view(
+                       "AC00000000000000000000000000000001:12345678901234567890123456789012"));
     EXPECT_EQ(ask("GET", account + call->sid() + ".json", "Basic eDp5").status, 401);
     EXPECT_EQ(ask("GET", account + "CA0.json", right).status, 404);
     EXPECT_THAT(ask("GET", account + call->sid() + ".json", right).body, HasSubstr("in-progress"));
-    EXPECT_THAT(ask("POST", account + call->sid() + ".json", right, "Status=sleeping").body, HasSubstr("20001"));
+    EXPECT_THAT(ask("POST", account + call->sid() + ".json", right, "Status=sleeping").body,
+                HasSubstr("20001"));
     EXPECT_EQ(ask("POST", account + call->sid() + ".json", right, "Status=completed").status, 200);
     EXPECT_EQ(call->report().ending, "ended by the REST API");
-    EXPECT_THAT(ask("POST", account + call->sid() + ".json", right, "Status=completed").body, HasSubstr("21220"));
+    EXPECT_THAT(ask("POST", account + call->sid() + ".json", right, "Status=completed").body,
+                HasSubstr("21220"));
     ASSERT_TRUE(eventually([&] { return is(application.messages().back(), "stop"); }));
     threads.stop();
 }
@@ -357,7 +417,9 @@ TEST(TwilioServer, PlacesManyCallsAtOnce) {
         if (is(message, "mark")) socket.close(1000, "");
     });
     std::vector<std::shared_ptr<TwilioCall>> calls;
-    for (int i = 0; i < 50; ++i) calls.push_back(twilio->dial(to(application, "steps: [wait_for_hang_up]\nexpect: {marks_min: 1}")));
+    for (int i = 0; i < 50; ++i)
+        calls.push_back(
+            twilio->dial(to(application, "steps: [wait_for_hang_up]\nexpect: {marks_min: 1}")));
     for (const auto& call : calls) EXPECT_EQ(call->report().failure, "");
 }
 

@@ -15,7 +15,8 @@ std::string fault_of(std::string_view xml, StreamScheme scheme = StreamScheme::w
 }
 
 std::string stream(std::string_view attributes, std::string_view inside = "") {
-    return fmt::format("<Response><Connect><Stream {}>{}</Stream></Connect></Response>", attributes, inside);
+    return fmt::format("<Response><Connect><Stream {}>{}</Stream></Connect></Response>", attributes,
+                       inside);
 }
 
 TEST(Twiml, ReadsAConnectWithEverything) {
@@ -48,17 +49,24 @@ TEST(Twiml, RefusesWhatTwilioRefuses) {
     EXPECT_THAT(fault_of(stream("url='wss://x/y' track='both_tracks'")), HasSubstr("31941"));
     EXPECT_THAT(fault_of(stream("url='wss://x/y' codec='opus'")), HasSubstr("unknown attribute"));
     EXPECT_THAT(fault_of(stream("")), HasSubstr("missing"));
-    EXPECT_THAT(fault_of(stream("url='wss://x/y'", fmt::format("<Parameter name='n' value='{}'/>", std::string(499, 'x')))), HasSubstr("500"));
-    EXPECT_EQ(fault_of(stream("url='wss://x/y'", fmt::format("<Parameter name='n' value='{}'/>", std::string(498, 'x')))), "accepted");
+    EXPECT_THAT(fault_of(stream("url='wss://x/y'", fmt::format("<Parameter name='n' value='{}'/>",
+                                                               std::string(499, 'x')))),
+                HasSubstr("500"));
+    EXPECT_EQ(fault_of(stream("url='wss://x/y'", fmt::format("<Parameter name='n' value='{}'/>",
+                                                             std::string(498, 'x')))),
+              "accepted");
     EXPECT_THAT(fault_of("<Response><Say>x</Say><Reject/></Response>"), HasSubstr("first"));
     EXPECT_THAT(fault_of("<Response><Connect/></Response>"), HasSubstr("one <Stream>"));
     EXPECT_THAT(fault_of("<Response>hello</Response>"), HasSubstr("text"));
 }
 
 TEST(Twiml, RefusesBrokenXml) {
-    for (const char* text : {"", "hello", "<Response>", "<Response></response>", "<Response/><Response/>", "<Response><Say>a & b</Say></Response>",
-                             "<!DOCTYPE x><Response/>", "<Response a=1/>", "<Response a='1' a='2'/>", "<Response><Say>&nbsp;</Say></Response>",
-                             "<Response><Say>&#0;</Say></Response>", "<Response><![CDATA[x</Response>", "<Response \xff/>", "<", "<Response><Say a='<'/></Response>"}) {
+    for (const char* text :
+         {"", "hello", "<Response>", "<Response></response>", "<Response/><Response/>",
+          "<Response><Say>a & b</Say></Response>", "<!DOCTYPE x><Response/>", "<Response a=1/>",
+          "<Response a='1' a='2'/>", "<Response><Say>&nbsp;</Say></Response>",
+          "<Response><Say>&#0;</Say></Response>", "<Response><![CDATA[x</Response>",
+          "<Response \xff/>", "<", "<Response><Say a='<'/></Response>"}) {
         EXPECT_NE(fault_of(text), "accepted") << text;
     }
     std::string deep;
@@ -80,7 +88,9 @@ std::string complaint(std::string_view text) {
 
 TEST(ServerFrames, AcceptsExactlyWhatTwilioDocuments) {
     const std::string one_frame = std::string(213, 'A') + "A==";  // 160 bytes in base64
-    EXPECT_EQ(complaint(R"({"event":"media","streamSid":"MZ1","media":{"payload":")" + one_frame + R"("}})"), "fine");
+    EXPECT_EQ(complaint(R"({"event":"media","streamSid":"MZ1","media":{"payload":")" + one_frame +
+                        R"("}})"),
+              "fine");
     EXPECT_EQ(complaint(R"({"event":"mark","streamSid":"MZ1","mark":{"name":"u1.2"}})"), "fine");
     EXPECT_EQ(complaint(R"({"event":"clear","streamSid":"MZ1"})"), "fine");
 }
@@ -89,14 +99,23 @@ TEST(ServerFrames, ComplainsOfEverythingElse) {
     EXPECT_THAT(complaint("{"), HasSubstr("31951: invalid JSON"));
     EXPECT_THAT(complaint("[]"), HasSubstr("invalid JSON"));
     EXPECT_THAT(complaint(R"({"event":"stop","streamSid":"MZ1"})"), HasSubstr("unknown event"));
-    EXPECT_THAT(complaint(R"({"event":"clear","streamSid":"MZ2"})"), HasSubstr("foreign streamSid"));
+    EXPECT_THAT(complaint(R"({"event":"clear","streamSid":"MZ2"})"),
+                HasSubstr("foreign streamSid"));
     EXPECT_THAT(complaint(R"({"event":"clear"})"), HasSubstr("missing field \"streamSid\""));
-    EXPECT_THAT(complaint(R"({"event":"clear","streamSid":"MZ1","x":1})"), HasSubstr("unexpected field \"x\""));
-    EXPECT_THAT(complaint(R"({"event":"media","streamSid":"MZ1","media":{"payload":"AA","track":"outbound"}})"), HasSubstr("unexpected field"));
-    EXPECT_THAT(complaint(R"({"event":"media","streamSid":"MZ1","media":{"payload":"A A="}})"), HasSubstr("base64"));
-    EXPECT_THAT(complaint(R"({"event":"media","streamSid":"MZ1","media":{"payload":"AAAA"}})"), HasSubstr("3 bytes"));
-    EXPECT_THAT(complaint(R"({"event":"mark","streamSid":"MZ1","mark":{"name":""}})"), HasSubstr("without a name"));
-    EXPECT_THAT(complaint(R"({"event":"mark","streamSid":"MZ1","mark":"u"})"), HasSubstr("not an object"));
+    EXPECT_THAT(complaint(R"({"event":"clear","streamSid":"MZ1","x":1})"),
+                HasSubstr("unexpected field \"x\""));
+    EXPECT_THAT(
+        complaint(
+            R"({"event":"media","streamSid":"MZ1","media":{"payload":"AA","track":"outbound"}})"),
+        HasSubstr("unexpected field"));
+    EXPECT_THAT(complaint(R"({"event":"media","streamSid":"MZ1","media":{"payload":"A A="}})"),
+                HasSubstr("base64"));
+    EXPECT_THAT(complaint(R"({"event":"media","streamSid":"MZ1","media":{"payload":"AAAA"}})"),
+                HasSubstr("3 bytes"));
+    EXPECT_THAT(complaint(R"({"event":"mark","streamSid":"MZ1","mark":{"name":""}})"),
+                HasSubstr("without a name"));
+    EXPECT_THAT(complaint(R"({"event":"mark","streamSid":"MZ1","mark":"u"})"),
+                HasSubstr("not an object"));
 }
 
 }  // namespace

@@ -86,7 +86,10 @@ TEST(StoreKilled, LeavesNothingHalfWrittenAndNoGap) {
 
     Shell shell(path);
     EXPECT_EQ(shell.value("PRAGMA integrity_check"), "ok");
-    EXPECT_EQ(shell.value("SELECT (SELECT count(*) FROM transcript) - (SELECT count(*) FROM journal WHERE type = 'caller_said')"), "0");
+    EXPECT_EQ(
+        shell.value(
+            "SELECT (SELECT count(*) FROM transcript) - (SELECT count(*) FROM journal WHERE type = 'caller_said')"),
+        "0");
     EXPECT_EQ(shell.value("SELECT turns - (SELECT count(*) FROM transcript) FROM calls"), "0");
     EXPECT_EQ(shell.value("SELECT max(CAST(text AS INTEGER)) + 1 - count(*) FROM transcript"), "0");
 }

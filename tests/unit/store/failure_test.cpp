@@ -80,7 +80,8 @@ TEST(StoreOpening, LeavesAForeignDatabaseAlone) {
     options.path = folder / "other.db";
 
     EXPECT_NE(open_fault(options).what.find("calls already exists"), std::string::npos);
-    EXPECT_EQ(Shell(folder / "other.db").value("SELECT group_concat(name) FROM sqlite_schema"), "calls");
+    EXPECT_EQ(Shell(folder / "other.db").value("SELECT group_concat(name) FROM sqlite_schema"),
+              "calls");
 }
 
 TEST(StoreFailing, KeepsEntriesWhileAnotherProgramHoldsTheFile) {
@@ -94,7 +95,8 @@ TEST(StoreFailing, KeepsEntriesWhileAnotherProgramHoldsTheFile) {
     store->on_entry(said("CA1", "Hello?"));
     ASSERT_TRUE(eventually([&] { return !store->health().is_well; }));
     EXPECT_NE(store->health().problem.find("locked"), std::string::npos) << store->health().problem;
-    EXPECT_NE(store->health().problem.find("another program"), std::string::npos) << store->health().problem;
+    EXPECT_NE(store->health().problem.find("another program"), std::string::npos)
+        << store->health().problem;
     EXPECT_EQ(store->health().entries_queued, 1U);
     EXPECT_EQ(shell.value("SELECT count(*) FROM transcript"), "0");
 
@@ -144,20 +146,28 @@ TEST(StoreFailing, KeepsEntriesWhileTheDiskIsFullAndHalfWritesNone) {
     options.migrations_dir = folder / "migrations";
     options.pages_max = 120;
     std::filesystem::create_directory(folder / "migrations");
-    folder.write("migrations/001.sql", "CREATE TABLE filler (bytes BLOB); INSERT INTO filler VALUES (zeroblob(320000));");
+    folder.write("migrations/001.sql",
+                 "CREATE TABLE filler (bytes BLOB); INSERT INTO filler VALUES (zeroblob(320000));");
     const auto store = open_store(options);
 
     store->on_entry(started("CA1"));
     constexpr int entries = 30;
-    for (int i = 0; i < entries; ++i) store->on_entry(said("CA1", std::string(4'000, 'a'), 1'000 + i));
+    for (int i = 0; i < entries; ++i)
+        store->on_entry(said("CA1", std::string(4'000, 'a'), 1'000 + i));
     ASSERT_TRUE(eventually([&] { return !store->health().is_well; }));
     EXPECT_NE(store->health().problem.find("full"), std::string::npos) << store->health().problem;
-    EXPECT_NE(store->health().problem.find("free space"), std::string::npos) << store->health().problem;
+    EXPECT_NE(store->health().problem.find("free space"), std::string::npos)
+        << store->health().problem;
     Shell shell(folder / "parley.db");
-    EXPECT_EQ(shell.value("SELECT (SELECT count(*) FROM transcript) = (SELECT count(*) FROM journal WHERE type = 'caller_said')"), "1");
+    EXPECT_EQ(
+        shell.value(
+            "SELECT (SELECT count(*) FROM transcript) = (SELECT count(*) FROM journal WHERE type = 'caller_said')"),
+        "1");
 
     ASSERT_EQ(shell.run("DELETE FROM filler"), SQLITE_OK);  // the operator makes room
-    ASSERT_TRUE(eventually([&] { return store->health().is_well && store->health().entries_queued == 0; })) << store->health().problem;
+    ASSERT_TRUE(eventually([&] {
+        return store->health().is_well && store->health().entries_queued == 0;
+    })) << store->health().problem;
     EXPECT_EQ(shell.value("SELECT count(*) FROM transcript"), std::to_string(entries));
     EXPECT_EQ(shell.value("SELECT turns FROM calls"), std::to_string(entries));
     EXPECT_EQ(store->health().entries_lost, 0U);
@@ -195,7 +205,9 @@ TEST(StoreFailing, RecoversFromADiskThatRefusesWrites) {
     store->on_entry(said("CA1", std::string(100'000, 'a')));
     EXPECT_TRUE(eventually([&] { return !store->health().is_well; }));
     setrlimit(RLIMIT_FSIZE, &normal);
-    EXPECT_TRUE(eventually([&] { return store->health().is_well && store->health().entries_queued == 0; })) << store->health().problem;
+    EXPECT_TRUE(eventually([&] {
+        return store->health().is_well && store->health().entries_queued == 0;
+    })) << store->health().problem;
 
     std::signal(SIGXFSZ, before);
     EXPECT_EQ(Shell(folder / "parley.db").value("SELECT length(text) FROM transcript"), "100000");
@@ -216,7 +228,9 @@ TEST(StoreFailing, DropsAndCountsNewEntriesBeyondTheQueue) {
 
     shell.run("COMMIT");
     ASSERT_TRUE(eventually([&] { return store->health().entries_queued == 0; }));
-    EXPECT_EQ(shell.value("SELECT group_concat(text) FROM (SELECT text FROM transcript ORDER BY id)"), "0,1,2,3,4,5,6,7,8,9");
+    EXPECT_EQ(
+        shell.value("SELECT group_concat(text) FROM (SELECT text FROM transcript ORDER BY id)"),
+        "0,1,2,3,4,5,6,7,8,9");
 }
 
 TEST(StoreClosing, SavesWhatItCannotWriteForTheNextStart) {
@@ -234,7 +248,8 @@ TEST(StoreClosing, SavesWhatItCannotWriteForTheNextStart) {
         usage.cost_usd = 0.5;
         store->on_entry(started("CA1"));
         store->on_entry(said("CA1", "Ten is fine, thank you \"very\" much."));
-        store->on_entry({"CA1", at(2'000), journal::AgentSaid{"item_2", "See you", "on Tuesday.", 700, 1'500, true}});
+        store->on_entry({"CA1", at(2'000),
+                         journal::AgentSaid{"item_2", "See you", "on Tuesday.", 700, 1'500, true}});
         store->on_entry({"CA1", at(2'100), journal::Interrupted{"item_2", 700, 1'500}});
         store->on_entry({"CA1", at(2'200), journal::ToolStarted{"c1", "book", R"({"a":1})"}});
         store->on_entry({"CA1", at(2'300), journal::ToolReturned{"c1", "book", false, "no", 100}});
@@ -255,26 +270,37 @@ TEST(StoreClosing, SavesWhatItCannotWriteForTheNextStart) {
 
     EXPECT_FALSE(std::filesystem::exists(path + ".unsaved.jsonl"));
     Shell shell(path);
-    EXPECT_EQ(shell.value("SELECT group_concat(type) FROM (SELECT type FROM journal ORDER BY id)"),
-              "call_started,caller_said,agent_said,interrupted,tool_started,tool_returned,dtmf_received,turn_latency,usage_counted,"
-              "provider_lost,provider_restored,problem,call_ended");
-    EXPECT_EQ(shell.value("SELECT text FROM transcript WHERE speaker = 'caller'"), "Ten is fine, thank you \"very\" much.");
-    EXPECT_EQ(shell.value("SELECT text || '|' || unheard || '|' || heard_ms || '|' || received_ms || '|' || interrupted FROM transcript "
-                          "WHERE speaker = 'agent'"), "See you|on Tuesday.|700|1500|1");
-    EXPECT_EQ(shell.value("SELECT name || arguments || output || ok || duration_ms FROM tool_calls"), R"(book{"a":1}no0100)");
+    EXPECT_EQ(
+        shell.value("SELECT group_concat(type) FROM (SELECT type FROM journal ORDER BY id)"),
+        "call_started,caller_said,agent_said,interrupted,tool_started,tool_returned,dtmf_received,turn_latency,usage_counted,"
+        "provider_lost,provider_restored,problem,call_ended");
+    EXPECT_EQ(shell.value("SELECT text FROM transcript WHERE speaker = 'caller'"),
+              "Ten is fine, thank you \"very\" much.");
+    EXPECT_EQ(
+        shell.value(
+            "SELECT text || '|' || unheard || '|' || heard_ms || '|' || received_ms || '|' || interrupted FROM transcript "
+            "WHERE speaker = 'agent'"),
+        "See you|on Tuesday.|700|1500|1");
+    EXPECT_EQ(
+        shell.value("SELECT name || arguments || output || ok || duration_ms FROM tool_calls"),
+        R"(book{"a":1}no0100)");
     EXPECT_EQ(shell.value("SELECT outcome || turns || cost_usd FROM calls"), "no_booking20.5");
     EXPECT_EQ(shell.value("SELECT input_audio_tokens FROM usage"), "7");
-    EXPECT_EQ(shell.value("SELECT group_concat(data) FROM journal WHERE type IN ('turn_latency', 'provider_restored')"),
-              R"({"model_ms":400,"first_audio_ms":420},{"gap_ms":900,"planned":true})");
+    EXPECT_EQ(
+        shell.value(
+            "SELECT group_concat(data) FROM journal WHERE type IN ('turn_latency', 'provider_restored')"),
+        R"({"model_ms":400,"first_audio_ms":420},{"gap_ms":900,"planned":true})");
 }
 
 TEST(StoreOpening, TakesUnsavedEntriesInOnlyOnce) {
     Folder folder;
     const std::string path = folder / "parley.db";
-    const std::string line = R"({"type":"caller_said","at_ms":1795200720000,"call_sid":"CA1","fields":{"item_id":"i","text":"Hi."}})";
+    const std::string line =
+        R"({"type":"caller_said","at_ms":1795200720000,"call_sid":"CA1","fields":{"item_id":"i","text":"Hi."}})";
     folder.write("parley.db.unsaved.jsonl", line + "\n");
     { open_store(path); }
-    folder.write("parley.db.unsaved.jsonl", line + "\n");  // as if the process had died after the commit and before the removal
+    // as if the process had died after the commit and before the removal
+    folder.write("parley.db.unsaved.jsonl", line + "\n");
     { open_store(path); }
 
     EXPECT_FALSE(std::filesystem::exists(path + ".unsaved.jsonl"));
@@ -284,8 +310,10 @@ TEST(StoreOpening, TakesUnsavedEntriesInOnlyOnce) {
 TEST(StoreOpening, KeepsAsideUnsavedLinesItCannotRead) {
     Folder folder;
     const std::string path = folder / "parley.db";
-    folder.write("parley.db.unsaved.jsonl", R"({"type":"caller_said","at_ms":1,"call_sid":"CA1","fields":{"item_id":"i","text":"Hi."}})"
-                                            "\n{\"type\":\"caller_sa");
+    folder.write(
+        "parley.db.unsaved.jsonl",
+        R"({"type":"caller_said","at_ms":1,"call_sid":"CA1","fields":{"item_id":"i","text":"Hi."}})"
+        "\n{\"type\":\"caller_sa");
     { open_store(path); }
 
     EXPECT_EQ(Shell(path).value("SELECT count(*) FROM transcript"), "1");

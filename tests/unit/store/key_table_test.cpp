@@ -15,15 +15,18 @@ class Keys : public testing::Test {
  protected:
     Keys() {
         EXPECT_FALSE(database_.open(":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
-        EXPECT_FALSE(database_.run("CREATE TABLE script_keys (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL, "
-                                   "expires_at_ms INTEGER NOT NULL) WITHOUT ROWID"));
+        EXPECT_FALSE(database_.run(
+            "CREATE TABLE script_keys (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL, "
+            "expires_at_ms INTEGER NOT NULL) WITHOUT ROWID"));
     }
     KeyAnswer ask(KeyRequest request) {
         const auto result = table_.run(request, at(ms_));
         EXPECT_TRUE(result) << result.error().message;
         return result ? *result : KeyAnswer{};
     }
-    std::optional<std::string> get(std::string key) { return ask({.verb = Verb::get, .key = std::move(key)}).value; }
+    std::optional<std::string> get(std::string key) {
+        return ask({.verb = Verb::get, .key = std::move(key)}).value;
+    }
     void set(std::string key, std::string value, std::chrono::seconds lifetime = 10s) {
         EXPECT_TRUE(ask({Verb::set, std::move(key), std::move(value), 0, lifetime}).did_change);
     }
@@ -93,25 +96,30 @@ TEST_F(Keys, AreBoundedInNumber) {
     set("a", "2", 60s);
     ms_ = 70'000;
     set("d", "1");
-    EXPECT_EQ(database_.value("SELECT count(*) FROM script_keys"), "1") << "expired rows are deleted";
+    EXPECT_EQ(database_.value("SELECT count(*) FROM script_keys"), "1")
+        << "expired rows are deleted";
 }
 
 TEST(KeysOfAStore, OutliveTheStoreAndAreReadOnlyToSql) {
     Folder folder;
     const auto ask_store = [](Store& store, KeyRequest request) {
         std::promise<KeyResult> promise;
-        store.key(std::move(request), [&](KeyResult result) { promise.set_value(std::move(result)); });
+        store.key(std::move(request),
+                  [&](KeyResult result) { promise.set_value(std::move(result)); });
         return promise.get_future().get();
     };
     {
         const auto store = open_store(folder / "parley.db");
-        EXPECT_TRUE(ask_store(*store, {.verb = Verb::set, .key = "a", .value = "[1]", .lifetime = 3'600s}).has_value());
+        EXPECT_TRUE(
+            ask_store(*store, {.verb = Verb::set, .key = "a", .value = "[1]", .lifetime = 3'600s})
+                .has_value());
     }
     const auto store = open_store(folder / "parley.db");
     EXPECT_EQ(ask_store(*store, {.verb = Verb::get, .key = "a"})->value, "[1]");
     const auto refused = ask(*store, "DELETE FROM script_keys");
     ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().message, "script_keys belongs to the runtime and is read-only to scripts");
+    EXPECT_EQ(refused.error().message,
+              "script_keys belongs to the runtime and is read-only to scripts");
 }
 
 }  // namespace

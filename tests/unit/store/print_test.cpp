@@ -27,7 +27,9 @@ class Printing : public testing::Test {
         call_.cost_usd = 0.03124;
         call_.turns = 3;
     }
-    static json::object row(std::int64_t ms, journal::Event event) { return to_row({"CA1", at(ms), std::move(event)}); }
+    static json::object row(std::int64_t ms, journal::Event event) {
+        return to_row({"CA1", at(ms), std::move(event)});
+    }
 
     CallRow call_;
 };
@@ -55,9 +57,13 @@ TEST_F(Printing, ShowsNotesAndTheSummaryOfTheScript) {
         row(62'500, journal::Summary{{{"mood", "good"}, {"visits", 2}, {"seconds", 37.2}}}),
     };
     const auto text = transcript(call_, entries, {});
-    EXPECT_NE(text.find("[00:03.0]         ✎ wants a call back (at: \"noon\", by: \"Jo\")\n"), text.npos) << text;
+    EXPECT_NE(text.find("[00:03.0]         ✎ wants a call back (at: \"noon\", by: \"Jo\")\n"),
+              text.npos)
+        << text;
     EXPECT_NE(text.find("[00:04.0]         ✎ plain\n"), text.npos) << text;
-    EXPECT_NE(text.find("[01:02.5]         Σ mood: \"good\", visits: 2, seconds: 37.2\n"), text.npos) << text;
+    EXPECT_NE(text.find("[01:02.5]         Σ mood: \"good\", visits: 2, seconds: 37.2\n"),
+              text.npos)
+        << text;
 }
 
 TEST_F(Printing, SaysThatThereAreNoCalls) { EXPECT_EQ(calls_table({}, {}), "No calls yet.\n"); }
@@ -71,15 +77,19 @@ TEST_F(Printing, ShowsACallAsItWasHeard) {
         row(0, journal::CallStarted{"+15550100001", "+15550100002", "sarah", "twilio"}),
         row(600, journal::AgentSaid{"i1", "Good morning, this is Sarah.", "", 1'900, 1'900, false}),
         row(9'400, journal::TurnLatency{512, 640}),
-        row(7'100, journal::ToolStarted{"c1", "check_slots", R"({"date":"2026-11-24","part":"morning"})"}),
-        row(7'112, journal::ToolReturned{"c1", "check_slots", true, R"({"slots":["9:30 AM","10:00 AM"]})", 12}),
+        row(7'100,
+            journal::ToolStarted{"c1", "check_slots", R"({"date":"2026-11-24","part":"morning"})"}),
+        row(7'112, journal::ToolReturned{"c1", "check_slots", true,
+                                         R"({"slots":["9:30 AM","10:00 AM"]})", 12}),
         row(5'200, journal::CallerSaid{"i2", "Do you have something on Tuesday?"}),
-        row(9'500, journal::AgentSaid{"i3", "We have nine thirty, ten", "or eleven o'clock on Tuesday.", 2'230, 5'120, true}),
+        row(9'500, journal::AgentSaid{"i3", "We have nine thirty, ten",
+                                      "or eleven o'clock on Tuesday.", 2'230, 5'120, true}),
         row(11'730, journal::Interrupted{"i3", 2'230, 5'120}),
         row(11'740, journal::CallerSaid{"i4", "Ten is fine."}),
         row(12'000, journal::UsageCounted{"r1", usage}),
         row(12'100, journal::DtmfReceived{}),
-        row(12'200, journal::ToolReturned{"c2", "book_appointment", false, "the slot is taken", 1'033}),
+        row(12'200,
+            journal::ToolReturned{"c2", "book_appointment", false, "the slot is taken", 1'033}),
         row(20'000, journal::ProviderLost{"connection reset"}),
         row(21'300, journal::ProviderRestored{1'300, false}),
         row(22'000, journal::Problem{"response_failed", "rate_limit_exceeded"}),
@@ -109,14 +119,17 @@ Call CA1 · 2026-11-20 18:52:00
 }
 
 TEST_F(Printing, WrapsLongSpeechBehindTheSpeakersName) {
-    const json::array entries{row(1'000, journal::AgentSaid{"i", "one two three four five six seven eight", "nine ten", 10, 20, true})};
+    const json::array entries{
+        row(1'000, journal::AgentSaid{"i", "one two three four five six seven eight", "nine ten",
+                                      10, 20, true})};
     PrintOptions options;
     options.width = 44;
 
-    EXPECT_NE(transcript(call_, entries, options).find("[00:01.0] Agent:  one two three four five\n"
-                                                       "                  six seven eight ✂ [not\n"
-                                                       "                  heard: nine ten] (heard\n"
-                                                       "                  0.0 s of 0.0 s)\n"),
+    EXPECT_NE(transcript(call_, entries, options)
+                  .find("[00:01.0] Agent:  one two three four five\n"
+                        "                  six seven eight ✂ [not\n"
+                        "                  heard: nine ten] (heard\n"
+                        "                  0.0 s of 0.0 s)\n"),
               std::string::npos)
         << transcript(call_, entries, options);
 }
@@ -127,8 +140,11 @@ TEST_F(Printing, BreaksWordsThatAreLongerThanALine) {
     options.width = 48;
     const std::string text = transcript(call_, entries, options);
 
-    EXPECT_NE(text.find("Caller: " + std::string(30, 'x') + "\n" + std::string(18, ' ') + std::string(30, 'x') + "\n" + std::string(18, ' ') +
-                        std::string(10, 'x') + "\n"), std::string::npos) << text;
+    EXPECT_NE(
+        text.find("Caller: " + std::string(30, 'x') + "\n" + std::string(18, ' ') +
+                  std::string(30, 'x') + "\n" + std::string(18, ' ') + std::string(10, 'x') + "\n"),
+        std::string::npos)
+        << text;
 }
 
 TEST_F(Printing, CountsWideAndCombiningCharactersAsTheScreenDoes) {
@@ -144,13 +160,19 @@ TEST_F(Printing, CountsWideAndCombiningCharactersAsTheScreenDoes) {
 }
 
 TEST_F(Printing, LetsNoControlCharacterReachTheTerminal) {
-    const std::string evil = "a\x1b[2J\x1b]0;title\x07" "b\r\nc\xC2\x9B" "31m\xE2\x80\xAE" "d\xFF";
+    const std::string evil =
+        "a\x1b[2J\x1b]0;title\x07"
+        "b\r\nc\xC2\x9B"
+        "31m\xE2\x80\xAE"
+        "d\xFF";
     LiveView view(LiveView::Calls::many, {});
     call_.call_sid = call_.agent = call_.reason = evil;
     std::string all = calls_table(std::span(&call_, 1), {});
     for (const auto& event : std::initializer_list<journal::Event>{
-             journal::CallStarted{evil, evil, evil, evil}, journal::CallerSaid{evil, evil}, journal::AgentSaid{evil, evil, evil, 0, 0, true},
-             journal::ToolStarted{evil, evil, evil}, journal::ToolReturned{evil, evil, true, evil, 0}, journal::ProviderLost{evil},
+             journal::CallStarted{evil, evil, evil, evil}, journal::CallerSaid{evil, evil},
+             journal::AgentSaid{evil, evil, evil, 0, 0, true},
+             journal::ToolStarted{evil, evil, evil},
+             journal::ToolReturned{evil, evil, true, evil, 0}, journal::ProviderLost{evil},
              journal::Problem{evil, evil}, journal::CallEnded{evil, evil, 0}}) {
         auto entry = row(0, event);
         entry["call_sid"] = evil;
@@ -158,7 +180,8 @@ TEST_F(Printing, LetsNoControlCharacterReachTheTerminal) {
         EXPECT_EQ(line.find('\n'), std::string::npos);
         all += line + transcript(call_, {entry}, {});
     }
-    for (const char c : all) EXPECT_TRUE(c == '\n' || static_cast<unsigned char>(c) >= 0x20) << static_cast<int>(c);
+    for (const char c : all)
+        EXPECT_TRUE(c == '\n' || static_cast<unsigned char>(c) >= 0x20) << static_cast<int>(c);
     EXPECT_EQ(all.find("\xC2\x9B"), std::string::npos);
     EXPECT_EQ(all.find("\xE2\x80\xAE"), std::string::npos);
 }
@@ -171,12 +194,18 @@ TEST_F(Printing, ShowsALiveCallLineByLine) {
     usage.output_audio_tokens = 120;
     usage.cost_usd = 0.0031;
 
-    EXPECT_EQ(view.line(row(-5'000, journal::CallerSaid{"i", "Hi"})), "18:51:55  Caller: Hi");  // the start was not seen
-    EXPECT_EQ(view.line(row(0, journal::CallStarted{"+1", "+2", "sarah", "twilio"})), "[00:00.0] ☎ +1 → +2 · agent sarah · twilio");
-    EXPECT_EQ(view.line(row(61'250, journal::AgentSaid{"i", "", "Bye.", 0, 900, true})), "[01:01.2] Agent:  ✂ [not heard: Bye.]");
-    EXPECT_EQ(view.line(row(61'300, journal::UsageCounted{"r", usage})), "[01:01.3]         ∑ 800 tokens in (600 cached), 120 out · $0.0031");
-    EXPECT_EQ(view.line(row(61'400, journal::UsageCounted{"", usage, "item_1"})), "[01:01.4]         ∑ the caller's words written down · $0.0031");
-    EXPECT_EQ(view.line(row(62'000, journal::CallEnded{"no_booking", "caller_hung_up", 62'000})), "[01:02.0] ■ no_booking (caller_hung_up) · 1:02");
+    // the start was not seen
+    EXPECT_EQ(view.line(row(-5'000, journal::CallerSaid{"i", "Hi"})), "18:51:55  Caller: Hi");
+    EXPECT_EQ(view.line(row(0, journal::CallStarted{"+1", "+2", "sarah", "twilio"})),
+              "[00:00.0] ☎ +1 → +2 · agent sarah · twilio");
+    EXPECT_EQ(view.line(row(61'250, journal::AgentSaid{"i", "", "Bye.", 0, 900, true})),
+              "[01:01.2] Agent:  ✂ [not heard: Bye.]");
+    EXPECT_EQ(view.line(row(61'300, journal::UsageCounted{"r", usage})),
+              "[01:01.3]         ∑ 800 tokens in (600 cached), 120 out · $0.0031");
+    EXPECT_EQ(view.line(row(61'400, journal::UsageCounted{"", usage, "item_1"})),
+              "[01:01.4]         ∑ the caller's words written down · $0.0031");
+    EXPECT_EQ(view.line(row(62'000, journal::CallEnded{"no_booking", "caller_hung_up", 62'000})),
+              "[01:02.0] ■ no_booking (caller_hung_up) · 1:02");
 }
 
 TEST_F(Printing, TellsLiveCallsApart) {
@@ -184,7 +213,8 @@ TEST_F(Printing, TellsLiveCallsApart) {
     call_.call_sid = "CA0123456789abcdef";
     view.remember(call_);
 
-    EXPECT_EQ(view.line(to_row({call_.call_sid, at(1'000), journal::CallerSaid{"i", "Hi"}})), "abcdef [00:01.0] Caller: Hi");
+    EXPECT_EQ(view.line(to_row({call_.call_sid, at(1'000), journal::CallerSaid{"i", "Hi"}})),
+              "abcdef [00:01.0] Caller: Hi");
 }
 
 TEST_F(Printing, ColoursOnlyWhenAsked) {
@@ -197,7 +227,8 @@ TEST_F(Printing, ColoursOnlyWhenAsked) {
     EXPECT_NE(coloured.find("\x1b[1;32mAgent:  \x1b[0m"), std::string::npos) << coloured;
     EXPECT_NE(coloured.find("\x1b[2m[not\x1b[0m"), std::string::npos) << coloured;
     // Without the codes it is the same text: colours do not disturb the wrapping.
-    for (std::size_t at = 0; (at = coloured.find('\x1b', at)) != std::string::npos;) coloured.erase(at, coloured.find('m', at) - at + 1);
+    for (std::size_t at = 0; (at = coloured.find('\x1b', at)) != std::string::npos;)
+        coloured.erase(at, coloured.find('m', at) - at + 1);
     EXPECT_EQ(coloured, transcript(call_, entries, {}));
 }
 
@@ -206,14 +237,16 @@ TEST_F(Printing, ShortensLongToolOutput) {
     options.tool_bytes_max = 20;
     LiveView view(LiveView::Calls::one, options);
 
-    EXPECT_NE(view.line(row(0, journal::ToolReturned{"c", "t", true, std::string(5'000, 'y'), 1})).find(std::string(20, 'y') + "… (t · 1 ms)"),
+    EXPECT_NE(view.line(row(0, journal::ToolReturned{"c", "t", true, std::string(5'000, 'y'), 1}))
+                  .find(std::string(20, 'y') + "… (t · 1 ms)"),
               std::string::npos);
 }
 
 TEST_F(Printing, ShowsWhatItDoesNotKnow) {
     LiveView view(LiveView::Calls::one, {});
 
-    EXPECT_NE(view.line({{"type", "from_the_future"}, {"at_ms", "soon"}}).find("from_the_future"), std::string::npos);
+    EXPECT_NE(view.line({{"type", "from_the_future"}, {"at_ms", "soon"}}).find("from_the_future"),
+              std::string::npos);
     EXPECT_FALSE(view.line({}).empty());
     EXPECT_FALSE(transcript(call_, {1, "x", json::object{}}, {}).empty());
 }

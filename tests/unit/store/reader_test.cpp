@@ -67,8 +67,9 @@ TEST(Reader, GivesTheJournalAfterAnIdAndTheConversationByTime) {
     EXPECT_EQ(reader.journal("", 0, 100).size(), 4U);
     EXPECT_EQ(reader.journal("", 2, 100).size(), 2U);
     EXPECT_EQ(reader.journal("CA1", 0, 2).size(), 2U);
-    EXPECT_EQ(json::serialize(reader.journal("CA1", 2, 100)),
-              R"([{"id":3,"call_sid":"CA1","at_ms":1795200723000,"type":"caller_said","item_id":"item_1","text":"Hello"}])");
+    EXPECT_EQ(
+        json::serialize(reader.journal("CA1", 2, 100)),
+        R"([{"id":3,"call_sid":"CA1","at_ms":1795200723000,"type":"caller_said","item_id":"item_1","text":"Hello"}])");
     const auto conversation = reader.conversation("CA1");
     ASSERT_EQ(conversation.size(), 3U);
     EXPECT_EQ(conversation[1].at("type").as_string(), "caller_said");
@@ -77,7 +78,7 @@ TEST(Reader, GivesTheJournalAfterAnIdAndTheConversationByTime) {
 
 TEST(Reader, FindsCallsByTheBeginningOfTheirSid) {
     Folder folder;
-    { 
+    {
         const auto store = open_store(folder / "parley.db");
         store->on_entry(started("CAab1", 0));
         store->on_entry(started("CAab2", 1));

@@ -16,9 +16,13 @@ TEST(Store, WritesTheRowsDerivedFromEachEntry) {
         usage.cost_usd = 0.02;
         store->on_entry(started("CA1"));
         store->on_entry(said("CA1", "Tuesday?", 1'000));
-        store->on_entry({"CA1", at(2'000), journal::ToolStarted{"c1", "check_slots", R"({"date":"2026-11-24"})"}});
-        store->on_entry({"CA1", at(2'012), journal::ToolReturned{"c1", "check_slots", true, R"({"slots":[]})", 12}});
-        store->on_entry({"CA1", at(3'000), journal::AgentSaid{"item_2", "We have nine", "or ten.", 900, 2'000, true}});
+        store->on_entry({"CA1", at(2'000),
+                         journal::ToolStarted{"c1", "check_slots", R"({"date":"2026-11-24"})"}});
+        store->on_entry({"CA1", at(2'012),
+                         journal::ToolReturned{"c1", "check_slots", true, R"({"slots":[]})", 12}});
+        store->on_entry(
+            {"CA1", at(3'000),
+             journal::AgentSaid{"item_2", "We have nine", "or ten.", 900, 2'000, true}});
         store->on_entry({"CA1", at(3'900), journal::UsageCounted{"r1", usage}});
         store->on_entry({"CA1", at(3'950), journal::UsageCounted{"r2", usage}});
         call::Usage written_down;
@@ -28,16 +32,23 @@ TEST(Store, WritesTheRowsDerivedFromEachEntry) {
         store->on_entry(ended("CA1", 62'000));
     }
     Shell shell(folder / "deeper/parley.db");
-    EXPECT_EQ(shell.value("SELECT from_number || to_number || agent || channel || outcome || reason || duration_ms || turns FROM calls"),
-              "+15550100001+15550100002sarahtwiliono_bookingcaller_hung_up620002");
+    EXPECT_EQ(
+        shell.value(
+            "SELECT from_number || to_number || agent || channel || outcome || reason || duration_ms || turns FROM calls"),
+        "+15550100001+15550100002sarahtwiliono_bookingcaller_hung_up620002");
     EXPECT_EQ(shell.value("SELECT printf('%.2f', cost_usd) FROM calls"), "0.05");
     EXPECT_EQ(shell.value("SELECT ended_at_ms - started_at_ms FROM calls"), "62000");
-    EXPECT_EQ(shell.value("SELECT group_concat(speaker || ':' || text || ':' || unheard || ':' || interrupted, ';') FROM transcript"),
-              "caller:Tuesday?::0;agent:We have nine:or ten.:1");
-    EXPECT_EQ(shell.value("SELECT name || arguments || output || ok || duration_ms FROM tool_calls"),
-              R"(check_slots{"date":"2026-11-24"}{"slots":[]}112)");
+    EXPECT_EQ(
+        shell.value(
+            "SELECT group_concat(speaker || ':' || text || ':' || unheard || ':' || interrupted, ';') FROM transcript"),
+        "caller:Tuesday?::0;agent:We have nine:or ten.:1");
+    EXPECT_EQ(
+        shell.value("SELECT name || arguments || output || ok || duration_ms FROM tool_calls"),
+        R"(check_slots{"date":"2026-11-24"}{"slots":[]}112)");
     EXPECT_EQ(shell.value("SELECT sum(output_audio_tokens) FROM usage"), "80");
-    EXPECT_EQ(shell.value("SELECT item_id || audio_seconds || response_id FROM usage WHERE item_id <> ''"), "item_12.5");
+    EXPECT_EQ(shell.value(
+                  "SELECT item_id || audio_seconds || response_id FROM usage WHERE item_id <> ''"),
+              "item_12.5");
     EXPECT_EQ(shell.value("SELECT count(*) FROM journal"), "9");
 }
 
@@ -51,7 +62,8 @@ TEST(Store, KeepsWhatTheScriptNotesAndMakesOfACall) {
         store->on_entry({"CA1", at(62'100), journal::Summary{{{"mood", "good"}}}});
     }
     Shell shell(folder / "parley.db");
-    EXPECT_EQ(shell.value("SELECT text || fields FROM call_notes WHERE call_sid = 'CA1'"), R"(wants a call back{"at":"noon"})");
+    EXPECT_EQ(shell.value("SELECT text || fields FROM call_notes WHERE call_sid = 'CA1'"),
+              R"(wants a call back{"at":"noon"})");
     EXPECT_EQ(shell.value("SELECT outcome || summary FROM calls"), R"(no_booking{"mood":"good"})");
 }
 
@@ -99,7 +111,8 @@ TEST(Store, TakesEntriesOfACallWhoseStartIsMissing) {
     store->on_entry(said("CA1", "Hello", 1'000));
     store->on_entry(ended("CA1", 4'000));
 
-    EXPECT_EQ(rows(*store, "SELECT turns, outcome FROM calls"), R"([{"turns":1,"outcome":"no_booking"}])");
+    EXPECT_EQ(rows(*store, "SELECT turns, outcome FROM calls"),
+              R"([{"turns":1,"outcome":"no_booking"}])");
     EXPECT_EQ(store->health().entries_lost, 0U);
 }
 
@@ -110,7 +123,8 @@ TEST(Store, LetsAScriptSeeItsOwnCall) {
     const auto store = open_store(options);
     store->on_entry(started("CA1"));
 
-    EXPECT_EQ(rows(*store, "SELECT agent FROM calls WHERE call_sid = ?", {"CA1"}), R"([{"agent":"sarah"}])");
+    EXPECT_EQ(rows(*store, "SELECT agent FROM calls WHERE call_sid = ?", {"CA1"}),
+              R"([{"agent":"sarah"}])");
 }
 
 TEST(Store, KeepsStrangeTextAsItIs) {
@@ -118,8 +132,12 @@ TEST(Store, KeepsStrangeTextAsItIs) {
     store->on_entry(said("CA'); DROP TABLE calls; --", "O'Brien \xF0\x9F\x98\x80 \"x\"\n", 0));
     store->on_entry(said("CA2", "caf\xE9", 1));
 
-    EXPECT_EQ(ask(*store, "SELECT text FROM transcript ORDER BY at_ms")->rows[0].at("text").as_string(), "O'Brien \xF0\x9F\x98\x80 \"x\"\n");
-    EXPECT_EQ(ask(*store, "SELECT text FROM transcript ORDER BY at_ms")->rows[1].at("text").as_string(), "caf\xEF\xBF\xBD");
+    EXPECT_EQ(
+        ask(*store, "SELECT text FROM transcript ORDER BY at_ms")->rows[0].at("text").as_string(),
+        "O'Brien \xF0\x9F\x98\x80 \"x\"\n");
+    EXPECT_EQ(
+        ask(*store, "SELECT text FROM transcript ORDER BY at_ms")->rows[1].at("text").as_string(),
+        "caf\xEF\xBF\xBD");
 }
 
 TEST(Store, WritesEntriesOfManyThreadsEachCallInOrder) {
@@ -131,7 +149,8 @@ TEST(Store, WritesEntriesOfManyThreadsEachCallInOrder) {
         std::vector<std::thread> calls;
         for (int t = 0; t < threads; ++t) {
             calls.emplace_back([&, t] {
-                for (int i = 0; i < each; ++i) store->on_entry(said("CA" + std::to_string(t), std::to_string(i), i));
+                for (int i = 0; i < each; ++i)
+                    store->on_entry(said("CA" + std::to_string(t), std::to_string(i), i));
             });
         }
         for (auto& call : calls) call.join();
@@ -139,8 +158,11 @@ TEST(Store, WritesEntriesOfManyThreadsEachCallInOrder) {
     Shell shell(folder / "parley.db");
     EXPECT_EQ(shell.value("SELECT count(*) FROM journal"), std::to_string(threads * each));
     // Row ids rise with the order of the call.
-    EXPECT_EQ(shell.value("SELECT count(*) FROM (SELECT at_ms - lag(at_ms) OVER (PARTITION BY call_sid ORDER BY id) AS step FROM journal) "
-                          "WHERE step <> 1"), "0");
+    EXPECT_EQ(
+        shell.value(
+            "SELECT count(*) FROM (SELECT at_ms - lag(at_ms) OVER (PARTITION BY call_sid ORDER BY id) AS step FROM journal) "
+            "WHERE step <> 1"),
+        "0");
 }
 
 TEST(Store, AnswersQueriesWhileABacklogIsWritten) {
@@ -151,7 +173,8 @@ TEST(Store, AnswersQueriesWhileABacklogIsWritten) {
     for (int i = 0; i < 15'000; ++i) store->on_entry(said("CA1", std::string(200, 'x'), i));
     shell.run("COMMIT");
 
-    ASSERT_TRUE(eventually([&] { return store->health().is_well && store->health().entries_queued < 15'000; }));
+    ASSERT_TRUE(eventually(
+        [&] { return store->health().is_well && store->health().entries_queued < 15'000; }));
     EXPECT_TRUE(ask(*store, "SELECT 1"));
     EXPECT_TRUE(eventually([&] { return store->health().entries_queued == 0; }));
 }
@@ -188,7 +211,8 @@ TEST(Store, RefusesMoreQueriesThanMayWait) {
     });
     held.get_future().wait();
     std::atomic<int> answered = 0;
-    for (int i = 0; i < 2; ++i) store->query({"SELECT 1", {}}, [&](QueryResult result) { answered += result ? 1 : 0; });
+    for (int i = 0; i < 2; ++i)
+        store->query({"SELECT 1", {}}, [&](QueryResult result) { answered += result ? 1 : 0; });
 
     std::optional<QueryProblem> problem;
     store->query({"SELECT 1", {}}, [&](QueryResult result) { problem = result.error(); });

@@ -1,4 +1,5 @@
-// temporary.hpp: what the store's tests share: a folder of their own, entries, waiting for a condition.
+// temporary.hpp: what the store's tests share: a folder of their own, entries, waiting for a
+// condition.
 #pragma once
 
 #include <parley/store/store.hpp>
@@ -22,7 +23,8 @@ namespace journal = call::journal;
 class Folder {
  public:
     Folder() {
-        std::string name = (std::filesystem::temp_directory_path() / "parley-store-XXXXXX").string();
+        std::string name =
+            (std::filesystem::temp_directory_path() / "parley-store-XXXXXX").string();
         path_ = mkdtemp(name.data());
     }
     ~Folder() {
@@ -31,7 +33,9 @@ class Folder {
     }
     std::string operator/(std::string_view name) const { return path_ + "/" + std::string(name); }
     const std::string& path() const { return path_; }
-    void write(std::string_view name, std::string_view text) const { std::ofstream(*this / name, std::ios::binary) << text; }
+    void write(std::string_view name, std::string_view text) const {
+        std::ofstream(*this / name, std::ios::binary) << text;
+    }
 
  private:
     std::string path_;
@@ -41,7 +45,8 @@ class Folder {
 inline WallTime at(std::int64_t ms) { return WallTime(milliseconds(1'795'200'720'000 + ms)); }
 
 inline journal::Entry started(std::string sid, std::int64_t ms = 0) {
-    return {std::move(sid), at(ms), journal::CallStarted{"+15550100001", "+15550100002", "sarah", "twilio"}};
+    return {std::move(sid), at(ms),
+            journal::CallStarted{"+15550100001", "+15550100002", "sarah", "twilio"}};
 }
 inline journal::Entry said(std::string sid, std::string text, std::int64_t ms = 1'000) {
     return {std::move(sid), at(ms), journal::CallerSaid{"item_1", std::move(text)}};
@@ -82,12 +87,14 @@ inline Fault open_fault(Options options) {
 
 inline QueryResult ask(Store& store, std::string sql, json::array parameters = {}) {
     std::promise<QueryResult> promise;
-    store.query({std::move(sql), std::move(parameters)}, [&](QueryResult result) { promise.set_value(std::move(result)); });
+    store.query({std::move(sql), std::move(parameters)},
+                [&](QueryResult result) { promise.set_value(std::move(result)); });
     return promise.get_future().get();
 }
 inline TransactionResult ask_all(Store& store, std::vector<Statement> statements) {
     std::promise<TransactionResult> promise;
-    store.transaction(std::move(statements), [&](TransactionResult result) { promise.set_value(std::move(result)); });
+    store.transaction(std::move(statements),
+                      [&](TransactionResult result) { promise.set_value(std::move(result)); });
     return promise.get_future().get();
 }
 // The answer to a query that must work, as JSON.
@@ -108,7 +115,8 @@ class Shell {
     std::string value(const char* sql) {
         sqlite3_stmt* statement = nullptr;
         std::string found = "error";
-        if (sqlite3_prepare_v2(handle_, sql, -1, &statement, nullptr) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW) {
+        if (sqlite3_prepare_v2(handle_, sql, -1, &statement, nullptr) == SQLITE_OK &&
+            sqlite3_step(statement) == SQLITE_ROW) {
             const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement, 0));
             found = text == nullptr ? "NULL" : text;
         }

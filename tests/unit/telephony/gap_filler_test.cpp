@@ -17,7 +17,8 @@ struct Caller {
 
     GapFiller::Advice hear(std::int64_t timestamp_ms) {
         next = timestamp_ms + 20;
-        return filler.on_media(timestamp_ms, timestamp_ms / 20, frame, t0 + milliseconds(timestamp_ms));
+        return filler.on_media(timestamp_ms, timestamp_ms / 20, frame,
+                               t0 + milliseconds(timestamp_ms));
     }
     void hear_until(std::int64_t end_ms) {
         while (next < end_ms) {
@@ -33,7 +34,8 @@ TEST(GapFiller, RepeatedAndLatePiecesAreDropped) {
     caller.hear_until(200);
     EXPECT_TRUE(caller.filler.on_media(180, 9, frame, t0 + 200ms).drop) << "the last one again";
     EXPECT_TRUE(caller.filler.on_media(100, 5, frame, t0 + 200ms).drop) << "an earlier one";
-    EXPECT_TRUE(caller.filler.on_media({}, 9, frame, t0 + 200ms).drop) << "the same number without a timestamp";
+    EXPECT_TRUE(caller.filler.on_media({}, 9, frame, t0 + 200ms).drop)
+        << "the same number without a timestamp";
     EXPECT_EQ(caller.filler.dropped_count(), 3);
     EXPECT_FALSE(caller.filler.on_media(200, 10, frame, t0 + 200ms).drop);
 }
@@ -63,14 +65,16 @@ TEST(GapFiller, AHoleIsFilledWithASecondAtMost) {
 }
 
 TEST(GapFiller, AHoleReportedAheadOfTimeIsFilledOnceButNotForEver) {
-    // Packets of a test client that does not wait; and one that counts samples where milliseconds belong.
+    // Packets of a test client that does not wait; and one that counts samples where milliseconds
+    // belong.
     GapFiller filler;
     filler.on_media(0, 0, frame, t0);
     EXPECT_EQ(filler.on_media(520, 1, frame, t0 + 20ms).silence_bytes, 500u * 8);
 
     GapFiller wrong;
     std::size_t silence = 0;
-    for (int i = 0; i < 500; ++i) silence += wrong.on_media(i * 160, i, frame, t0 + i * 20ms).silence_bytes;
+    for (int i = 0; i < 500; ++i)
+        silence += wrong.on_media(i * 160, i, frame, t0 + i * 20ms).silence_bytes;
     EXPECT_LE(silence, 8'000u + frame);
     EXPECT_GT(silence, 0u);
 }
@@ -93,7 +97,9 @@ TEST(GapFiller, APeerThatCountsAnewIsFollowedAfterAWhile) {
     Caller caller;
     caller.hear_until(10'000);
     int dropped = 0;
-    for (int i = 0; i < 20; ++i) dropped += caller.filler.on_media(i * 20, 1'000 + i, frame, t0 + 10s + i * 20ms).drop ? 1 : 0;
+    for (int i = 0; i < 20; ++i)
+        dropped +=
+            caller.filler.on_media(i * 20, 1'000 + i, frame, t0 + 10s + i * 20ms).drop ? 1 : 0;
     EXPECT_EQ(dropped, 10);
     EXPECT_EQ(caller.filler.on_media(400, 1'020, frame, t0 + 10'400ms).silence_bytes, 0u);
 }

@@ -11,7 +11,9 @@ const std::string plain =
     R"({"event":"media","sequenceNumber":"2","streamSid":"MZ1","media":{"track":"inbound","chunk":"1","timestamp":"20","payload":"AAECAw=="}})";
 const std::vector<std::uint8_t> four_bytes{0, 1, 2, 3};
 
-std::string media_json(const std::string& payload) { return R"({"event":"media","streamSid":"MZ1","media":{"payload":")" + payload + "\"}}"; }
+std::string media_json(const std::string& payload) {
+    return R"({"event":"media","streamSid":"MZ1","media":{"payload":")" + payload + "\"}}";
+}
 
 std::string complaint(std::string_view text) {
     MediaReader reader;
@@ -29,29 +31,49 @@ TEST(MediaReader, SaysWhatIsWrong) {
     EXPECT_EQ(complaint("[]"), "not a JSON object");
     EXPECT_EQ(complaint("{}"), "\"event\" is missing");
     EXPECT_EQ(complaint(R"({"event":5})"), "\"event\" is missing");
-    EXPECT_EQ(complaint(R"({"event":"media","streamSid":"MZ1"})"), "the object named after the event is missing");
-    EXPECT_EQ(complaint(R"({"event":"media","streamSid":"MZ1","media":"AAAA"})"), "the object named after the event is missing");
+    EXPECT_EQ(complaint(R"({"event":"media","streamSid":"MZ1"})"),
+              "the object named after the event is missing");
+    EXPECT_EQ(complaint(R"({"event":"media","streamSid":"MZ1","media":"AAAA"})"),
+              "the object named after the event is missing");
     EXPECT_EQ(complaint(R"({"event":"media","media":{"payload":"AAAA"}})"), "streamSid is missing");
-    EXPECT_EQ(complaint(R"({"event":"media","streamSid":"","media":{"payload":"AAAA"}})"), "streamSid is missing");
-    EXPECT_EQ(complaint(R"({"event":"media","streamSid":"MZ1","media":{}})"), "media: payload is missing");
-    EXPECT_EQ(complaint(R"({"event":"media","streamSid":"MZ1","media":{"payload":5}})"), "media: payload is missing");
-    for (const char* bad : {"AAA", "A===", "AA=A", "AAAA ", "AAA-", "AA\\n==", "=AAA", "AAAB=", "AAF="}) {
+    EXPECT_EQ(complaint(R"({"event":"media","streamSid":"","media":{"payload":"AAAA"}})"),
+              "streamSid is missing");
+    EXPECT_EQ(complaint(R"({"event":"media","streamSid":"MZ1","media":{}})"),
+              "media: payload is missing");
+    EXPECT_EQ(complaint(R"({"event":"media","streamSid":"MZ1","media":{"payload":5}})"),
+              "media: payload is missing");
+    for (const char* bad :
+         {"AAA", "A===", "AA=A", "AAAA ", "AAA-", "AA\\n==", "=AAA", "AAAB=", "AAF="}) {
         EXPECT_EQ(complaint(media_json(bad)), "media: payload is not base64") << bad;
     }
-    EXPECT_EQ(complaint(R"({"event":"dtmf","streamSid":"MZ1","dtmf":{"digit":"55"}})"), "dtmf: digit is missing or none");
-    EXPECT_EQ(complaint(R"({"event":"dtmf","streamSid":"MZ1","dtmf":{"digit":"x"}})"), "dtmf: digit is missing or none");
-    EXPECT_EQ(complaint(R"({"event":"mark","streamSid":"MZ1","mark":{}})"), "mark: name is missing");
-    EXPECT_EQ(complaint(R"({"event":"start","streamSid":"MZ1"})"), "start: the object \"start\" is missing");
-    EXPECT_EQ(complaint(R"({"event":"start","streamSid":"MZ1","start":{}})"), "start: callSid is missing");
-    EXPECT_EQ(complaint(R"({"event":"start","start":{"callSid":"CA1"}})"), "start: streamSid is missing");
-    EXPECT_EQ(complaint(std::string(2'000, '[') + std::string(2'000, ']')), "not JSON") << "too deep";
+    EXPECT_EQ(complaint(R"({"event":"dtmf","streamSid":"MZ1","dtmf":{"digit":"55"}})"),
+              "dtmf: digit is missing or none");
+    EXPECT_EQ(complaint(R"({"event":"dtmf","streamSid":"MZ1","dtmf":{"digit":"x"}})"),
+              "dtmf: digit is missing or none");
+    EXPECT_EQ(complaint(R"({"event":"mark","streamSid":"MZ1","mark":{}})"),
+              "mark: name is missing");
+    EXPECT_EQ(complaint(R"({"event":"start","streamSid":"MZ1"})"),
+              "start: the object \"start\" is missing");
+    EXPECT_EQ(complaint(R"({"event":"start","streamSid":"MZ1","start":{}})"),
+              "start: callSid is missing");
+    EXPECT_EQ(complaint(R"({"event":"start","start":{"callSid":"CA1"}})"),
+              "start: streamSid is missing");
+    EXPECT_EQ(complaint(std::string(2'000, '[') + std::string(2'000, ']')), "not JSON")
+        << "too deep";
 }
 
 TEST(MediaReader, TakesAKeyAndAParameterInWhateverTypeTheyCome) {
     MediaReader reader;
-    EXPECT_EQ(std::get<Dtmf>(reader.read(R"({"event":"dtmf","streamSid":"MZ1","dtmf":{"digit":7}})")).digit, '7');
-    EXPECT_EQ(std::get<Dtmf>(reader.read(R"({"event":"dtmf","streamSid":"MZ1","dtmf":{"digit":"b"}})")).digit, 'B');
-    EXPECT_EQ(complaint(R"({"event":"dtmf","streamSid":"MZ1","dtmf":{"digit":12}})"), "dtmf: digit is missing or none");
+    EXPECT_EQ(
+        std::get<Dtmf>(reader.read(R"({"event":"dtmf","streamSid":"MZ1","dtmf":{"digit":7}})"))
+            .digit,
+        '7');
+    EXPECT_EQ(
+        std::get<Dtmf>(reader.read(R"({"event":"dtmf","streamSid":"MZ1","dtmf":{"digit":"b"}})"))
+            .digit,
+        'B');
+    EXPECT_EQ(complaint(R"({"event":"dtmf","streamSid":"MZ1","dtmf":{"digit":12}})"),
+              "dtmf: digit is missing or none");
     const auto started = std::get<Started>(reader.read(
         R"({"event":"start","streamSid":"MZ1","start":{"customParameters":{"callSid":"CA1","token":12345,"none":null,"list":[1]}}})"));
     EXPECT_EQ(started.call_sid, "CA1") << "as we gave it to the document";
@@ -70,18 +92,32 @@ void expect_media(const std::string& text, std::string_view why) {
     const auto* media = std::get_if<Media>(&message);
     ASSERT_NE(media, nullptr) << why;
     EXPECT_EQ(media->stream_sid, "MZ1") << why;
-    EXPECT_EQ(std::vector<std::uint8_t>(media->audio.begin(), media->audio.end()), four_bytes) << why;
+    EXPECT_EQ(std::vector<std::uint8_t>(media->audio.begin(), media->audio.end()), four_bytes)
+        << why;
 }
 
 TEST(MediaReader, ReadsMediaHoweverItIsWritten) {
     expect_media(plain, "as Twilio writes it");
-    expect_media(R"({"event":"media","sequenceNumber":2,"streamSid":"MZ1","media":{"track":"inbound","chunk":1,"timestamp":20,"payload":"AAECAw=="}})", "numbers");
-    expect_media(R"({"media":{"payload":"AAECAw=="},"streamSid":"MZ1","event":"media"})", "another order, nothing optional");
-    expect_media(" {\n\t\"event\" : \"media\" ,\r\n\"streamSid\":\"MZ1\", \"media\" : { \"payload\" : \"AAECAw==\" } } \n", "white space");
-    expect_media(R"({"event":"media","streamSid":"MZ1","extra":[1,{"a":2}],"media":{"payload":"AAECAw==","more":null}})", "unknown members");
-    expect_media(R"({"event":"medi\u0061","streamSid":"M\u005a1","media":{"p\u0061yload":"AAEC\u0041w=="}})", "escapes");
-    expect_media(R"({"event":"media","sequenceNumber":"123456789012345678901234567890","streamSid":"MZ1","media":{"chunk":1234567890123456,"payload":"AAECAw=="}})", "endless numbers");
-    expect_media(R"({"event":"media","sequenceNumber":1e2,"streamSid":"MZ1","media":{"timestamp":-5,"payload":"AAECAw=="}})", "odd numbers");
+    expect_media(
+        R"({"event":"media","sequenceNumber":2,"streamSid":"MZ1","media":{"track":"inbound","chunk":1,"timestamp":20,"payload":"AAECAw=="}})",
+        "numbers");
+    expect_media(R"({"media":{"payload":"AAECAw=="},"streamSid":"MZ1","event":"media"})",
+                 "another order, nothing optional");
+    expect_media(
+        " {\n\t\"event\" : \"media\" ,\r\n\"streamSid\":\"MZ1\", \"media\" : { \"payload\" : \"AAECAw==\" } } \n",
+        "white space");
+    expect_media(
+        R"({"event":"media","streamSid":"MZ1","extra":[1,{"a":2}],"media":{"payload":"AAECAw==","more":null}})",
+        "unknown members");
+    expect_media(
+        R"({"event":"medi\u0061","streamSid":"M\u005a1","media":{"p\u0061yload":"AAEC\u0041w=="}})",
+        "escapes");
+    expect_media(
+        R"({"event":"media","sequenceNumber":"123456789012345678901234567890","streamSid":"MZ1","media":{"chunk":1234567890123456,"payload":"AAECAw=="}})",
+        "endless numbers");
+    expect_media(
+        R"({"event":"media","sequenceNumber":1e2,"streamSid":"MZ1","media":{"timestamp":-5,"payload":"AAECAw=="}})",
+        "odd numbers");
 }
 
 TEST(MediaReader, TellsTheNumbers) {
@@ -95,7 +131,8 @@ TEST(MediaReader, TellsTheNumbers) {
     const auto bare = reader.read(media_json("AAECAw=="));
     EXPECT_FALSE(std::get<Media>(bare).sequence);
     EXPECT_FALSE(std::get<Media>(bare).timestamp_ms);
-    const auto odd = reader.read(R"({"event":"media","streamSid":"MZ1","media":{"timestamp":"soon","chunk":1.5,"payload":""}})");
+    const auto odd = reader.read(
+        R"({"event":"media","streamSid":"MZ1","media":{"timestamp":"soon","chunk":1.5,"payload":""}})");
     EXPECT_FALSE(std::get<Media>(odd).timestamp_ms);
     EXPECT_FALSE(std::get<Media>(odd).chunk);
     EXPECT_TRUE(std::get<Media>(odd).audio.empty());
@@ -103,18 +140,30 @@ TEST(MediaReader, TellsTheNumbers) {
 
 TEST(MediaReader, LookAlikesInOtherPlacesDoNotFoolIt) {
     // The outer object decides, whatever strings or inner objects pretend.
-    EXPECT_EQ(complaint(R"({"event":"media","streamSid":"MZ1","x":{"payload":"AAECAw=="}})"), "the object named after the event is missing");
-    EXPECT_EQ(complaint(R"({"event":"media","x":"\"streamSid\":\"MZ1\"","media":{"streamSid":"MZ1","payload":"AAECAw=="}})"), "streamSid is missing");
-    EXPECT_EQ(complaint(R"({"event":"media","streamSid":"MZ1","media":{"inner":{"payload":"AAECAw=="}}})"), "media: payload is missing");
+    EXPECT_EQ(complaint(R"({"event":"media","streamSid":"MZ1","x":{"payload":"AAECAw=="}})"),
+              "the object named after the event is missing");
+    EXPECT_EQ(
+        complaint(
+            R"({"event":"media","x":"\"streamSid\":\"MZ1\"","media":{"streamSid":"MZ1","payload":"AAECAw=="}})"),
+        "streamSid is missing");
+    EXPECT_EQ(
+        complaint(
+            R"({"event":"media","streamSid":"MZ1","media":{"inner":{"payload":"AAECAw=="}}})"),
+        "media: payload is missing");
     MediaReader reader;
-    const auto stop = reader.read(R"({"event":"stop","streamSid":"MZ1","media":{"event":"media","payload":"AAECAw=="}})");
+    const auto stop = reader.read(
+        R"({"event":"stop","streamSid":"MZ1","media":{"event":"media","payload":"AAECAw=="}})");
     EXPECT_TRUE(std::holds_alternative<Stopped>(stop));
-    const auto named = reader.read(R"({"event":"mark","streamSid":"MZ1","mark":{"name":"\",\"event\":\"media"}})");
+    const auto named =
+        reader.read(R"({"event":"mark","streamSid":"MZ1","mark":{"name":"\",\"event\":\"media"}})");
     EXPECT_EQ(std::get<MarkEcho>(named).name, "\",\"event\":\"media");
 }
 
 TEST(MediaReader, TheFastScanAgreesWithTheFullParser) {
-    for (const std::string& text : {plain, media_json("AAECAw=="), media_json(""), std::string(R"({"event":"media","event":"stop","streamSid":"MZ1","media":{"payload":""}})")}) {
+    for (const std::string& text :
+         {plain, media_json("AAECAw=="), media_json(""),
+          std::string(
+              R"({"event":"media","event":"stop","streamSid":"MZ1","media":{"payload":""}})")}) {
         MediaReader fast;
         MediaReader full;
         const auto a = fast.read(text);
@@ -126,7 +175,8 @@ TEST(MediaReader, TheFastScanAgreesWithTheFullParser) {
             EXPECT_EQ(media->track, other.track);
             EXPECT_EQ(media->sequence, other.sequence);
             EXPECT_EQ(media->timestamp_ms, other.timestamp_ms);
-            EXPECT_EQ(std::vector(media->audio.begin(), media->audio.end()), std::vector(other.audio.begin(), other.audio.end()));
+            EXPECT_EQ(std::vector(media->audio.begin(), media->audio.end()),
+                      std::vector(other.audio.begin(), other.audio.end()));
         }
     }
 }
@@ -145,19 +195,24 @@ TEST(MediaReader, ReadsStart) {
     EXPECT_EQ(started.parameter("n"), "5");
     EXPECT_EQ(started.parameter("other"), "");
 
-    const auto wide = reader.read(R"({"event":"start","start":{"streamSid":"MZ2","callSid":"CA1","mediaFormat":{"encoding":"audio/l16","sampleRate":"16000"}}})");
+    const auto wide = reader.read(
+        R"({"event":"start","start":{"streamSid":"MZ2","callSid":"CA1","mediaFormat":{"encoding":"audio/l16","sampleRate":"16000"}}})");
     EXPECT_EQ(std::get<Started>(wide).stream_sid, "MZ2");
     EXPECT_EQ(std::get<Started>(wide).format, "audio/l16 at 16000 Hz, 1 channels");
 }
 
 TEST(MediaReader, ReadsTheRest) {
     MediaReader reader;
-    EXPECT_TRUE(std::holds_alternative<Connected>(reader.read(R"({"event":"connected","protocol":"Call","version":"1.0.0"})")));
-    const auto dtmf = reader.read(R"({"event":"dtmf","sequenceNumber":"7","streamSid":"MZ1","dtmf":{"track":"inbound_track","digit":"#"}})");
+    EXPECT_TRUE(std::holds_alternative<Connected>(
+        reader.read(R"({"event":"connected","protocol":"Call","version":"1.0.0"})")));
+    const auto dtmf = reader.read(
+        R"({"event":"dtmf","sequenceNumber":"7","streamSid":"MZ1","dtmf":{"track":"inbound_track","digit":"#"}})");
     EXPECT_EQ(std::get<Dtmf>(dtmf).digit, '#');
-    const auto mark = reader.read(R"({"event":"mark","sequenceNumber":"9","streamSid":"MZ1","mark":{"name":"m12"}})");
+    const auto mark = reader.read(
+        R"({"event":"mark","sequenceNumber":"9","streamSid":"MZ1","mark":{"name":"m12"}})");
     EXPECT_EQ(std::get<MarkEcho>(mark).name, "m12");
-    const auto stop = reader.read(R"({"event":"stop","sequenceNumber":"99","streamSid":"MZ1","stop":{"accountSid":"AC1","callSid":"CA1"}})");
+    const auto stop = reader.read(
+        R"({"event":"stop","sequenceNumber":"99","streamSid":"MZ1","stop":{"accountSid":"AC1","callSid":"CA1"}})");
     EXPECT_EQ(std::get<Stopped>(stop).stream_sid, "MZ1");
     const auto other = reader.read(R"({"event":"brand-new"})");
     EXPECT_EQ(std::get<UnknownEvent>(other).event, "brand-new");
@@ -165,9 +220,11 @@ TEST(MediaReader, ReadsTheRest) {
 
 TEST(MediaWriter, WritesExactlyTheFieldsTwilioWants) {
     MediaWriter writer("MZ1");
-    EXPECT_EQ(writer.media(four_bytes), R"({"event":"media","streamSid":"MZ1","media":{"payload":"AAECAw=="}})");
+    EXPECT_EQ(writer.media(four_bytes),
+              R"({"event":"media","streamSid":"MZ1","media":{"payload":"AAECAw=="}})");
     EXPECT_EQ(writer.mark(0), R"({"event":"mark","streamSid":"MZ1","mark":{"name":"m0"}})");
-    EXPECT_EQ(writer.mark(4'294'967'295), R"({"event":"mark","streamSid":"MZ1","mark":{"name":"m4294967295"}})");
+    EXPECT_EQ(writer.mark(4'294'967'295),
+              R"({"event":"mark","streamSid":"MZ1","mark":{"name":"m4294967295"}})");
     EXPECT_EQ(writer.mark(7), R"({"event":"mark","streamSid":"MZ1","mark":{"name":"m7"}})");
     EXPECT_EQ(writer.clear(), R"({"event":"clear","streamSid":"MZ1"})");
     EXPECT_EQ(writer.media({}), R"({"event":"media","streamSid":"MZ1","media":{"payload":""}})");
@@ -184,7 +241,8 @@ TEST(MediaWriter, AStrangeStreamSidStaysInsideItsString) {
 TEST(MarkNumber, KnowsOnlyOurOwnNames) {
     EXPECT_EQ(mark_number("m12"), 12u);
     EXPECT_EQ(mark_number("m4294967295"), 4'294'967'295u);
-    for (const char* name : {"", "m", "12", "m-1", "m4294967296", "m1x", "M1", "m 1"}) EXPECT_FALSE(mark_number(name)) << name;
+    for (const char* name : {"", "m", "12", "m-1", "m4294967296", "m1x", "M1", "m 1"})
+        EXPECT_FALSE(mark_number(name)) << name;
 }
 
 }  // namespace

@@ -11,11 +11,14 @@ using Do = StreamStep::Do;
 using namespace std::chrono_literals;
 
 const TimePoint t0 = TimePoint(1'000s);
-const std::string start = R"({"event":"start","sequenceNumber":"1","streamSid":"MZ1","start":{"accountSid":"AC1","callSid":"CA1","customParameters":{"token":"t"}}})";
+const std::string start =
+    R"({"event":"start","sequenceNumber":"1","streamSid":"MZ1","start":{"accountSid":"AC1","callSid":"CA1","customParameters":{"token":"t"}}})";
 const std::string connected = R"({"event":"connected","protocol":"Call","version":"1.0.0"})";
 
 std::string media(int sequence, std::string_view sid = "MZ1") {
-    return fmt::format(R"({{"event":"media","sequenceNumber":"{}","streamSid":"{}","media":{{"payload":"////"}}}})", sequence, sid);
+    return fmt::format(
+        R"({{"event":"media","sequenceNumber":"{}","streamSid":"{}","media":{{"payload":"////"}}}})",
+        sequence, sid);
 }
 
 StreamState active() {
@@ -48,7 +51,8 @@ TEST(StreamState, LooksAtTwentyMessagesForStart) {
 
 TEST(StreamState, NothingButStartBeginsACall) {
     for (const std::string& text :
-         {media(1), std::string(R"({"event":"dtmf","streamSid":"MZ1","dtmf":{"digit":"5"}})"), std::string(R"({"event":"mark","streamSid":"MZ1","mark":{"name":"m1"}})"),
+         {media(1), std::string(R"({"event":"dtmf","streamSid":"MZ1","dtmf":{"digit":"5"}})"),
+          std::string(R"({"event":"mark","streamSid":"MZ1","mark":{"name":"m1"}})"),
           std::string("nonsense"), std::string(R"({"event":"start","streamSid":"MZ1"})")}) {
         StreamState state(t0);
         state.on_text(connected);
@@ -82,8 +86,10 @@ TEST(StreamState, ASecondStartEndsTheStream) {
 
 TEST(StreamState, AnotherMediaFormatIsRefused) {
     StreamState state(t0);
-    expect_close(state.on_text(R"({"event":"start","streamSid":"MZ1","start":{"callSid":"CA1","mediaFormat":{"encoding":"audio/l16","sampleRate":16000}}})"),
-                 1008, "not µ-law");
+    expect_close(
+        state.on_text(
+            R"({"event":"start","streamSid":"MZ1","start":{"callSid":"CA1","mediaFormat":{"encoding":"audio/l16","sampleRate":16000}}})"),
+        1008, "not µ-law");
 }
 
 TEST(StreamState, HandsOverTheStartOnceAndThenAudio) {
@@ -106,9 +112,10 @@ TEST(StreamState, OtherStreamsAreIgnoredAndMentionedOnce) {
     const StreamStep first = state.on_text(media(2, "MZ9"));
     EXPECT_EQ(first.action, Do::nothing);
     EXPECT_FALSE(first.complaint.empty());
-    for (const std::string& text : {media(3, "MZ9"), std::string(R"({"event":"stop","streamSid":"MZ9"})"),
-                                    std::string(R"({"event":"mark","streamSid":"MZ9","mark":{"name":"m1"}})"),
-                                    std::string(R"({"event":"dtmf","streamSid":"MZ9","dtmf":{"digit":"1"}})")}) {
+    for (const std::string& text :
+         {media(3, "MZ9"), std::string(R"({"event":"stop","streamSid":"MZ9"})"),
+          std::string(R"({"event":"mark","streamSid":"MZ9","mark":{"name":"m1"}})"),
+          std::string(R"({"event":"dtmf","streamSid":"MZ9","dtmf":{"digit":"1"}})")}) {
         const StreamStep step = state.on_text(text);
         EXPECT_EQ(step.action, Do::nothing) << text;
         EXPECT_TRUE(step.complaint.empty()) << text;
@@ -118,7 +125,9 @@ TEST(StreamState, OtherStreamsAreIgnoredAndMentionedOnce) {
 
 TEST(StreamState, UnknownEventsAreIgnoredAndMentionedOnce) {
     StreamState state = active();
-    EXPECT_NE(state.on_text(R"({"event":"brand-new","streamSid":"MZ1"})").complaint.find("brand-new"), std::string::npos);
+    EXPECT_NE(
+        state.on_text(R"({"event":"brand-new","streamSid":"MZ1"})").complaint.find("brand-new"),
+        std::string::npos);
     EXPECT_TRUE(state.on_text(R"({"event":"brand-new"})").complaint.empty());
     EXPECT_TRUE(state.is_active());
 }
@@ -131,20 +140,27 @@ TEST(StreamState, FiftyMalformedMessagesInARowEndTheCall) {
         EXPECT_EQ(step.complaint.empty(), i != 1) << i;
     }
     EXPECT_EQ(state.on_text(media(2)).action, Do::hear);
-    for (int i = 1; i <= 49; ++i) ASSERT_EQ(state.on_text(R"({"event":"media","streamSid":"MZ1","media":{"payload":"?"}})").action, Do::nothing) << i;
+    for (int i = 1; i <= 49; ++i)
+        ASSERT_EQ(
+            state.on_text(R"({"event":"media","streamSid":"MZ1","media":{"payload":"?"}})").action,
+            Do::nothing)
+            << i;
     expect_close(state.on_text("{"), 1008, "the fiftieth in a row");
     EXPECT_EQ(state.malformed_count(), 99);
 }
 
 TEST(StreamState, TellsDigitsMarksAndTheEnd) {
     StreamState state = active();
-    const StreamStep digit = state.on_text(R"({"event":"dtmf","streamSid":"MZ1","dtmf":{"digit":"*"}})");
+    const StreamStep digit =
+        state.on_text(R"({"event":"dtmf","streamSid":"MZ1","dtmf":{"digit":"*"}})");
     EXPECT_EQ(digit.action, Do::press);
     EXPECT_EQ(digit.digit, '*');
-    const StreamStep mark = state.on_text(R"({"event":"mark","streamSid":"MZ1","mark":{"name":"m42"}})");
+    const StreamStep mark =
+        state.on_text(R"({"event":"mark","streamSid":"MZ1","mark":{"name":"m42"}})");
     EXPECT_EQ(mark.action, Do::mark_played);
     EXPECT_EQ(mark.mark, 42u);
-    const StreamStep strange = state.on_text(R"({"event":"mark","streamSid":"MZ1","mark":{"name":"responsePart"}})");
+    const StreamStep strange =
+        state.on_text(R"({"event":"mark","streamSid":"MZ1","mark":{"name":"responsePart"}})");
     EXPECT_EQ(strange.action, Do::nothing);
     EXPECT_FALSE(strange.complaint.empty());
     EXPECT_EQ(state.on_text(R"({"event":"stop","streamSid":"MZ1","stop":{}})").action, Do::finish);
@@ -153,15 +169,31 @@ TEST(StreamState, TellsDigitsMarksAndTheEnd) {
 
 TEST(StreamState, OurOwnVoiceIsNotTheCallers) {
     StreamState state = active();
-    EXPECT_EQ(state.on_text(R"({"event":"media","streamSid":"MZ1","media":{"track":"outbound","payload":"////"}})").action, Do::nothing);
-    EXPECT_EQ(state.on_text(R"({"event":"media","streamSid":"MZ1","media":{"track":"inbound","payload":"////"}})").action, Do::hear);
-    EXPECT_EQ(state.on_text(R"({"event":"media","streamSid":"MZ1","media":{"track":"inbound_track","payload":"////"}})").action, Do::hear);
+    EXPECT_EQ(
+        state
+            .on_text(
+                R"({"event":"media","streamSid":"MZ1","media":{"track":"outbound","payload":"////"}})")
+            .action,
+        Do::nothing);
+    EXPECT_EQ(
+        state
+            .on_text(
+                R"({"event":"media","streamSid":"MZ1","media":{"track":"inbound","payload":"////"}})")
+            .action,
+        Do::hear);
+    EXPECT_EQ(
+        state
+            .on_text(
+                R"({"event":"media","streamSid":"MZ1","media":{"track":"inbound_track","payload":"////"}})")
+            .action,
+        Do::hear);
 }
 
 TEST(StreamState, MissingSequenceNumbersAreOnlyCounted) {
     StreamState state = active();
     state.on_text(media(2));
-    state.on_text(R"({"event":"mark","sequenceNumber":"3","streamSid":"MZ1","mark":{"name":"m1"}})");
+    state.on_text(
+        R"({"event":"mark","sequenceNumber":"3","streamSid":"MZ1","mark":{"name":"m1"}})");
     state.on_text(media(4));
     EXPECT_EQ(state.missing_count(), 0);
     EXPECT_EQ(state.on_text(media(8)).action, Do::hear);

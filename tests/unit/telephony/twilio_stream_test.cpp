@@ -28,14 +28,21 @@ class TwilioStreamTest : public ::testing::Test {
         options.limits = wishes.limits;
         options.rest = std::move(wishes.rest);
         // The port is known only after listening; the public URL is made of it.
-        auto listening = net::Server::listen(threads, {.host = "127.0.0.1"},
-                                             {.on_request = [this](net::Request request) { return current().on_request(std::move(request)); },
-                                              .on_upgrade = [this](net::Request request) { return current().on_upgrade(std::move(request)); }});
+        auto listening = net::Server::listen(
+            threads, {.host = "127.0.0.1"},
+            {.on_request =
+                 [this](net::Request request) { return current().on_request(std::move(request)); },
+             .on_upgrade =
+                 [this](net::Request request) {
+                     return current().on_upgrade(std::move(request));
+                 }});
         ASSERT_TRUE(listening);
         server = std::move(*listening);
         options.public_url = "http://127.0.0.1:" + std::to_string(server->port());
         const std::lock_guard lock(service_mutex);
-        service = std::make_unique<TwilioService>(std::move(options), calls, [](std::string_view) { return std::optional<std::string>("sarah"); });
+        service = std::make_unique<TwilioService>(std::move(options), calls, [](std::string_view) {
+            return TwilioService::Route{"sarah"};
+        });
         phone = std::make_unique<Phone>(client_threads, server->port());
     }
     // Opened, started, attached.
@@ -120,10 +127,13 @@ TEST_F(TwilioStreamTest, TheCallHearsAudioDigitsMarksAndTheHole) {
     phone->media(1);
     phone->media(1);  // repeated
     phone->media(6);  // four are missing
-    phone->send(R"({"event":"dtmf","streamSid":"MZ1","dtmf":{"track":"inbound_track","digit":"7"}})");
+    phone->send(
+        R"({"event":"dtmf","streamSid":"MZ1","dtmf":{"track":"inbound_track","digit":"7"}})");
     phone->send(R"({"event":"mark","streamSid":"MZ1","mark":{"name":"m5"}})");
     ASSERT_TRUE(session().events.wait_for("mark 5"));
-    EXPECT_EQ(session().events.lines(), (std::vector<std::string>{"attached", "audio 160", "silence 640", "audio 160", "dtmf 7", "mark 5"}));
+    EXPECT_EQ(session().events.lines(),
+              (std::vector<std::string>{"attached", "audio 160", "silence 640", "audio 160",
+                                        "dtmf 7", "mark 5"}));
 }
 
 TEST_F(TwilioStreamTest, AStalledCallerIsHeardAsSilence) {
@@ -143,9 +153,11 @@ TEST_F(TwilioStreamTest, TheCallersPhonePlaysWhatTheCallSends) {
         session().channel->clear();
     });
     ASSERT_TRUE(phone->messages->wait_for(R"({"event":"clear")"));
-    EXPECT_EQ(phone->messages->lines(), (std::vector<std::string>{R"({"event":"media","streamSid":"MZ1","media":{"payload":"AAECAw=="}})",
-                                                                  R"({"event":"mark","streamSid":"MZ1","mark":{"name":"m1"}})",
-                                                                  R"({"event":"clear","streamSid":"MZ1"})"}));
+    EXPECT_EQ(phone->messages->lines(),
+              (std::vector<std::string>{
+                  R"({"event":"media","streamSid":"MZ1","media":{"payload":"AAECAw=="}})",
+                  R"({"event":"mark","streamSid":"MZ1","mark":{"name":"m1"}})",
+                  R"({"event":"clear","streamSid":"MZ1"})"}));
 }
 
 TEST_F(TwilioStreamTest, StopMeansThatTheCallerHungUp) {
@@ -205,10 +217,12 @@ TEST_F(TwilioStreamTest, AStreamThatNamesItsThreadLandsThere) {
 
 TEST_F(TwilioStreamTest, AWebhookIsAnsweredOverTheWire) {
     const std::string public_url = "http://127.0.0.1:" + std::to_string(server->port());
-    const auto response = asio::co_spawn(client_threads.context(0),
-                                         net::fetch(*net::Url::parse(public_url + "/voice"), signed_post(public_url, "/voice", incoming("CA7"))),
-                                         asio::use_future)
-                              .get();
+    const auto response =
+        asio::co_spawn(client_threads.context(0),
+                       net::fetch(*net::Url::parse(public_url + "/voice"),
+                                  signed_post(public_url, "/voice", incoming("CA7"))),
+                       asio::use_future)
+            .get();
     ASSERT_TRUE(response);
     EXPECT_EQ(response->status, 200);
     EXPECT_NE(response->body.find("token-of-CA7"), std::string::npos) << response->body;
@@ -220,11 +234,16 @@ class TwilioRestTest : public TwilioStreamTest {
  protected:
     void SetUp() override {
         api_threads.start();
-        auto listening = net::Server::listen(api_threads, {.host = "127.0.0.1"},
-                                             {.on_request = [this](net::Request request) { return on_request(std::move(request)); }, .on_upgrade = {}});
+        auto listening = net::Server::listen(
+            api_threads, {.host = "127.0.0.1"},
+            {.on_request = [this](net::Request request) { return on_request(std::move(request)); },
+             .on_upgrade = {}});
         ASSERT_TRUE(listening);
         api = std::move(*listening);
-        auto made = TwilioRest::make({.base_url = "http://127.0.0.1:" + std::to_string(api->port()) + "/", .account_sid = account_sid, .auth_token = Secret(auth_token)});
+        auto made =
+            TwilioRest::make({.base_url = "http://127.0.0.1:" + std::to_string(api->port()) + "/",
+                              .account_sid = account_sid,
+                              .auth_token = Secret(auth_token)});
         ASSERT_TRUE(made) << made.error().text();
         rest = *made;
         serve({.rest = rest});
@@ -235,7 +254,9 @@ class TwilioRestTest : public TwilioStreamTest {
         api_threads.stop();
     }
     Task<net::Response> on_request(net::Request request) {
-        requests.add(request.method + " " + request.target + " " + std::string(request.headers.get("authorization").value_or("")) + " " + request.body);
+        requests.add(request.method + " " + request.target + " " +
+                     std::string(request.headers.get("authorization").value_or("")) + " " +
+                     request.body);
         net::Response response;
         const std::lock_guard lock(mutex);
         if (!answers.empty()) {
@@ -244,7 +265,11 @@ class TwilioRestTest : public TwilioStreamTest {
         }
         co_return response;
     }
-    TwilioRest::Ended end_call() { return asio::co_spawn(client_threads.context(0), TwilioRest::end_call(rest, "CA1"), asio::use_future).get(); }
+    TwilioRest::Ended end_call() {
+        return asio::co_spawn(client_threads.context(0), TwilioRest::end_call(rest, "CA1"),
+                              asio::use_future)
+            .get();
+    }
 
     net::IoThreads api_threads{1};
     std::unique_ptr<net::Server> api;
@@ -266,7 +291,8 @@ TEST_F(TwilioRestTest, KnowsACallThatIsOverFromAFailure) {
     EXPECT_EQ(end_call(), TwilioRest::Ended::before);
     answers = {answer_of(400, R"({"code":21220,"message":"Call is not in-progress"})")};
     EXPECT_EQ(end_call(), TwilioRest::Ended::before);
-    for (const auto& failure : {answer_of(401, R"({"code":20003})"), answer_of(500, "<html>"), answer_of(400, R"({"code":null})"), answer_of(302, "")}) {
+    for (const auto& failure : {answer_of(401, R"({"code":20003})"), answer_of(500, "<html>"),
+                                answer_of(400, R"({"code":null})"), answer_of(302, "")}) {
         answers = {failure};
         EXPECT_EQ(end_call(), TwilioRest::Ended::failed) << failure.status;
     }
@@ -290,8 +316,11 @@ TEST_F(TwilioRestTest, HangingUpEndsTheCallAtTwilioBeforeTheSocketCloses) {
     on_home([&] { session().channel->hang_up(); });
     EXPECT_EQ(phone->closed_with(), 1000);
     ASSERT_EQ(requests.lines().size(), 1u) << "asked before the socket was closed";
-    EXPECT_EQ(requests.lines()[0], "POST /2010-04-01/Accounts/" + account_sid + "/Calls/CA1.json Basic "
-                                   "QUMwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMToxMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMg== Status=completed");
+    EXPECT_EQ(
+        requests.lines()[0],
+        "POST /2010-04-01/Accounts/" + account_sid +
+            "/Calls/CA1.json Basic "
+            "QUMwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMToxMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMg== Status=completed");
 }
 
 TEST_F(TwilioRestTest, ACallThatOwesAnApologyIsLeftToTwiliosDocument) {
@@ -312,8 +341,10 @@ TEST_F(TwilioRestTest, AnApiThatCannotBeReachedDoesNotHoldTheLine) {
 }
 
 TEST(TwilioRestOptions, AreCheckedOnce) {
-    EXPECT_FALSE(TwilioRest::make({.base_url = "not a url", .account_sid = "AC1", .auth_token = Secret("x")}));
-    EXPECT_FALSE(TwilioRest::make({.base_url = "ws://x", .account_sid = "AC1", .auth_token = Secret("x")}));
+    EXPECT_FALSE(TwilioRest::make(
+        {.base_url = "not a url", .account_sid = "AC1", .auth_token = Secret("x")}));
+    EXPECT_FALSE(
+        TwilioRest::make({.base_url = "ws://x", .account_sid = "AC1", .auth_token = Secret("x")}));
     EXPECT_FALSE(TwilioRest::make({.account_sid = "", .auth_token = Secret("x")}));
     EXPECT_FALSE(TwilioRest::make({.account_sid = "AC1"}));
     EXPECT_TRUE(TwilioRest::make({.account_sid = "AC1", .auth_token = Secret("x")}));

@@ -1,4 +1,5 @@
-// twilio_test_support.hpp: calls that only remember, a phone that speaks Twilio's protocol, and waiting without sleeping.
+// twilio_test_support.hpp: calls that only remember, a phone that speaks Twilio's protocol, and
+// waiting without sleeping.
 #pragma once
 
 #include <parley/net/server.hpp>
@@ -42,7 +43,9 @@ class Inbox {
     bool wait_for(std::string_view start, std::size_t count = 1) {
         std::unique_lock lock(mutex_);
         return changed_.wait_for(lock, patience, [&] {
-            return static_cast<std::size_t>(std::count_if(lines_.begin(), lines_.end(), [&](const auto& line) { return line.starts_with(start); })) >= count;
+            return static_cast<std::size_t>(std::count_if(
+                       lines_.begin(), lines_.end(),
+                       [&](const auto& line) { return line.starts_with(start); })) >= count;
         });
     }
 
@@ -57,7 +60,8 @@ class FakeSession final : public call::EventSink {
  public:
     void on(const call::Event& event) override {
         if (const auto* audio = std::get_if<call::CallerAudio>(&event)) {
-            const bool is_silence = std::all_of(audio->audio.begin(), audio->audio.end(), [](auto byte) { return byte == 0xFF; });
+            const bool is_silence = std::all_of(audio->audio.begin(), audio->audio.end(),
+                                                [](auto byte) { return byte == 0xFF; });
             events.add((is_silence ? "silence " : "audio ") + std::to_string(audio->audio.size()));
         } else if (const auto* dtmf = std::get_if<call::DtmfPressed>(&event)) {
             events.add(std::string("dtmf ") + dtmf->digit);
@@ -74,13 +78,15 @@ class FakeSession final : public call::EventSink {
 
 class FakeCalls final : public TwilioService::Calls {
  public:
-    boost::system::result<call::Switchboard::Announced, call::Switchboard::Refusal> announce(call::CallInfo info) override {
+    boost::system::result<call::Switchboard::Announced, call::Switchboard::Refusal> announce(
+        call::CallInfo info) override {
         const std::lock_guard lock(mutex);
         if (refusal) return *refusal;
         announced.push_back(info);
         return call::Switchboard::Announced{"token-of-" + info.call_sid, home};
     }
-    std::optional<TwilioService::Claimed> claim(std::string_view token, std::string_view call_sid, std::size_t at) override {
+    std::optional<TwilioService::Claimed> claim(std::string_view token, std::string_view call_sid,
+                                                std::size_t at) override {
         const std::lock_guard lock(mutex);
         ++claims;
         if (token != "token-of-" + std::string(call_sid)) return std::nullopt;
@@ -125,10 +131,15 @@ inline TwilioService::Options options_for(std::string public_url) {
 }
 
 inline FormFields incoming(const std::string& call_sid) {
-    return {{"AccountSid", account_sid}, {"CallSid", call_sid}, {"CallStatus", "ringing"}, {"From", "+15550100001"}, {"To", "+15550100002"}};
+    return {{"AccountSid", account_sid},
+            {"CallSid", call_sid},
+            {"CallStatus", "ringing"},
+            {"From", "+15550100001"},
+            {"To", "+15550100002"}};
 }
 
-inline net::Request signed_post(const std::string& public_url, const std::string& target, const FormFields& form) {
+inline net::Request signed_post(const std::string& public_url, const std::string& target,
+                                const FormFields& form) {
     net::Request request;
     request.method = "POST";
     request.target = target;
@@ -142,7 +153,8 @@ inline net::Request signed_post(const std::string& public_url, const std::string
 // What Twilio would do with its end of a stream.
 class Phone {
  public:
-    Phone(net::IoThreads& threads, std::uint16_t port) : threads_(threads), base_("ws://127.0.0.1:" + std::to_string(port)) {}
+    Phone(net::IoThreads& threads, std::uint16_t port)
+        : threads_(threads), base_("ws://127.0.0.1:" + std::to_string(port)) {}
     ~Phone() {
         if (socket_) {
             asio::post(socket_->executor(), [socket = socket_] { socket->abort(); });
@@ -156,7 +168,8 @@ class Phone {
         const std::string wanted = sent_signature.value_or(signature(auth_token, base_ + path));
         if (!wanted.empty()) headers.set("x-twilio-signature", wanted);
         auto url = net::Url::parse(base_ + path);
-        auto connected = asio::co_spawn(threads_.context(0), net::connect(*url, headers, {}), asio::use_future);
+        auto connected =
+            asio::co_spawn(threads_.context(0), net::connect(*url, headers, {}), asio::use_future);
         auto result = connected.get();
         if (!result) return result.error().http_status;
         socket_ = *result;
@@ -166,16 +179,21 @@ class Phone {
         return 101;
     }
     void send(std::string text) {
-        asio::post(socket_->executor(), [socket = socket_, text = std::move(text)] { socket->send(text); });
+        asio::post(socket_->executor(),
+                   [socket = socket_, text = std::move(text)] { socket->send(text); });
     }
-    void start(const std::string& call_sid, const std::string& token, const std::string& account = account_sid) {
+    void start(const std::string& call_sid, const std::string& token,
+               const std::string& account = account_sid) {
         send(R"({"event":"connected","protocol":"Call","version":"1.0.0"})");
-        send(R"({"event":"start","sequenceNumber":"1","streamSid":"MZ1","start":{"accountSid":")" + account + R"(","callSid":")" + call_sid +
-             R"(","customParameters":{"token":")" + token + R"("}}})");
+        send(R"({"event":"start","sequenceNumber":"1","streamSid":"MZ1","start":{"accountSid":")" +
+             account + R"(","callSid":")" + call_sid + R"(","customParameters":{"token":")" +
+             token + R"("}}})");
     }
     void media(int number) {
-        send(R"({"event":"media","sequenceNumber":")" + std::to_string(number + 1) + R"(","streamSid":"MZ1","media":{"track":"inbound","chunk":")" +
-             std::to_string(number) + R"(","timestamp":")" + std::to_string(number * 20) + R"(","payload":")" + std::string(212, 'A') + R"(AA=="}})");
+        send(R"({"event":"media","sequenceNumber":")" + std::to_string(number + 1) +
+             R"(","streamSid":"MZ1","media":{"track":"inbound","chunk":")" +
+             std::to_string(number) + R"(","timestamp":")" + std::to_string(number * 20) +
+             R"(","payload":")" + std::string(212, 'A') + R"(AA=="}})");
     }
     void close(std::uint16_t code) {
         asio::post(socket_->executor(), [socket = socket_, code] { socket->close(code, ""); });
@@ -191,9 +209,13 @@ class Phone {
     std::shared_ptr<Inbox> messages = std::make_shared<Inbox>();
 
  private:
-    static Task<> run(std::shared_ptr<net::WebSocket> socket, std::shared_ptr<Inbox> inbox, std::shared_ptr<std::promise<net::CloseReason>> ended) {
-        // Built first: GCC 12 destroys a capturing lambda twice when it is a temporary of the awaited expression.
-        std::function<void(net::Message)> keep = [inbox](net::Message message) { inbox->add(std::string(message.data)); };
+    static Task<> run(std::shared_ptr<net::WebSocket> socket, std::shared_ptr<Inbox> inbox,
+                      std::shared_ptr<std::promise<net::CloseReason>> ended) {
+        // Built first: GCC 12 destroys a capturing lambda twice when it is a temporary of the
+        // awaited expression.
+        std::function<void(net::Message)> keep = [inbox](net::Message message) {
+            inbox->add(std::string(message.data));
+        };
         auto reason = co_await socket->run(keep);
         ended->set_value(std::move(reason));
     }

@@ -11,21 +11,28 @@ const std::string base = "https://voice.example.com";
 
 struct Desk {
     explicit Desk(TwilioService::Options options = options_for(base))
-        : service(std::move(options), calls, [](std::string_view to) -> std::optional<std::string> {
-              if (to == "+15550100002") return "sarah";
-              return std::nullopt;
-          }) {}
+        : service(std::move(options), calls,
+                  [this](std::string_view to) -> std::optional<TwilioService::Route> {
+                      if (to == "+15550100002") return TwilioService::Route{"sarah", basis};
+                      return std::nullopt;
+                  }) {}
 
-    net::Response voice(const FormFields& form) { return service.answer(signed_post(base, "/voice", form)); }
+    net::Response voice(const FormFields& form) {
+        return service.answer(signed_post(base, "/voice", form));
+    }
     net::Response ended(const std::string& call_sid) {
-        return service.answer(signed_post(base, "/voice/ended", {{"AccountSid", account_sid}, {"CallSid", call_sid}}));
+        return service.answer(signed_post(base, "/voice/ended",
+                                          {{"AccountSid", account_sid}, {"CallSid", call_sid}}));
     }
 
+    std::shared_ptr<const int> basis = std::make_shared<const int>(7);
     std::shared_ptr<FakeCalls> calls = std::make_shared<FakeCalls>();
     TwilioService service;
 };
 
-bool has(const net::Response& response, std::string_view text) { return response.body.find(text) != std::string::npos; }
+bool has(const net::Response& response, std::string_view text) {
+    return response.body.find(text) != std::string::npos;
+}
 
 TEST(TwilioWebhook, RefusesForgedRequestsWithoutAWord) {
     Desk desk;
@@ -84,8 +91,12 @@ TEST(TwilioWebhook, KnowsItsPathsAndMethods) {
     EXPECT_EQ(refused.status, 405);
     EXPECT_EQ(refused.headers.get("allow"), "GET, POST");
     EXPECT_EQ(desk.service.answer({"GET", "/media-stream", {}, "", ""}).status, 426);
-    for (const char* ours : {"/voice", "/voice/", "/voice/ended", "/media-stream", "/media-stream/", "/media-stream/3"}) EXPECT_TRUE(TwilioService::is_ours(ours)) << ours;
-    for (const char* other : {"/", "", "/health", "/voices", "/voice/x", "/media-stream/x", "/media-streams", "/media-stream/1/2"}) EXPECT_FALSE(TwilioService::is_ours(other)) << other;
+    for (const char* ours : {"/voice", "/voice/", "/voice/ended", "/media-stream", "/media-stream/",
+                             "/media-stream/3"})
+        EXPECT_TRUE(TwilioService::is_ours(ours)) << ours;
+    for (const char* other : {"/", "", "/health", "/voices", "/voice/x", "/media-stream/x",
+                              "/media-streams", "/media-stream/1/2"})
+        EXPECT_FALSE(TwilioService::is_ours(other)) << other;
 }
 
 TEST(TwilioWebhook, ConnectsACallToItsAgent) {
@@ -93,15 +104,17 @@ TEST(TwilioWebhook, ConnectsACallToItsAgent) {
     const net::Response response = desk.voice(incoming("CA1"));
     EXPECT_EQ(response.status, 200);
     EXPECT_EQ(response.content_type, "text/xml; charset=utf-8");
-    EXPECT_EQ(response.body,
-              "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Connect action=\"https://voice.example.com/voice/ended\">"
-              "<Stream url=\"wss://voice.example.com/media-stream\"><Parameter name=\"callSid\" value=\"CA1\"/>"
-              "<Parameter name=\"callerNumber\" value=\"+15550100001\"/><Parameter name=\"token\" value=\"token-of-CA1\"/></Stream></Connect></Response>");
+    EXPECT_EQ(
+        response.body,
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Connect action=\"https://voice.example.com/voice/ended\">"
+        "<Stream url=\"wss://voice.example.com/media-stream\"><Parameter name=\"callSid\" value=\"CA1\"/>"
+        "<Parameter name=\"callerNumber\" value=\"+15550100001\"/><Parameter name=\"token\" value=\"token-of-CA1\"/></Stream></Connect></Response>");
     ASSERT_EQ(desk.calls->announced.size(), 1u);
     EXPECT_EQ(desk.calls->announced[0].agent, "sarah");
     EXPECT_EQ(desk.calls->announced[0].from, "+15550100001");
     EXPECT_EQ(desk.calls->announced[0].to, "+15550100002");
     EXPECT_EQ(desk.calls->announced[0].channel, "twilio");
+    EXPECT_EQ(desk.calls->announced[0].basis, desk.basis);
 }
 
 TEST(TwilioWebhook, TakesAGetWithTheSameFieldsInTheQuery) {
@@ -128,7 +141,8 @@ TEST(TwilioWebhook, TheStreamNamesTheCallsThreadWhenThereAreSeveral) {
 
 TEST(TwilioWebhook, APlainAddressGivesAPlainStream) {
     Desk desk(options_for("http://127.0.0.1:3000/"));
-    const net::Response response = desk.service.answer(signed_post("http://127.0.0.1:3000", "/voice", incoming("CA1")));
+    const net::Response response =
+        desk.service.answer(signed_post("http://127.0.0.1:3000", "/voice", incoming("CA1")));
     EXPECT_TRUE(has(response, "\"ws://127.0.0.1:3000/media-stream\"")) << response.body;
     EXPECT_TRUE(has(response, "\"http://127.0.0.1:3000/voice/ended\""));
 }
@@ -183,11 +197,14 @@ TEST(TwilioWebhook, AnOldRequestSentAgainStartsNothing) {
 
 TEST(TwilioWebhook, AfterTheStreamItHangsUpOrApologises) {
     Desk desk;
-    desk.calls->endings = {{"CA1", {"appointment_booked", "agent_hung_up"}}, {"CA2", {"error", "provider_lost_unspoken"}},
-                           {"CA3", {"error", "provider_lost"}}, {"CA4", {"error", "channel_lost"}}};
+    desk.calls->endings = {{"CA1", {"appointment_booked", "agent_hung_up"}},
+                           {"CA2", {"error", "provider_lost_unspoken"}},
+                           {"CA3", {"error", "provider_lost"}},
+                           {"CA4", {"error", "channel_lost"}}};
     EXPECT_TRUE(has(desk.ended("CA1"), "<Response><Hangup/></Response>"));
     EXPECT_TRUE(has(desk.ended("CA2"), "<Say>We are sorry, we have a technical problem."));
-    EXPECT_TRUE(has(desk.ended("CA3"), "<Response><Hangup/></Response>")) << "the call has said so itself";
+    EXPECT_TRUE(has(desk.ended("CA3"), "<Response><Hangup/></Response>"))
+        << "the call has said so itself";
     EXPECT_TRUE(has(desk.ended("CA4"), "technical problem"));
     EXPECT_TRUE(has(desk.ended("CA9"), "technical problem")) << "a call of another node";
 }
@@ -195,10 +212,14 @@ TEST(TwilioWebhook, AfterTheStreamItHangsUpOrApologises) {
 TEST(TwilioWebhook, ACallWhoseAgentCannotBePreparedEndsWithAnApology) {
     boost::asio::io_context io;
     call::Switchboard switchboard(
-        {}, {io.get_executor()}, [](const call::CallInfo&, std::size_t) -> Checked<call::Session::Parts> { return Fault{"scripts/agents/sarah.lua", "is missing"}; },
+        {}, {io.get_executor()},
+        [](const call::CallInfo&, std::size_t) -> Checked<call::Session::Parts> {
+            return Fault{"scripts/agents/sarah.lua", "is missing"};
+        },
         [] { return std::size_t{0}; }, [](std::size_t, int) {});
     const auto calls = std::make_shared<SwitchboardCalls>(switchboard);
-    TwilioService service(options_for(base), calls, [](std::string_view) { return std::optional<std::string>("sarah"); });
+    TwilioService service(options_for(base), calls,
+                          [](std::string_view) { return TwilioService::Route{"sarah"}; });
 
     const net::Response connected = service.answer(signed_post(base, "/voice", incoming("CA1")));
     EXPECT_TRUE(has(connected, "<Connect")) << connected.body;
@@ -206,7 +227,8 @@ TEST(TwilioWebhook, ACallWhoseAgentCannotBePreparedEndsWithAnApology) {
     EXPECT_EQ(switchboard.live_count(), 1u);
     io.poll();  // the session is started, and fails
     EXPECT_FALSE(calls->claim("any", "CA1", 0));
-    EXPECT_TRUE(has(service.answer(signed_post(base, "/voice/ended", incoming("CA1"))), "technical problem"));
+    EXPECT_TRUE(has(service.answer(signed_post(base, "/voice/ended", incoming("CA1"))),
+                    "technical problem"));
 }
 
 TEST(TwilioWebhook, AnUpgradeNeedsAGenuineSignature) {
@@ -220,7 +242,9 @@ TEST(TwilioWebhook, AnUpgradeNeedsAGenuineSignature) {
     };
     const std::string right = signature(auth_token, "wss://voice.example.com/media-stream");
     EXPECT_EQ(upgrade("/media-stream", "").refusal->status, 403);
-    EXPECT_EQ(upgrade("/media-stream", signature("guess", "wss://voice.example.com/media-stream")).refusal->status, 403);
+    EXPECT_EQ(upgrade("/media-stream", signature("guess", "wss://voice.example.com/media-stream"))
+                  .refusal->status,
+              403);
     EXPECT_EQ(upgrade("/media-stream/0", right).refusal->status, 403) << "signed for another path";
     EXPECT_EQ(upgrade("/other", right).refusal->status, 404);
     EXPECT_FALSE(upgrade("/media-stream", right).refusal);
@@ -234,7 +258,8 @@ TEST(TwilioWebhook, AStreamGoesToTheThreadItNames) {
     options.signatures = TwilioService::Signatures::ignored;
     Desk desk(options);
     EXPECT_EQ(desk.service.admit({"GET", "/media-stream/2", {}, "", ""}).home, 2u);
-    EXPECT_LT(desk.service.admit({"GET", "/media-stream/9", {}, "", ""}).home, 3u) << "written when there were more threads";
+    EXPECT_LT(desk.service.admit({"GET", "/media-stream/9", {}, "", ""}).home, 3u)
+        << "written when there were more threads";
     EXPECT_LT(desk.service.admit({"GET", "/media-stream", {}, "", ""}).home, 3u);
     EXPECT_EQ(desk.service.admit({"GET", "/media-stream/99999", {}, "", ""}).refusal->status, 404);
 }

@@ -7,7 +7,9 @@ namespace {
 
 TEST(Twiml, NothingBreaksOutOfAValue) {
     const std::string evil = "\"/><Dial>+1900</Dial><Say x='";
-    for (const std::string& text : {twiml::connect({.url = evil, .action = evil, .parameters = {{evil, evil}}}), twiml::say_and_hang_up(evil)}) {
+    for (const std::string& text :
+         {twiml::connect({.url = evil, .action = evil, .parameters = {{evil, evil}}}),
+          twiml::say_and_hang_up(evil)}) {
         EXPECT_EQ(text.find("<Dial>"), std::string::npos) << text;
         EXPECT_EQ(text.find("x='"), std::string::npos) << text;
     }
@@ -15,23 +17,28 @@ TEST(Twiml, NothingBreaksOutOfAValue) {
 }
 
 TEST(Twiml, WhatXmlForbidsIsLeftOut) {
-    EXPECT_EQ(twiml::escaped(std::string_view("a\0\x01\x1F" "b", 5)), "ab");
+    EXPECT_EQ(twiml::escaped(std::string_view("a\0\x01\x1F"
+                                              "b",
+                                              5)),
+              "ab");
     EXPECT_EQ(twiml::escaped("a\tb\nc\r"), "a&#9;b&#10;c&#13;");
     EXPECT_EQ(twiml::escaped("caf\xC3\xA9"), "caf\xC3\xA9");
     EXPECT_EQ(twiml::escaped("\xFF"), "\xEF\xBF\xBD");
 }
 
 TEST(Twiml, ConnectsAStream) {
-    EXPECT_EQ(twiml::connect({.url = "wss://voice.example.com/media-stream",
-                              .action = "https://voice.example.com/voice/ended",
-                              .parameters = {{"callSid", "CA1"}, {"token", "ab12"}}}),
-              "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Connect action=\"https://voice.example.com/voice/ended\">"
-              "<Stream url=\"wss://voice.example.com/media-stream\"><Parameter name=\"callSid\" value=\"CA1\"/>"
-              "<Parameter name=\"token\" value=\"ab12\"/></Stream></Connect></Response>");
+    EXPECT_EQ(
+        twiml::connect({.url = "wss://voice.example.com/media-stream",
+                        .action = "https://voice.example.com/voice/ended",
+                        .parameters = {{"callSid", "CA1"}, {"token", "ab12"}}}),
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Connect action=\"https://voice.example.com/voice/ended\">"
+        "<Stream url=\"wss://voice.example.com/media-stream\"><Parameter name=\"callSid\" value=\"CA1\"/>"
+        "<Parameter name=\"token\" value=\"ab12\"/></Stream></Connect></Response>");
 }
 
 TEST(Twiml, AParameterStaysUnderFiveHundredCharacters) {
-    const std::string text = twiml::connect({.url = "u", .action = "a", .parameters = {{"name", std::string(2'000, 'x')}}});
+    const std::string text = twiml::connect(
+        {.url = "u", .action = "a", .parameters = {{"name", std::string(2'000, 'x')}}});
     const std::size_t start = text.find("value=\"") + 7;
     const std::size_t length = text.find('"', start) - start;
     EXPECT_LT(length + 4, 500u);
@@ -39,9 +46,14 @@ TEST(Twiml, AParameterStaysUnderFiveHundredCharacters) {
 }
 
 TEST(Twiml, SaysRejectsAndHangsUp) {
-    EXPECT_EQ(twiml::say_and_hang_up("Goodbye."), "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Say>Goodbye.</Say><Hangup/></Response>");
-    EXPECT_EQ(twiml::reject_busy(), "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Reject reason=\"busy\"/></Response>");
-    EXPECT_EQ(twiml::hang_up(), "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Hangup/></Response>");
+    EXPECT_EQ(
+        twiml::say_and_hang_up("Goodbye."),
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Say>Goodbye.</Say><Hangup/></Response>");
+    EXPECT_EQ(
+        twiml::reject_busy(),
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Reject reason=\"busy\"/></Response>");
+    EXPECT_EQ(twiml::hang_up(),
+              "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Hangup/></Response>");
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// app.hpp: the `parley` program: command line and wiring. What exists in a running service is what serve() builds.
+// app.hpp: the `parley` program: command line and wiring. What exists in a running service is what
+// serve() builds.
 #pragma once
 
 namespace parley::app {

@@ -1,7 +1,7 @@
 // resampler.hpp: one mono stream from one sample rate to another, by libsoxr.
 //
-// Feed it pieces of any length; the state carries over, so that pieces join without a click. It holds
-// back some milliseconds (recipes.hpp measures how many); flush() pushes them out at the end.
+// Feed it pieces of any length; the state carries over, so that pieces join without a click. It
+// holds back some milliseconds (recipes.hpp measures how many); flush() pushes them out at the end.
 //
 // Owner:  whoever makes it, one per direction of a call.
 // Thread: one at a time; no locks.
@@ -23,10 +23,11 @@ struct Recipe {
 
     std::string name;
     Quality quality = Quality::low;
-    double passband_end = 0;     // 0: as the preset has it
-    double stopband_begin = 0;   // 0: as the preset has it
+    double passband_end = 0;    // 0: as the preset has it
+    double stopband_begin = 0;  // 0: as the preset has it
     Phase phase = Phase::linear;
-    unsigned log2_dft_size = 0;  // smallest block of the transforms, 8..15; 0: libsoxr's default (10)
+    // smallest block of the transforms, 8..15; 0: libsoxr's default (10)
+    unsigned log2_dft_size = 0;
 };
 
 // For calls: holds back 16 ms on 20 ms frames. recipes.hpp has the measurements behind the choice.
@@ -55,6 +56,7 @@ class Resampler {
 };
 
 // A whole recording at once, with the offline recipe.
-std::vector<std::int16_t> resampled(std::span<const std::int16_t> in, int rate_in_hz, int rate_out_hz);
+std::vector<std::int16_t> resampled(std::span<const std::int16_t> in, int rate_in_hz,
+                                    int rate_out_hz);
 
 }  // namespace parley::audio

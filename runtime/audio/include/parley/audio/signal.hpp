@@ -1,4 +1,5 @@
-// signal.hpp: test tones and what can be said of a signal: level, frequency, noise. For measurements, fakes and tests.
+// signal.hpp: test tones and what can be said of a signal: level, frequency, noise. For
+// measurements, fakes and tests.
 #pragma once
 
 #include <chrono>
@@ -9,7 +10,8 @@
 namespace parley::audio {
 
 // `amplitude` of 1 is full scale.
-std::vector<std::int16_t> sine(double hz, int rate_hz, std::chrono::milliseconds length, double amplitude = 0.5);
+std::vector<std::int16_t> sine(double hz, int rate_hz, std::chrono::milliseconds length,
+                               double amplitude = 0.5);
 
 // Root mean square against full scale: a full-scale sine is -3 dBFS, silence -120.
 double level_dbfs(std::span<const std::int16_t> samples);

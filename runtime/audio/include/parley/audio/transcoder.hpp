@@ -1,8 +1,9 @@
 // transcoder.hpp: the telephone's µ-law at 8 kHz to and from a model's PCM16 at 24 kHz.
 //
-// For engines that do not speak µ-law. State carries over from frame to frame; each way holds back about
-// 16 ms. All methods append to the caller's vector and allocate nothing once the vectors have grown.
-// On barge-in call reset(), or the first syllable of the next answer begins with the end of the last.
+// For engines that do not speak µ-law. State carries over from frame to frame; each way holds back
+// about 16 ms. All methods append to the caller's vector and allocate nothing once the vectors have
+// grown. On barge-in call reset(), or the first syllable of the next answer begins with the end of
+// the last.
 //
 // Owner:  the engine of one call. Thread: one at a time.
 #pragma once
@@ -25,7 +26,7 @@ class MulawToPcm24k {
 
  private:
     Resampler resampler_;
-    std::vector<std::int16_t> samples_in_;   // reused
+    std::vector<std::int16_t> samples_in_;  // reused
     std::vector<std::int16_t> samples_out_;
 };
 
@@ -44,7 +45,7 @@ class Pcm24kToMulaw {
 
     Resampler resampler_;
     std::optional<std::uint8_t> odd_byte_;
-    std::vector<std::int16_t> samples_in_;   // reused
+    std::vector<std::int16_t> samples_in_;  // reused
     std::vector<std::int16_t> samples_out_;
 };
 

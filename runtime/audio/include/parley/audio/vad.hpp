@@ -1,4 +1,5 @@
-// vad.hpp: speech or silence, by loudness alone. For fakes and tests; real calls use the model's own detection.
+// vad.hpp: speech or silence, by loudness alone. For fakes and tests; real calls use the model's
+// own detection.
 //
 // Sans-I/O: time is the number of samples heard, so results do not depend on when they arrive.
 // Owner: whoever listens. Thread: one at a time.
@@ -17,13 +18,16 @@ class EnergyVad {
  public:
     struct Options {
         int rate_hz = telephone_hz;
-        double threshold_dbfs = -40;                // level_dbfs() of a 20 ms frame that counts as speech
-        std::chrono::milliseconds start_after{40};  // loud for this long without a break: speech has begun
-        std::chrono::milliseconds hangover{500};    // quiet for this long: speech has ended
+        // level_dbfs() of a 20 ms frame that counts as speech
+        double threshold_dbfs = -40;
+        // loud for this long without a break: speech has begun
+        std::chrono::milliseconds start_after{40};
+        std::chrono::milliseconds hangover{500};  // quiet for this long: speech has ended
     };
     struct Change {
         enum class What { started, stopped } what;
-        std::chrono::milliseconds at;  // in heard audio: where the first loud frame begins, or the last one ends
+        // in heard audio: where the first loud frame begins, or the last one ends
+        std::chrono::milliseconds at;
     };
 
     EnergyVad() : EnergyVad(Options{}) {}
@@ -40,9 +44,9 @@ class EnergyVad {
 
     Options options_;
     std::size_t frame_size_;
-    std::vector<std::int16_t> frame_;       // being filled
-    std::int64_t frames_ = 0;               // complete ones
-    std::int64_t loud_since_ = -1;          // frame index, while not yet speech
+    std::vector<std::int16_t> frame_;  // being filled
+    std::int64_t frames_ = 0;          // complete ones
+    std::int64_t loud_since_ = -1;     // frame index, while not yet speech
     std::int64_t last_loud_ = -1;
     bool is_speech_ = false;
 };

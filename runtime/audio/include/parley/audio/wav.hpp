@@ -1,4 +1,5 @@
-// wav.hpp: WAV files: a streaming writer for recordings and a strict reader for bytes from anywhere.
+// wav.hpp: WAV files: a streaming writer for recordings and a strict reader for bytes from
+// anywhere.
 //
 // Thread: one at a time. The writer and read_wav_file block on the disk: not for io threads.
 #pragma once
@@ -19,8 +20,8 @@ struct Wav {
     std::vector<std::int16_t> samples;  // stereo: left, right, left, right
 };
 
-// `streamed`: the writer could not seek back, so the length in the header may be a placeholder larger than the
-// data there is. `exact`: that is an error.
+// `streamed`: the writer could not seek back, so the length in the header may be a placeholder
+// larger than the data there is. `exact`: that is an error.
 enum class WavLength { exact, streamed };
 
 // PCM16 and µ-law, mono or stereo, 1,000 to 192,000 Hz. Fault for anything else; `name` says where.
@@ -28,8 +29,8 @@ Checked<Wav> read_wav(std::span<const std::uint8_t> bytes, std::string name = "W
                       WavLength length = WavLength::exact);
 Checked<Wav> read_wav_file(const std::filesystem::path& path);
 
-// Writes PCM16. The header is corrected after each second of audio, so that a recording cut short by a crash
-// plays up to its last second.
+// Writes PCM16. The header is corrected after each second of audio, so that a recording cut short
+// by a crash plays up to its last second.
 class WavWriter {
  public:
     static Checked<WavWriter> create(const std::filesystem::path& path, int rate_hz, int channels);
@@ -37,21 +38,23 @@ class WavWriter {
     WavWriter(WavWriter&& other) noexcept;
     WavWriter& operator=(WavWriter&& other) noexcept;
 
-    // Whole frames of all channels. False, and nothing more is written, after the disk refused or at 4 GB.
+    // Whole frames of all channels. False, and nothing more is written, after the disk refused or
+    // at 4 GB.
     bool write(std::span<const std::int16_t> samples);
     // True if everything given to write() is in the file.
     bool close();
 
  private:
-    WavWriter(int file, int rate_hz, int channels) : file_(file), rate_hz_(rate_hz), channels_(channels) {}
+    WavWriter(int file, int rate_hz, int channels)
+        : file_(file), rate_hz_(rate_hz), channels_(channels) {}
     bool flush();
     bool write_header();
 
     int file_ = -1;
     int rate_hz_ = 0;
     int channels_ = 1;
-    std::uint64_t data_bytes_ = 0;        // in the file
-    std::vector<std::uint8_t> waiting_;   // not yet in the file
+    std::uint64_t data_bytes_ = 0;       // in the file
+    std::vector<std::uint8_t> waiting_;  // not yet in the file
     bool is_failed_ = false;
 };
 

@@ -1,8 +1,9 @@
 // conversation.hpp: the rules of a call. Sans-I/O: one event and the time in, commands out.
 //
-// Holds no socket, clock, thread or Lua. Turn-taking, barge-in, what the caller has heard, tool calls,
-// silence, the time limit, lost providers and the end of the call are decided here and nowhere else. Two parts have
-// classes of their own: ToolDesk (which tool runs when) and SayQueue (what the script wants spoken).
+// Holds no socket, clock, thread or Lua. Turn-taking, barge-in, what the caller has heard, tool
+// calls, silence, the time limit, lost providers and the end of the call are decided here and
+// nowhere else. Two parts have classes of their own: ToolDesk (which tool runs when) and SayQueue
+// (what the script wants spoken).
 //
 // A call's life:  connecting -> talking -> ending -> finished
 //   connecting  the caller or the engine is still missing; a caller who waits too long hears a phrase
@@ -29,9 +30,10 @@ namespace parley::call {
 
 // Audio the runtime can play when no model can speak, in the channel's format.
 struct Phrases {
-    std::vector<std::uint8_t> one_moment;   // "One moment, please."
-    std::vector<std::uint8_t> apology;      // "I am sorry, we have a technical problem. Please call again later."
-    std::vector<std::uint8_t> goodbye;      // "Goodbye."
+    std::vector<std::uint8_t> one_moment;  // "One moment, please."
+    // "I am sorry, we have a technical problem. Please call again later."
+    std::vector<std::uint8_t> apology;
+    std::vector<std::uint8_t> goodbye;  // "Goodbye."
 };
 
 struct Policy {
@@ -39,24 +41,31 @@ struct Policy {
     std::chrono::milliseconds wrap_up_max{12'000};            // for the last words, at most
     std::chrono::milliseconds silence_before_prompt{10'000};  // neither side speaks: the agent asks
     int silence_prompts_max = 2;                              // then the call ends as idle
-    std::chrono::milliseconds filler_after{4'000};            // a caller who waits this long for an answer hears one_moment
-    std::chrono::milliseconds filler_after_loss{1'200};       // sooner when the engine is known to be lost
-    std::chrono::milliseconds unanswered_after{4'000};        // an answer was asked for and has not begun: reconnect
-    std::chrono::milliseconds stall_after{8'000};             // an answer or a connection has begun and nothing comes: reconnect
-    int reconnects_max = 4;                                   // in a row, before the apology
-    std::chrono::milliseconds reconnect_first_delay{200};     // doubles, at most 4 s
-    int response_retries_max = 2;                             // of failed responses in a row
+    // a caller who waits this long for an answer hears one_moment
+    std::chrono::milliseconds filler_after{4'000};
+    // sooner when the engine is known to be lost
+    std::chrono::milliseconds filler_after_loss{1'200};
+    // an answer was asked for and has not begun: reconnect
+    std::chrono::milliseconds unanswered_after{4'000};
+    // an answer or a connection has begun and nothing comes: reconnect
+    std::chrono::milliseconds stall_after{8'000};
+    int reconnects_max = 4;                                // in a row, before the apology
+    std::chrono::milliseconds reconnect_first_delay{200};  // doubles, at most 4 s
+    int response_retries_max = 2;                          // of failed responses in a row
     std::chrono::milliseconds rotate_before_expiry{5 * 60'000};
-    bool engine_interrupts_itself = true;                     // the provider cancels its response when it hears the caller
-    milliseconds dtmf_pause{2'000};                           // digits pressed within it are told to the model together
-    milliseconds tools_after_hang_up{5'000};                  // a booking under way when the caller hangs up may finish
+    // the provider cancels its response when it hears the caller
+    bool engine_interrupts_itself = true;
+    // digits pressed within it are told to the model together
+    milliseconds dtmf_pause{2'000};
+    // a booking under way when the caller hangs up may finish
+    milliseconds tools_after_hang_up{5'000};
     Playout::Options playout = {};
 };
 
-
-// What the caller heard of `text`, of which `heard_ms` of `received_ms` were played: whole words, never more
-// than was played; the second part is the rest.
-std::pair<std::string, std::string> split_heard(std::string_view text, std::int64_t heard_ms, std::int64_t received_ms);
+// What the caller heard of `text`, of which `heard_ms` of `received_ms` were played: whole words,
+// never more than was played; the second part is the rest.
+std::pair<std::string, std::string> split_heard(std::string_view text, std::int64_t heard_ms,
+                                                std::int64_t received_ms);
 
 class Conversation {
  public:
@@ -83,21 +92,21 @@ class Conversation {
     // How the call is being ended: last words are spoken, then the line is dropped.
     struct Ending {
         std::string reason;
-        std::string default_outcome;     // unless the script set one
-        TimePoint deadline;              // no waiting for the model's last words beyond this
-        TimePoint hard_deadline;         // the line is dropped, whatever is still playing
-        bool may_be_interrupted = false; // a caller who speaks again keeps the call
+        std::string default_outcome;      // unless the script set one
+        TimePoint deadline;               // no waiting for the model's last words beyond this
+        TimePoint hard_deadline;          // the line is dropped, whatever is still playing
+        bool may_be_interrupted = false;  // a caller who speaks again keeps the call
     };
-    struct Key {                         // pressed, and not yet told to the model
+    struct Key {  // pressed, and not yet told to the model
         std::uint64_t id = 0;
         char digit = 0;
-        bool is_with_script = false;     // which may handle it instead
+        bool is_with_script = false;  // which may handle it instead
     };
     enum class Cut { none, by_caller };
-    struct Said {                        // one utterance, in the order they began
+    struct Said {  // one utterance, in the order they began
         std::string item_id;
         Turn turn;
-        bool is_closed = false;          // of the agent: heard to the end, or cut off
+        bool is_closed = false;  // of the agent: heard to the end, or cut off
         TimePoint began;
     };
 
@@ -132,7 +141,7 @@ class Conversation {
     void on(const AlarmRang&) {}
     void on(const DrainAsked&);
 
-    void settle();                               // whatever is due now: audio, timers, the end
+    void settle();  // whatever is due now: audio, timers, the end
     void settle_timers();
     void settle_keys();
     void settle_says();
@@ -151,18 +160,28 @@ class Conversation {
     void play_phrase(std::string_view name, const std::vector<std::uint8_t>& audio);
     void close_item(const Playout::Heard& heard, Cut cut = Cut::none);
     void tell_agent(News news) { commands_.push_back(TellAgent{std::move(news)}); }
-    bool is_saying() const;                      // the answer under way is one that the script asked for
+    // the answer under way is one that the script asked for
+    bool is_saying() const;
     TimePoint next_silence_at() const;
     Said& said(std::string_view item_id, Turn::Speaker speaker);
-    void tell(Turn turn);                        // to the model, now or with the next connection
-    bool is_answer_due() const { return active_response_ || respond_requested_ || answer_expected_; }
-    bool is_quiet() const;                       // nobody speaks and nothing is under way
-    bool waits_in_vain() const { return link_ != Link::live || retry_respond_at_ != TimePoint::max(); }
+    void tell(Turn turn);  // to the model, now or with the next connection
+    bool is_answer_due() const {
+        return active_response_ || respond_requested_ || answer_expected_;
+    }
+    bool is_quiet() const;  // nobody speaks and nothing is under way
+    bool waits_in_vain() const {
+        return link_ != Link::live || retry_respond_at_ != TimePoint::max();
+    }
     void settle_waiting();
     TimePoint filler_due() const;
-    milliseconds patience() const { return active_response_ || link_ != Link::live ? policy_.stall_after : policy_.unanswered_after; }
+    milliseconds patience() const {
+        return active_response_ || link_ != Link::live ? policy_.stall_after
+                                                       : policy_.unanswered_after;
+    }
     template <class T>
-    void note(T event) { notes_.push_back({now_, std::move(event)}); }
+    void note(T event) {
+        notes_.push_back({now_, std::move(event)});
+    }
 
     const Policy policy_;
     const std::shared_ptr<const Phrases> phrases_;
@@ -176,7 +195,8 @@ class Conversation {
     std::optional<TimePoint> attached_;
     bool is_caller_gone_ = false;
     bool is_caller_speaking_ = false;
-    TimePoint caller_stopped_ = TimePoint::max();     // end of the caller's last speech, until its answer is heard
+    // end of the caller's last speech, until its answer is heard
+    TimePoint caller_stopped_ = TimePoint::max();
     bool is_latency_noted_ = true;
     milliseconds model_latency_{0};
     std::deque<Key> keys_;
@@ -191,7 +211,7 @@ class Conversation {
     TimePoint retry_open_at_ = TimePoint::max();
     TimePoint rotate_at_ = TimePoint::max();
     bool is_rotating_ = false;
-    bool is_answer_owed_ = false;                     // the loss left the caller without an answer
+    bool is_answer_owed_ = false;  // the loss left the caller without an answer
     bool is_agent_broken_ = false;
     bool is_greeted_ = false;
 
@@ -200,29 +220,33 @@ class Conversation {
     Hooks hooks_;
     AgentPrepared::Interruptions interruptions_ = AgentPrepared::Interruptions::allowed;
     SayQueue says_;
-    TimePoint say_not_before_ = TimePoint::min();     // after a response that failed
+    TimePoint say_not_before_ = TimePoint::min();  // after a response that failed
 
     // the answer
     std::optional<std::string> active_response_;
-    bool respond_requested_ = false;                  // asked for, not yet started
-    bool answer_expected_ = false;                    // the caller has spoken; the provider answers by itself
-    TimePoint waiting_since_ = TimePoint::max();      // the caller waits in silence since
-    std::optional<TimePoint> filler_played_;          // in this wait, the last time
-    TimePoint progress_at_ = TimePoint::max();        // the engine's last sign of life while an answer is due
+    bool respond_requested_ = false;  // asked for, not yet started
+    // the caller has spoken; the provider answers by itself
+    bool answer_expected_ = false;
+    TimePoint waiting_since_ = TimePoint::max();  // the caller waits in silence since
+    std::optional<TimePoint> filler_played_;      // in this wait, the last time
+    // the engine's last sign of life while an answer is due
+    TimePoint progress_at_ = TimePoint::max();
     int failed_in_row_ = 0;
     TimePoint retry_respond_at_ = TimePoint::max();
-    std::set<std::string, std::less<>> discarded_;    // responses cut off; their late audio is dropped
-    bool has_response_spoken_ = false;                // the active or last response had audio
+    // responses cut off; their late audio is dropped
+    std::set<std::string, std::less<>> discarded_;
+    bool has_response_spoken_ = false;  // the active or last response had audio
 
     // tools
+    bool is_prepared_ = false;
     ToolDesk desk_;
     bool are_results_unanswered_ = false;
 
     // silence and the end
     TimePoint quiet_since_ = TimePoint::max();
     milliseconds silence_before_prompt_;
-    int silence_prompts_ = 0;                         // since the caller spoke
-    int silence_told_ = 0;                            // to the script, in this silence
+    int silence_prompts_ = 0;  // since the caller spoke
+    int silence_told_ = 0;     // to the script, in this silence
     std::string outcome_;
     Totals totals_;
     std::optional<Ending> ending_;

@@ -21,7 +21,8 @@ namespace parley::call {
 
 using Bytes = std::span<const std::uint8_t>;
 
-// Tokens of one response or transcription, as the provider counts them; cached ones are part of the input ones.
+// Tokens of one response or transcription, as the provider counts them; cached ones are part of the
+// input ones.
 struct Usage {
     std::int64_t input_text_tokens = 0;
     std::int64_t input_audio_tokens = 0;
@@ -30,7 +31,7 @@ struct Usage {
     std::int64_t output_text_tokens = 0;
     std::int64_t output_audio_tokens = 0;
     double audio_seconds = 0;  // of a transcription that is billed by time
-    double cost_usd = 0;  // by the price table in the settings; 0 for a model it does not list
+    double cost_usd = 0;       // by the price table in the settings; 0 for a model it does not list
 };
 
 // One finished utterance, for replaying a conversation to a new engine connection.
@@ -42,10 +43,17 @@ struct Turn {
 
 // ---- from the caller's side -----------------------------------------------------------------
 
-struct CallerAttached {};                            // the channel is up: audio may flow both ways
-struct CallerAudio { Bytes audio; };                 // in the channel's format, gaps already filled
-struct DtmfPressed { char digit = 0; };              // 0-9 * # A-D
-struct MarkPlayed { std::uint32_t mark = 0; };       // the caller has heard everything up to this mark, or a clear flushed it
+struct CallerAttached {};  // the channel is up: audio may flow both ways
+struct CallerAudio {
+    Bytes audio;
+};  // in the channel's format, gaps already filled
+struct DtmfPressed {
+    char digit = 0;
+};  // 0-9 * # A-D
+// the caller has heard everything up to this mark, or a clear flushed it
+struct MarkPlayed {
+    std::uint32_t mark = 0;
+};
 struct CallerGone {
     enum class How { hung_up, lost } how = How::hung_up;
     std::string detail = {};
@@ -53,35 +61,67 @@ struct CallerGone {
 
 // ---- from the model's side ------------------------------------------------------------------
 
-struct EngineReady { std::optional<TimePoint> expires_at = {}; };  // configured and, when asked, history replayed
-struct CallerSpeechStarted { std::string item_id; };
-struct CallerSpeechStopped { std::string item_id; };
-struct CallerTranscribed {                           // may come after the answer has begun
+// configured and, when asked, history replayed
+struct EngineReady {
+    std::optional<TimePoint> expires_at = {};
+};
+struct CallerSpeechStarted {
+    std::string item_id;
+};
+struct CallerSpeechStopped {
+    std::string item_id;
+};
+struct CallerTranscribed {  // may come after the answer has begun
     std::string item_id;
     std::string text;
-    std::optional<Usage> usage = {};                  // of writing it down; a model of its own does that
+    // of writing it down; a model of its own does that
+    std::optional<Usage> usage = {};
 };
-struct ResponseStarted { std::string response_id; };
-struct AgentAudio {                                  // in the channel's format
+struct ResponseStarted {
+    std::string response_id;
+};
+struct AgentAudio {  // in the channel's format
     std::string_view response_id;
     std::string_view item_id;
     int content_index = 0;
     Bytes audio;
 };
-struct AgentText { std::string_view response_id; std::string_view item_id; std::string_view delta; };
-struct AgentItemDone { std::string response_id; std::string item_id; std::string text; };  // text: the whole transcript, may be empty
-struct ToolCalled { std::string response_id; std::string tool_call_id; std::string name; std::string arguments; };  // arguments: JSON text
+struct AgentText {
+    std::string_view response_id;
+    std::string_view item_id;
+    std::string_view delta;
+};
+// text: the whole transcript, may be empty
+struct AgentItemDone {
+    std::string response_id;
+    std::string item_id;
+    std::string text;
+};
+// arguments: JSON text
+struct ToolCalled {
+    std::string response_id;
+    std::string tool_call_id;
+    std::string name;
+    std::string arguments;
+};
 struct ResponseDone {
     enum class Status { completed, cancelled, incomplete, failed };
     std::string response_id;
     Status status = Status::completed;
-    std::string detail = {};                          // "turn_detected", "rate_limit_exceeded: ..."
-    bool may_retry = false;                           // of a failed one
-    std::optional<milliseconds> retry_after = {};     // the provider's wish, where it gave one
+    std::string detail = {};                       // "turn_detected", "rate_limit_exceeded: ..."
+    bool may_retry = false;                        // of a failed one
+    std::optional<milliseconds> retry_after = {};  // the provider's wish, where it gave one
     std::optional<Usage> usage = {};
 };
-struct EngineProblem { std::string code; std::string message; };  // the session goes on; worth a journal line
-struct EngineLost { std::string reason; bool may_retry = true; };
+// the session goes on; worth a journal line
+struct EngineProblem {
+    std::string code;
+    std::string message;
+};
+struct EngineLost {
+    std::string reason;
+    bool may_retry = true;
+};
 
 // ---- from the script and the tools ----------------------------------------------------------
 
@@ -91,54 +131,85 @@ struct Hooks {
     bool agent_said = false;
     bool interrupted = false;
     bool dtmf = false;
-    bool silence = false;                             // then it asks a silent caller itself
+    bool silence = false;  // then it asks a silent caller itself
 };
 // How one tool wants to be run.
 struct ToolOptions {
-    milliseconds timeout{10'000};                     // its own deadline, which the agent keeps
-    std::string slow_phrase = {};                     // spoken when a run takes longer than slow_after; empty: nothing
+    milliseconds timeout{10'000};  // its own deadline, which the agent keeps
+    // spoken when a run takes longer than slow_after; empty: nothing
+    std::string slow_phrase = {};
     milliseconds slow_after{1'500};
-    std::string confirm = {};                         // what to ask the caller before a run; empty: nothing
-    bool is_idempotent = false;                       // a broken run may be done once more
-    bool runs_after_hang_up = false;                  // may use its whole timeout when the caller has gone
+    // what to ask the caller before a run; empty: nothing
+    std::string confirm = {};
+    bool is_idempotent = false;  // a broken run may be done once more
+    // may use its whole timeout when the caller has gone
+    bool runs_after_hang_up = false;
 };
-struct AgentPrepared {                                // the script is ready
-    std::string greeting;                             // empty: the caller speaks first
+// the script is ready; again: it goes on with a newer one
+struct AgentPrepared {
+    std::string greeting;                                        // empty: the caller speaks first
     std::map<std::string, ToolOptions, std::less<>> tools = {};  // those with options of their own
     Hooks hooks = {};
-    std::optional<milliseconds> silence_before_prompt = {};      // instead of the policy's
+    std::optional<milliseconds> silence_before_prompt = {};  // instead of the policy's
     enum class Interruptions { allowed, ignored } interruptions = Interruptions::allowed;
 };
-struct AgentUnavailable { std::string what; };        // the script failed before the call began
+struct AgentUnavailable {
+    std::string what;
+};  // the script failed before the call began
 
 struct ToolFinished {
-    // none: a result. refused: never begun, the model's mistake. gave_up: the tool said that it cannot.
-    // error: in the script. timeout: its deadline. broken: a limit of the VM, or no VM; a fresh one may do.
+    // none: a result. refused: never begun, the model's mistake. gave_up: the tool said that it
+    // cannot. error: in the script. timeout: its deadline. broken: a limit of the VM, or no VM; a
+    // fresh one may do.
     enum class Failure { none, refused, gave_up, error, timeout, broken };
     std::string tool_call_id;
     bool ok = true;
-    std::string output;                               // JSON text for the model
+    std::string output;  // JSON text for the model
     Failure failure = Failure::none;
 };
-struct ToolsOffered { json::array tools; };           // what the model may call from now on has changed
-struct OutcomeSet { std::string outcome; };           // snake_case
-struct HangUpAsked {};                                // by the agent: after what is being said has been heard
-struct TextInjected { std::string text; bool respond = true; };  // a fact for the model, as a system message
-struct SayAsked { std::uint64_t say_id = 0; std::string text; };  // the agent's voice says exactly this; SayDone follows
-struct ModelAsked { std::string instructions; };      // the model speaks now, under these
-struct NoteTaken { std::string text; json::object fields; };      // for the journal
+// what the model may call from now on has changed
+struct ToolsOffered {
+    json::array tools;
+};
+struct OutcomeSet {
+    std::string outcome;
+};  // snake_case
+// by the agent: after what is being said has been heard
+struct HangUpAsked {};
+// a fact for the model, as a system message
+struct TextInjected {
+    std::string text;
+    bool respond = true;
+};
+// the agent's voice says exactly this; SayDone follows
+struct SayAsked {
+    std::uint64_t say_id = 0;
+    std::string text;
+};
+struct ModelAsked {
+    std::string instructions;
+};  // the model speaks now, under these
+struct NoteTaken {
+    std::string text;
+    json::object fields;
+};  // for the journal
 // The agent's answer to a KeyPressed; `is_handled`: the model is not told of the key.
-struct KeyAnswered { std::uint64_t key_id = 0; bool is_handled = false; };
+struct KeyAnswered {
+    std::uint64_t key_id = 0;
+    bool is_handled = false;
+};
 
 // ---- from the runtime -----------------------------------------------------------------------
 
-struct AlarmRang {};                                  // the deadline of next_alarm() has passed
-struct DrainAsked {};                                 // the process wants to stop: wrap up now
+struct AlarmRang {};   // the deadline of next_alarm() has passed
+struct DrainAsked {};  // the process wants to stop: wrap up now
 
-using Event = std::variant<CallerAttached, CallerAudio, DtmfPressed, MarkPlayed, CallerGone, EngineReady, CallerSpeechStarted,
-                           CallerSpeechStopped, CallerTranscribed, ResponseStarted, AgentAudio, AgentText, AgentItemDone, ToolCalled,
-                           ResponseDone, EngineProblem, EngineLost, AgentPrepared, AgentUnavailable, ToolFinished, ToolsOffered, OutcomeSet,
-                           HangUpAsked, TextInjected, SayAsked, ModelAsked, NoteTaken, KeyAnswered, AlarmRang, DrainAsked>;
+using Event = std::variant<CallerAttached, CallerAudio, DtmfPressed, MarkPlayed, CallerGone,
+                           EngineReady, CallerSpeechStarted, CallerSpeechStopped, CallerTranscribed,
+                           ResponseStarted, AgentAudio, AgentText, AgentItemDone, ToolCalled,
+                           ResponseDone, EngineProblem, EngineLost, AgentPrepared, AgentUnavailable,
+                           ToolFinished, ToolsOffered, OutcomeSet, HangUpAsked, TextInjected,
+                           SayAsked, ModelAsked, NoteTaken, KeyAnswered, AlarmRang, DrainAsked>;
 
 // Whoever takes events in: the Session. Called on the call's io thread.
 class EventSink {
@@ -149,56 +220,103 @@ class EventSink {
 
 // ---- commands -------------------------------------------------------------------------------
 
-struct Play { Bytes audio; };                          // whole 20 ms frames
-struct SendMark { std::uint32_t mark = 0; };
+struct Play {
+    Bytes audio;
+};  // whole 20 ms frames
+struct SendMark {
+    std::uint32_t mark = 0;
+};
 struct ClearPlayback {};
 struct HangUp {};
 
-struct OpenEngine { std::vector<Turn> history; };      // connect; while an earlier connection works it serves until the new one is ready
-struct AppendAudio { Bytes audio; };
-struct Respond { std::string instructions; };          // empty: answer as the conversation stands
+// connect; while an earlier connection works it serves until the new one is ready
+struct OpenEngine {
+    std::vector<Turn> history;
+};
+struct AppendAudio {
+    Bytes audio;
+};
+struct Respond {
+    std::string instructions;
+};  // empty: answer as the conversation stands
 struct CancelResponse {};
-struct Truncate { std::string item_id; int content_index = 0; std::int64_t audio_end_ms = 0; };
-struct SendToolOutput { std::string tool_call_id; std::string output; };
-struct InjectText { Turn turn; };
+struct Truncate {
+    std::string item_id;
+    int content_index = 0;
+    std::int64_t audio_end_ms = 0;
+};
+struct SendToolOutput {
+    std::string tool_call_id;
+    std::string output;
+};
+struct InjectText {
+    Turn turn;
+};
 
-struct OfferTools { json::array tools; };              // to the model, in place of the earlier ones
+struct OfferTools {
+    json::array tools;
+};  // to the model, in place of the earlier ones
 
 struct RunTool {
-    // check: only whether it could be run with these arguments; ToolFinished without failure says yes.
+    // check: only whether it could be run with these arguments; ToolFinished without failure says
+    // yes.
     enum class Purpose { run, check };
     std::string tool_call_id;
     std::string name;
     std::string arguments;
     Purpose purpose = Purpose::run;
-    int attempt = 1;                                   // 2: in a fresh VM, after a broken run
+    int attempt = 1;  // 2: in a fresh VM, after a broken run
 };
 
 // What the agent is told of the call, as far as it wants to know.
-struct CallerWasHeard { std::string text; };
-struct AgentWasHeard { std::string heard; std::string unheard; };
-struct AgentWasCutOff { std::string heard; std::string unheard; };
-struct KeyPressed { std::uint64_t key_id = 0; char digit = 0; };  // KeyAnswered follows, whatever the script does
-struct CallerIsSilent { std::chrono::seconds lasted{0}; };
-struct SayDone {                                       // the answer to SayAsked, always
+struct CallerWasHeard {
+    std::string text;
+};
+struct AgentWasHeard {
+    std::string heard;
+    std::string unheard;
+};
+struct AgentWasCutOff {
+    std::string heard;
+    std::string unheard;
+};
+// KeyAnswered follows, whatever the script does
+struct KeyPressed {
+    std::uint64_t key_id = 0;
+    char digit = 0;
+};
+struct CallerIsSilent {
+    std::chrono::seconds lasted{0};
+};
+struct SayDone {  // the answer to SayAsked, always
     enum class How { heard, interrupted, hung_up, no_model, too_many };
     std::uint64_t say_id = 0;
     How how = How::heard;
-    std::string heard;                                 // as much as the caller heard of it
+    std::string heard;  // as much as the caller heard of it
 };
-using News = std::variant<CallerWasHeard, AgentWasHeard, AgentWasCutOff, KeyPressed, CallerIsSilent, SayDone>;
-struct TellAgent { News news; };
+using News = std::variant<CallerWasHeard, AgentWasHeard, AgentWasCutOff, KeyPressed, CallerIsSilent,
+                          SayDone>;
+struct TellAgent {
+    News news;
+};
 
 struct Totals {
-    milliseconds duration{0};                          // since the caller was there
-    int turns = 0;                                     // finished utterances, the caller's and the agent's
+    milliseconds duration{0};  // since the caller was there
+    // finished utterances, the caller's and the agent's
+    int turns = 0;
     int interruptions = 0;
     int tool_calls = 0;
     double cost_usd = 0;
 };
-struct Finish { std::string outcome; std::string reason; Totals totals = {}; };  // the last command: close everything
+// the last command: close everything
+struct Finish {
+    std::string outcome;
+    std::string reason;
+    Totals totals = {};
+};
 
-using Command = std::variant<Play, SendMark, ClearPlayback, HangUp, OpenEngine, AppendAudio, Respond, CancelResponse, Truncate,
-                             SendToolOutput, InjectText, OfferTools, RunTool, TellAgent, Finish>;
+using Command = std::variant<Play, SendMark, ClearPlayback, HangUp, OpenEngine, AppendAudio,
+                             Respond, CancelResponse, Truncate, SendToolOutput, InjectText,
+                             OfferTools, RunTool, TellAgent, Finish>;
 
 }  // namespace parley::call

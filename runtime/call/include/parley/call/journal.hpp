@@ -1,7 +1,8 @@
 // journal.hpp: everything noteworthy about a call, as typed events that flow one way.
 //
-// Subscribers (the store, the live view, metrics) get each entry once, in the order of the call.
-// In JSON every entry is {"type": ..., "at_ms": ..., "call_sid": ..., ...fields}; times are Unix milliseconds.
+// Subscribers (the store, the live view, metrics) get each entry once, in the order of the call. In
+// JSON every entry is {"type": ..., "at_ms": ..., "call_sid": ..., ...fields}; times are Unix
+// milliseconds.
 #pragma once
 
 #include <parley/call/events.hpp>
@@ -12,40 +13,86 @@
 
 namespace parley::call::journal {
 
-struct CallStarted { std::string from; std::string to; std::string agent; std::string channel; };
-struct CallerSaid { std::string item_id; std::string text; };
+struct CallStarted {
+    std::string from;
+    std::string to;
+    std::string agent;
+    std::string channel;
+};
+struct CallerSaid {
+    std::string item_id;
+    std::string text;
+};
 struct AgentSaid {
     std::string item_id;
-    std::string heard;          // what the caller heard
-    std::string unheard;        // what was cut off; empty unless interrupted
+    std::string heard;    // what the caller heard
+    std::string unheard;  // what was cut off; empty unless interrupted
     std::int64_t heard_ms = 0;
     std::int64_t received_ms = 0;
     bool interrupted = false;
 };
-struct Interrupted { std::string item_id; std::int64_t heard_ms = 0; std::int64_t received_ms = 0; };
-struct ToolStarted { std::string tool_call_id; std::string name; std::string arguments; };
-struct ToolReturned { std::string tool_call_id; std::string name; bool ok = true; std::string output; std::int64_t duration_ms = 0; };
-struct DtmfReceived {};        // the digit itself may be card data and is not kept
-// From the end of the caller's speech as the model reports it: to the first audio from the model, and to the caller's line.
-struct TurnLatency { std::int64_t model_ms = 0; std::int64_t first_audio_ms = 0; };
-struct UsageCounted {          // of a response, or of writing down what the caller said
+struct Interrupted {
+    std::string item_id;
+    std::int64_t heard_ms = 0;
+    std::int64_t received_ms = 0;
+};
+struct ToolStarted {
+    std::string tool_call_id;
+    std::string name;
+    std::string arguments;
+};
+struct ToolReturned {
+    std::string tool_call_id;
+    std::string name;
+    bool ok = true;
+    std::string output;
+    std::int64_t duration_ms = 0;
+};
+struct DtmfReceived {};  // the digit itself may be card data and is not kept
+// From the end of the caller's speech as the model reports it: to the first audio from the model,
+// and to the caller's line.
+struct TurnLatency {
+    std::int64_t model_ms = 0;
+    std::int64_t first_audio_ms = 0;
+};
+struct UsageCounted {  // of a response, or of writing down what the caller said
     std::string response_id;
     Usage usage;
     std::string item_id = {};  // of a transcription; response_id is then empty
 };
-struct ProviderLost { std::string reason; };
-struct ProviderRestored { std::int64_t gap_ms = 0; bool planned = false; };  // planned: rotated before the session limit
-struct Problem { std::string what; std::string detail; };
-struct Note { std::string text; json::object fields; };   // by the agent's script
-struct CallEnded { std::string outcome; std::string reason; std::int64_t duration_ms = 0; };
-struct Summary { json::object fields; };                  // what the agent's script makes of the call, after its end
+struct ProviderLost {
+    std::string reason;
+};
+// planned: rotated before the session limit
+struct ProviderRestored {
+    std::int64_t gap_ms = 0;
+    bool planned = false;
+};
+struct Problem {
+    std::string what;
+    std::string detail;
+};
+struct Note {
+    std::string text;
+    json::object fields;
+};  // by the agent's script
+struct CallEnded {
+    std::string outcome;
+    std::string reason;
+    std::int64_t duration_ms = 0;
+};
+// what the agent's script makes of the call, after its end
+struct Summary {
+    json::object fields;
+};
 
-using Event = std::variant<CallStarted, CallerSaid, AgentSaid, Interrupted, ToolStarted, ToolReturned, DtmfReceived, TurnLatency,
-                           UsageCounted, ProviderLost, ProviderRestored, Problem, Note, CallEnded, Summary>;
+using Event = std::variant<CallStarted, CallerSaid, AgentSaid, Interrupted, ToolStarted,
+                           ToolReturned, DtmfReceived, TurnLatency, UsageCounted, ProviderLost,
+                           ProviderRestored, Problem, Note, CallEnded, Summary>;
 
 struct Entry {
     std::string call_sid;
-    WallTime at;      // when it happened: for CallerSaid the start of the speech
+    WallTime at;  // when it happened: for CallerSaid the start of the speech
     Event event;
 };
 

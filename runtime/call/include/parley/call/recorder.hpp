@@ -1,6 +1,8 @@
-// recorder.hpp: whoever keeps what goes into a conversation and what comes out of it, so that the call can be replayed.
+// recorder.hpp: whoever keeps what goes into a conversation and what comes out of it, so that the
+// call can be replayed.
 //
-// Owner:  the call's Session, which outlives its agent, engine and channel no longer than the recorder.
+// Owner:  the call's Session, which outlives its agent, engine and channel no longer than the
+// recorder.
 // Thread: the call's. Must not block: this is the audio path.
 // End:    destroyed with the session.
 #pragma once
@@ -20,7 +22,8 @@ class Recorder {
     // The agent is ready; told before the event that says so.
     virtual void prepared(const AgentProfile& profile) = 0;
     // An event has been handled, and these commands came of it. Views are valid during the call.
-    virtual void handled(const Event& event, TimePoint now, const std::vector<Command>& commands) = 0;
+    virtual void handled(const Event& event, TimePoint now,
+                         const std::vector<Command>& commands) = 0;
 };
 
 }  // namespace parley::call

@@ -1,9 +1,11 @@
-// say_queue.hpp: what the script wants spoken, one after the other, and what the caller heard of it. Sans-I/O.
+// say_queue.hpp: what the script wants spoken, one after the other, and what the caller heard of
+// it. Sans-I/O.
 //
-// Problem: a script's sentence is spoken by the model, which is also busy with answers of its own; the script sleeps
-// until the caller has heard it, and must learn when that will not happen.
-// Idea: wishes wait until nobody speaks and no answer is due. The first one is then asked for; the response that
-// begins next is taken for it, its audio is followed to the caller's ear, and SayDone tells how it went.
+// Problem: a script's sentence is spoken by the model, which is also busy with answers of its own;
+// the script sleeps until the caller has heard it, and must learn when that will not happen.
+// Idea: wishes wait until nobody speaks and no answer is due. The first one is then asked for; the
+// response that begins next is taken for it, its audio is followed to the caller's ear, and SayDone
+// tells how it went.
 //
 //   waiting -> asked -> speaking -> done
 //
@@ -30,8 +32,9 @@ class SayQueue {
     struct Wish {
         enum class Kind { exactly, instructed } kind = Kind::exactly;
         std::string text;
-        std::uint64_t say_id = 0;                  // of a script that waits; 0: nobody does
-        std::string tool_call_id = {};             // only while this tool runs; "": whatever happens
+        std::uint64_t say_id = 0;  // of a script that waits; 0: nobody does
+        // only while this tool runs; "": whatever happens
+        std::string tool_call_id = {};
     };
 
     // False: too many wait already.
@@ -50,7 +53,7 @@ class SayQueue {
     void item_closed(const Playout::Heard& item, std::string_view heard);
     // The response is over. True: it failed and the wish waits again.
     bool response_done(std::string_view response_id, ResponseDone::Status status);
-    void caller_cut_in();                          // after item_closed of what was cut
+    void caller_cut_in();  // after item_closed of what was cut
     void engine_lost();
     void tool_finished(const std::string& tool_call_id);
     // Nothing more will be said.
@@ -63,12 +66,13 @@ class SayQueue {
         enum class State { asked, speaking } state = State::asked;
         Wish wish;
         std::string response_id = {};
-        std::set<std::string, std::less<>> open_items = {};  // with audio the caller has not heard yet
+        // with audio the caller has not heard yet
+        std::set<std::string, std::less<>> open_items = {};
         std::string heard = {};
         bool has_spoken = false;
         bool is_response_done = false;
         bool is_cut = false;
-        bool is_broken_off = false;                // the model was lost in the middle
+        bool is_broken_off = false;  // the model was lost in the middle
     };
 
     void settle();

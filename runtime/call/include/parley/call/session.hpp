@@ -1,7 +1,8 @@
 // session.hpp: one call, from the webhook to the last journal entry.
 //
-// The thin shell round call::Conversation: feeds it events and the time, carries out its commands on the
-// three ports, arms its alarm, and writes its journal. What to do next is decided in Conversation.
+// The thin shell round call::Conversation: feeds it events and the time, carries out its commands
+// on the three ports, arms its alarm, and writes its journal. What to do next is decided in
+// Conversation.
 //
 // Owner:  shared by the channel's coroutine and the Switchboard until finished.
 // Thread: one io thread; only the Switchboard may speak to it from elsewhere, by posting.
@@ -32,7 +33,7 @@ class Session final : public EventSink, public std::enable_shared_from_this<Sess
         std::vector<journal::Subscriber*> journal;  // outlive every session
         std::shared_ptr<const Phrases> phrases;
         Policy policy;
-        std::unique_ptr<Recorder> recorder = {};    // none: the call is not recorded
+        std::unique_ptr<Recorder> recorder = {};  // none: the call is not recorded
     };
     // What others may know of a running call.
     struct Snapshot {
@@ -40,7 +41,9 @@ class Session final : public EventSink, public std::enable_shared_from_this<Sess
         std::string state;  // connecting, listening, speaking, running_tool, ending
     };
 
-    static std::shared_ptr<Session> create(CallInfo info, Parts parts, std::function<void()> finished, std::function<void()> closed = {});
+    static std::shared_ptr<Session> create(CallInfo info, Parts parts,
+                                           std::function<void()> finished,
+                                           std::function<void()> closed = {});
     ~Session() override;
 
     // Prepares the agent and connects the engine while the phone is still being answered.
@@ -50,6 +53,10 @@ class Session final : public EventSink, public std::enable_shared_from_this<Sess
 
     void on(const Event& event) override;
 
+    // Newer scripts are there: the agent goes on with them between two handlers, the model from its
+    // next response on.
+    void adopt_newest();
+
     const CallInfo& info() const { return info_; }
     Snapshot snapshot() const;
     bool is_finished() const { return is_finished_; }
@@ -58,7 +65,8 @@ class Session final : public EventSink, public std::enable_shared_from_this<Sess
     const Finish& ending() const { return ending_; }
 
  private:
-    Session(CallInfo info, Parts parts, std::function<void()> finished, std::function<void()> closed);
+    Session(CallInfo info, Parts parts, std::function<void()> finished,
+            std::function<void()> closed);
     void handle(const Event& event);
     void end_by_bug(const char* what);
     void finish();

@@ -1,9 +1,10 @@
 // settings.hpp: config/parley.yaml, the environment and the command line, as typed values.
 //
-// Order, later wins: schemas' defaults < parley.yaml < overlay files < environment (and .env) < command-line flags.
-// `${NAME}` and `${NAME:-default}` in YAML values are filled from the environment before validation.
-// Unknown keys are errors with a "did you mean". Every Fault reads "file:line: path: what; what to do".
-// schemas/parley.schema.json describes the file for the runtime and for editors alike.
+// Order, later wins: schemas' defaults < parley.yaml < overlay files < environment (and .env) <
+// command-line flags. `${NAME}` and `${NAME:-default}` in YAML values are filled from the
+// environment before validation. Unknown keys are errors with a "did you mean". Every Fault reads
+// "file:line: path: what; what to do". schemas/parley.schema.json describes the file for the
+// runtime and for editors alike.
 #pragma once
 
 #include <parley/core/json.hpp>
@@ -23,10 +24,13 @@ namespace parley::config {
 struct ServerSettings {
     std::string host = "0.0.0.0";
     std::uint16_t port = 3000;
-    std::string public_url;                 // "https://voice.example.com", no trailing slash; what Twilio calls and signs
-    std::size_t io_threads = 0;             // 0: one per core
+    std::string
+        public_url;  // "https://voice.example.com", no trailing slash; what Twilio calls and signs
+    std::size_t io_threads = 0;  // 0: one per core
     std::size_t calls_max = 2000;
     std::chrono::seconds drain_limit{30};
+    // PARLEY_ADMIN_TOKEN; empty: a random one, in a file beside the database
+    Secret admin_token;
 };
 
 struct TwilioSettings {
@@ -34,7 +38,7 @@ struct TwilioSettings {
     Secret auth_token;
     std::string phone_number;
     std::string base_url = "https://api.twilio.com";
-    bool validate_signatures = true;        // ENABLE_WEBHOOK_VALIDATION
+    bool validate_signatures = true;  // ENABLE_WEBHOOK_VALIDATION
 };
 
 // One price list, USD per million tokens.
@@ -44,22 +48,22 @@ struct Price {
 };
 
 struct TurnDetection {
-    std::string type = "server_vad";        // or semantic_vad
+    std::string type = "server_vad";  // or semantic_vad
     double threshold = 0.5;
     int prefix_padding_ms = 300;
     int silence_duration_ms = 500;
-    std::string eagerness = "auto";         // semantic_vad: low, medium, high, auto
+    std::string eagerness = "auto";  // semantic_vad: low, medium, high, auto
 };
 
-// What an agent sets of its own, in its script or under agents.NAME.turn_taking. What is not set goes by
-// openai.turn_detection and calls.silence_before_prompt_ms.
+// What an agent sets of its own, in its script or under agents.NAME.turn_taking. What is not set
+// goes by openai.turn_detection and calls.silence_before_prompt_ms.
 struct TurnTaking {
-    std::string type;                       // server_vad or semantic_vad
+    std::string type;  // server_vad or semantic_vad
     std::optional<double> threshold;
     std::optional<int> prefix_padding_ms;
-    std::optional<int> silence_ms;          // that ends the caller's turn
-    std::string eagerness;                  // semantic_vad: low, medium, high, auto
-    std::optional<bool> interruptions;      // false: the caller cannot cut the agent off
+    std::optional<int> silence_ms;      // that ends the caller's turn
+    std::string eagerness;              // semantic_vad: low, medium, high, auto
+    std::optional<bool> interruptions;  // false: the caller cannot cut the agent off
     std::optional<std::chrono::milliseconds> silence_before_prompt;
 
     // These, and those of `base` where these say nothing.
@@ -69,22 +73,26 @@ struct TurnTaking {
 struct OpenAiSettings {
     Secret api_key;
     std::string base_url = "https://api.openai.com/v1";
-    std::string model = "gpt-realtime-2.1"; // retired ids are already mapped to their successor
+    std::string model = "gpt-realtime-2.1";  // retired ids are already mapped to their successor
     std::string voice = "marin";
-    std::string audio = "pcmu";             // pcmu: passed through; pcm16_24k: resampled
+    std::string audio = "pcmu";  // pcmu: passed through; pcm16_24k: resampled
     std::string transcription_model = "gpt-transcribe";  // empty: none
     TurnDetection turn_detection = {};
-    std::map<std::string, Price> prices;    // by model
-    std::map<std::string, double> transcription_prices;  // USD per minute of speech, by transcription model
+    std::map<std::string, Price> prices;  // by model
+    // USD per minute of speech, by transcription model
+    std::map<std::string, double> transcription_prices;
 };
 
 struct CallSettings {
     std::chrono::milliseconds duration_max{5 * 60'000};  // MAX_CALL_DURATION_MINUTES
-    std::chrono::milliseconds filler_after{4'000};       // a caller who waits this long for an answer hears one_moment
+    // a caller who waits this long for an answer hears one_moment
+    std::chrono::milliseconds filler_after{4'000};
     std::chrono::milliseconds silence_before_prompt{10'000};
     int silence_prompts_max = 2;
-    std::string record = "off";             // or events: kept beside the database, for parley replay
-    std::map<std::string, std::string> phrases = {  // spoken without a model
+    // or events: kept beside the database, for parley replay
+    std::string record = "off";
+    std::map<std::string, std::string> phrases = {
+        // spoken without a model
         {"one_moment", "One moment, please."},
         {"apology", "I am sorry, we have a technical problem. Please call again later."},
         {"goodbye", "Goodbye."},
@@ -93,15 +101,18 @@ struct CallSettings {
 
 // Where the scripts' http module may go.
 struct ScriptHttpSettings {
-    std::vector<std::string> allow;          // "api.example.com", "*.crm.example", "127.0.0.1:8080"; empty: nowhere
-    std::vector<std::string> allow_private;  // hosts, addresses and networks of our own that may be reached too
+    // "api.example.com", "*.crm.example", "127.0.0.1:8080"; empty: nowhere
+    std::vector<std::string> allow;
+    // hosts, addresses and networks of our own that may be reached too
+    std::vector<std::string> allow_private;
     std::size_t response_bytes_max = 1024 * 1024;
-    std::chrono::milliseconds timeout{10'000};  // of a request with its retries, where the script names none
+    // of a request with its retries, where the script names none
+    std::chrono::milliseconds timeout{10'000};
 };
 
 // The scripts' kv module.
 struct ScriptKeySettings {
-    std::chrono::seconds ttl{24 * 3600};           // where the script names none
+    std::chrono::seconds ttl{24 * 3600};  // where the script names none
     std::chrono::seconds ttl_max{30 * 24 * 3600};
     std::size_t value_bytes_max = 64 * 1024;
 };
@@ -112,29 +123,33 @@ struct SecretSettings {
 };
 
 struct ScriptSettings {
-    std::string dir = "scripts";            // holds agents/, tools/, migrations/
-    std::size_t memory_bytes_max = 8 * 1024 * 1024;   // per call
-    std::chrono::milliseconds cpu_max{50};            // per invocation
-    std::chrono::milliseconds tool_timeout{10'000};   // wall clock, where the tool names none
+    std::string dir = "scripts";                     // holds agents/, tools/, migrations/
+    std::size_t memory_bytes_max = 8 * 1024 * 1024;  // per call
+    std::chrono::milliseconds cpu_max{50};           // per invocation
+    std::chrono::milliseconds tool_timeout{10'000};  // wall clock, where the tool names none
     std::size_t output_bytes_max = 64 * 1024;
-    int open_requests_max = 16;             // of one call at the same time: http and db together
+    int open_requests_max = 16;  // of one call at the same time: http and db together
     ScriptHttpSettings http = {};
     ScriptKeySettings kv = {};
     std::map<std::string, SecretSettings> secrets = {};  // from the top level's `secrets`
+    // auto: saving a file is enough; poll: also on network disks; off
+    std::string watch = "auto";
 };
 
 struct AgentSettings {
     std::string name;
-    std::string script;                     // path under scripts/agents, without .lua; default: the agent's name
-    std::string voice, model, language;     // empty: the general setting
-    std::string greeting;                   // empty: the script's
-    TurnTaking turn_taking;                 // over the script's
-    json::object vars;                      // override the script's vars; scalars, lists and objects
-    std::string where;                      // "config/parley.yaml:40", for messages
+    // path under scripts/agents, without .lua; default: the agent's name
+    std::string script;
+    std::string voice, model, language;  // empty: the general setting
+    std::string greeting;                // empty: the script's
+    TurnTaking turn_taking;              // over the script's
+    // override the script's vars; scalars, lists and objects
+    json::object vars;
+    std::string where;  // "config/parley.yaml:40", for messages
 };
 
 struct StoreSettings {
-    std::string path = "data/parley.db";    // DATABASE_PATH
+    std::string path = "data/parley.db";  // DATABASE_PATH
 };
 
 struct LogSettings {
@@ -143,9 +158,10 @@ struct LogSettings {
 
 // One effective value and where it came from; secrets are masked.
 struct Explained {
-    std::string path;     // "server.port"
+    std::string path;  // "server.port"
     std::string value;
-    std::string source;   // "default", "config/parley.yaml:4", "environment PORT", ".env PORT", "flag --port"
+    // "default", "config/parley.yaml:4", "environment PORT", ".env PORT", "flag --port"
+    std::string source;
 };
 
 struct Settings {
@@ -157,8 +173,9 @@ struct Settings {
     StoreSettings store;
     LogSettings log;
     std::map<std::string, AgentSettings> agents;
-    std::map<std::string, std::string> numbers;   // E.164 or "default" -> agent name
-    std::vector<std::string> warnings;            // "model gpt-4o-realtime-preview is retired; using gpt-realtime-2.1"
+    std::map<std::string, std::string> numbers;  // E.164 or "default" -> agent name
+    // "model gpt-4o-realtime-preview is retired; using gpt-realtime-2.1"
+    std::vector<std::string> warnings;
     std::vector<Explained> explained;
 
     // The agent for a called number: its own entry, else `default`; null when there is neither.
@@ -167,17 +184,21 @@ struct Settings {
 
 struct LoadOptions {
     std::string file = "config/parley.yaml";
-    std::vector<std::string> overlays;            // merged on top, in order
+    std::vector<std::string> overlays;  // merged on top, in order
     std::string schema_dir = "schemas";
-    std::string env_file = ".env";                // read if present; empty: none
+    std::string env_file = ".env";                   // read if present; empty: none
     std::map<std::string, std::string> environment;  // usually the process's own
-    std::map<std::string, std::string> flags;     // "server.port" -> "4000"
+    std::map<std::string, std::string> flags;        // "server.port" -> "4000"
+    // Files that have been read already, by the path they have above: they are not read again.
+    std::map<std::string, std::string> texts = {};
 };
 
 // All faults found, not only the first.
 boost::system::result<Settings, std::vector<Fault>> load(const LoadOptions& options);
-// The same for a document in memory, in place of options.file; `name` stands for the file in messages.
-boost::system::result<Settings, std::vector<Fault>> load_text(std::string_view yaml, const std::string& name,
+// The same for a document in memory, in place of options.file; `name` stands for the file in
+// messages.
+boost::system::result<Settings, std::vector<Fault>> load_text(std::string_view yaml,
+                                                              const std::string& name,
                                                               const LoadOptions& options);
 std::map<std::string, std::string> process_environment();
 
@@ -186,6 +207,7 @@ std::map<std::string, std::string> process_environment();
 namespace parley {
 
 // Found by result<…, std::vector<Fault>>::value() through Fault, hence in Fault's namespace.
-[[noreturn]] void throw_exception_from_error(const std::vector<Fault>& faults, const boost::source_location&);
+[[noreturn]] void throw_exception_from_error(const std::vector<Fault>& faults,
+                                             const boost::source_location&);
 
 }  // namespace parley

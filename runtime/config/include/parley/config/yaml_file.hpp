@@ -1,8 +1,10 @@
-// yaml_file.hpp: a YAML file of ours that is not the settings, such as a scenario: read strictly, checked against its schema.
+// yaml_file.hpp: a YAML file of ours that is not the settings, such as a scenario: read strictly,
+// checked against its schema.
 //
-// Faults read "file:line: path: what; what to do", as those of the settings do. Nothing is filled in from the
-// environment: "$" is a dollar. Beyond the keywords of the settings' schema, `$ref` to a definition and `anyOf` that
-// differ in type are understood, and x-unknown words a misspelt key ("unknown step").
+// Faults read "file:line: path: what; what to do", as those of the settings do. Nothing is filled
+// in from the environment: "$" is a dollar. Beyond the keywords of the settings' schema, `$ref` to
+// a definition and `anyOf` that differ in type are understood, and x-unknown words a misspelt key
+// ("unknown step").
 //
 // Thread: a FileSchema is const and may be shared; the rest belongs to its caller.
 #pragma once
@@ -22,7 +24,8 @@ namespace parley::config {
 class FileSchema {
  public:
     // The folder with the *.schema.json files, and the name of one.
-    static Checked<std::shared_ptr<const FileSchema>> load(const std::string& schema_dir, const std::string& name);
+    static Checked<std::shared_ptr<const FileSchema>> load(const std::string& schema_dir,
+                                                           const std::string& name);
 
     const json::object& root() const { return root_; }
     const Schema& compiled() const { return compiled_; }
@@ -40,10 +43,12 @@ class FileSchema {
 class YamlFile {
  public:
     template <class T>
-    using Loaded = boost::system::result<T, std::vector<Fault>>;  // every fault found, not only the first
+    // every fault found, not only the first
+    using Loaded = boost::system::result<T, std::vector<Fault>>;
 
     static Loaded<YamlFile> load(const std::string& path, const FileSchema& schema);
-    static Loaded<YamlFile> parse(std::string_view text, const std::string& name, const FileSchema& schema);
+    static Loaded<YamlFile> parse(std::string_view text, const std::string& name,
+                                  const FileSchema& schema);
 
     const json::object& root() const { return root_; }
     // How a Fault about the value at a JSON pointer begins: "scenarios/a.yaml:12: steps.3".

@@ -1,4 +1,5 @@
-// base64.hpp: RFC 4648 base64 with padding, on the audio path: no allocation beyond the target's capacity.
+// base64.hpp: RFC 4648 base64 with padding, on the audio path: no allocation beyond the target's
+// capacity.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,8 @@ std::string encode(std::span<const std::uint8_t> bytes);
 std::string encode(std::string_view bytes);
 
 // Replaces `out` with the decoded bytes. False, with `out` empty, unless `text` is strict base64:
-// the standard alphabet, a length that is a multiple of four, padding only at the end, no white space.
+// the standard alphabet, a length that is a multiple of four, padding only at the end, no white
+// space.
 [[nodiscard]] bool decode(std::string_view text, std::vector<std::uint8_t>& out);
 
 }  // namespace parley::base64

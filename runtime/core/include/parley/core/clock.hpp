@@ -28,7 +28,8 @@ inline std::int64_t unix_ms(WallTime when) {
 // "2026-11-20T18:52:03.120Z"
 std::string iso8601(WallTime when);
 
-// One alarm at a time: arming again replaces the earlier deadline; destroying it cancels, also from within its ring.
+// One alarm at a time: arming again replaces the earlier deadline; destroying it cancels, also from
+// within its ring.
 class Alarm {
  public:
     virtual ~Alarm() = default;

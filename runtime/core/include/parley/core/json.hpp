@@ -17,7 +17,8 @@ namespace json_read {
 // The member `key` as the wanted kind; nothing when absent or of another kind.
 const json::value* find(const json::object& object, std::string_view key);
 std::optional<std::string_view> string(const json::object& object, std::string_view key);
-std::optional<std::int64_t> integer(const json::object& object, std::string_view key);  // a whole number, or one in a string
+// a whole number, or one in a string
+std::optional<std::int64_t> integer(const json::object& object, std::string_view key);
 std::optional<double> number(const json::object& object, std::string_view key);
 std::optional<bool> boolean(const json::object& object, std::string_view key);
 const json::object* object(const json::object& object, std::string_view key);

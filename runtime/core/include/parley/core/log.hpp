@@ -1,8 +1,8 @@
 // log.hpp: a log line is an event with fields: `call.ended call=CA1 outcome=no_booking turns=14`.
 //
 // Lines go to stderr through a bounded queue and their own thread, so that a slow terminal never
-// holds up an io thread; when the queue is full the oldest line is dropped.
-// Values that hold spaces, quotes or control characters are quoted and escaped. Secrets have no formatter.
+// holds up an io thread; when the queue is full the oldest line is dropped. Values that hold
+// spaces, quotes or control characters are quoted and escaped. Secrets have no formatter.
 #pragma once
 
 #include <fmt/format.h>
@@ -31,10 +31,11 @@ void start(Level threshold);
 // Flushes what is queued and joins the thread.
 void stop();
 bool enabled(Level level);
+void set_threshold(Level threshold);  // from any thread
 void write(Level level, std::string_view event, Fields fields);
 
-// From now on `secret` is replaced by *** in every line; one of less than six characters is not, it would hide words.
-// `without_secrets` does the same to any text.
+// From now on `secret` is replaced by *** in every line; one of less than six characters is not, it
+// would hide words. `without_secrets` does the same to any text.
 void hide(std::string_view secret);
 std::string without_secrets(std::string text);
 
@@ -43,10 +44,13 @@ inline void debug(std::string_view event, Fields fields = {}) {
 }
 inline void info(std::string_view event, Fields fields = {}) { write(Level::info, event, fields); }
 inline void warn(std::string_view event, Fields fields = {}) { write(Level::warn, event, fields); }
-inline void error(std::string_view event, Fields fields = {}) { write(Level::error, event, fields); }
+inline void error(std::string_view event, Fields fields = {}) {
+    write(Level::error, event, fields);
+}
 
-// While it lives, lines of `threshold` and above that this thread writes go to `take`, and none goes to stderr.
-// For rehearsals and tests, where what a script logs is part of the result. The latest one counts.
+// While it lives, lines of `threshold` and above that this thread writes go to `take`, and none
+// goes to stderr. For rehearsals and tests, where what a script logs is part of the result. The
+// latest one counts.
 class Capture {
  public:
     using Take = std::function<void(Level, std::string_view event, Fields fields)>;

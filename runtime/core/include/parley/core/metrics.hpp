@@ -1,11 +1,13 @@
 // metrics.hpp: counters, gauges and histograms, and their Prometheus text form (version 0.0.4).
 //
-// A family is a name with a help text and a kind; a series is one set of label values in it. Both are made at their
-// first use and stay as long as the registry, so a hot place may keep the reference. Their number is bounded: labels
-// whose values come from outside (a phone number, say) would otherwise fill the memory. What is beyond the limit is
-// added to one series labelled overflow="true" of its family, so that sums stay right.
+// A family is a name with a help text and a kind; a series is one set of label values in it. Both
+// are made at their first use and stay as long as the registry, so a hot place may keep the
+// reference. Their number is bounded: labels whose values come from outside (a phone number, say)
+// would otherwise fill the memory. What is beyond the limit is added to one series labelled
+// overflow="true" of its family, so that sums stay right.
 //
-// Owner:  app; others hold a reference. Thread: everything from any thread. Adding to a series takes no lock.
+// Owner:  app; others hold a reference. Thread: everything from any thread. Adding to a series
+// takes no lock.
 #pragma once
 
 #include <boost/system/result.hpp>
@@ -29,7 +31,8 @@ using Labels = std::vector<std::pair<std::string, std::string>>;
 constexpr std::string_view content_type = "text/plain; version=0.0.4; charset=utf-8";
 
 // Seconds, from a quick tool to a slow web page.
-inline const std::vector<double> seconds_buckets{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
+inline const std::vector<double> seconds_buckets{0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
+                                                 0.5,   1,    2.5,   5,    10};
 
 bool is_metric_name(std::string_view name);  // [a-zA-Z_:][a-zA-Z0-9_:]*
 bool is_label_name(std::string_view name);   // [a-zA-Z_][a-zA-Z0-9_]*, not beginning with __
@@ -82,7 +85,8 @@ class Registry {
     Registry(const Registry&) = delete;
     Registry& operator=(const Registry&) = delete;
 
-    // For names that we chose. Bug for a name that Prometheus does not allow, or one that is used for another kind.
+    // For names that we chose. Bug for a name that Prometheus does not allow, or one that is used
+    // for another kind.
     Counter& counter(std::string_view name, std::string_view help, const Labels& labels = {});
     Gauge& gauge(std::string_view name, std::string_view help, const Labels& labels = {});
     Histogram& histogram(std::string_view name, std::string_view help, const Labels& labels = {},
@@ -92,7 +96,8 @@ class Registry {
     template <class T>
     using Found = boost::system::result<T*, std::string>;
     Found<Counter> find_counter(std::string_view name, std::string_view help, const Labels& labels);
-    Found<Histogram> find_histogram(std::string_view name, std::string_view help, const Labels& labels,
+    Found<Histogram> find_histogram(std::string_view name, std::string_view help,
+                                    const Labels& labels,
                                     std::span<const double> upper_bounds = seconds_buckets);
 
     // Everything, families in order of name: the body of GET /metrics.

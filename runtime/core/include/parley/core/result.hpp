@@ -17,9 +17,11 @@ template <class T>
 using Result = boost::system::result<T>;
 
 struct Fault {
-    std::string where;  // "config/parley.yaml:12: server.port", "tools/check_slots.lua:17", a URL; may be empty
-    std::string what;   // one sentence without a full stop: "expected a number, found \"eighty\""
-    std::string remedy = {};  // what to do, or empty where `what` says it: "use a port such as 3000"
+    // "config/parley.yaml:12: server.port", "tools/check_slots.lua:17", a URL; may be empty
+    std::string where;
+    std::string what;  // one sentence without a full stop: "expected a number, found \"eighty\""
+    // what to do, or empty where `what` says it: "use a port such as 3000"
+    std::string remedy = {};
 
     // "where: what; remedy", as shown to people.
     std::string text() const {
@@ -41,7 +43,8 @@ inline void ensure(bool holds, const char* expectation) {
     if (!holds) throw Bug(expectation);
 }
 
-[[noreturn]] inline void throw_exception_from_error(const Fault& fault, const boost::source_location&) {
+[[noreturn]] inline void throw_exception_from_error(const Fault& fault,
+                                                    const boost::source_location&) {
     throw std::runtime_error(fault.text());
 }
 

@@ -14,13 +14,15 @@
 
 namespace parley {
 
-// The type that `schema` is about: the first where it allows several, such as ["object", "null"]; "" where it names none.
+// The type that `schema` is about: the first where it allows several, such as ["object", "null"];
+// "" where it names none.
 std::string_view schema_type(const json::object& schema);
 
 class Schema {
  public:
     struct Violation {
-        std::string path;  // JSON pointer to the offending value: "/server/port"; "" is the whole document
+        // JSON pointer to the offending value: "/server/port"; "" is the whole document
+        std::string path;
         std::string what;  // "expected integer, found string"
     };
 

@@ -1,10 +1,11 @@
 // virtual_clock.hpp: time that stands still until it is moved, for rehearsals, replays and tests.
 //
 // Problem: a call of two minutes must be tried in milliseconds, and the same way each time.
-// Idea: alarms wait in one queue, in order of their deadlines and, among equals, of arming. Whoever drives the
-// clock lets everything that is ready run, and then jumps to the next alarm.
+// Idea: alarms wait in one queue, in order of their deadlines and, among equals, of arming. Whoever
+// drives the clock lets everything that is ready run, and then jumps to the next alarm.
 //
-// Owner:  whoever drives the calls of one thread. Timekeepers and alarms may outlive the clock; then they never ring.
+// Owner:  whoever drives the calls of one thread. Timekeepers and alarms may outlive the clock;
+// then they never ring.
 // Thread: one thread.
 #pragma once
 
@@ -29,7 +30,8 @@ class VirtualClock {
 
     // When the next alarm is due; TimePoint::max() when none is armed.
     TimePoint next_alarm() const;
-    // Moves to the next alarm that is due by `limit` and rings it. None is: moves to `limit` and returns false.
+    // Moves to the next alarm that is due by `limit` and rings it. None is: moves to `limit` and
+    // returns false.
     bool ring_next(TimePoint limit);
 
  private:

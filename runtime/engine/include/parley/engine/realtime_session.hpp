@@ -1,4 +1,5 @@
-// realtime_session.hpp: one session with an OpenAI Realtime server. Sans-I/O: messages in, messages and events out.
+// realtime_session.hpp: one session with an OpenAI Realtime server. Sans-I/O: messages in, messages
+// and events out.
 //
 // A session's life:  connecting -> configuring -> ready -> over
 //   connecting   waits for session.created: a finished handshake is not yet a session
@@ -27,8 +28,9 @@ class RealtimeSession {
  public:
     enum class State { connecting, configuring, ready, over };
 
-    // What to do, in order: send the messages, then deliver the events. Views in the events point into the
-    // received text and into the session: valid as long as that text and until the next receive().
+    // What to do, in order: send the messages, then deliver the events. Views in the events point
+    // into the received text and into the session: valid as long as that text and until the next
+    // receive().
     struct Output {
         std::vector<std::string> messages;
         std::vector<call::Event> events;
@@ -38,8 +40,9 @@ class RealtimeSession {
         }
     };
 
-    RealtimeSession(const OpenAiOptions& options, const call::AgentProfile& profile, std::vector<call::Turn> history,
-                    std::string call_sid, TimePoint now, WallTime wall_now);
+    RealtimeSession(const OpenAiOptions& options, const call::AgentProfile& profile,
+                    std::vector<call::Turn> history, std::string call_sid, TimePoint now,
+                    WallTime wall_now);
 
     // ---- from the server; each appends to `out` ----
     void receive(std::string_view text, Output& out);
@@ -47,8 +50,8 @@ class RealtimeSession {
     void setup_timed_out(Output& out);  // no effect once ready
     void closed(std::uint16_t code, std::string_view reason, Output& out);
     void lost(std::string_view reason, Output& out);  // the connection broke: worth another try
-    // After the events of receive() have been delivered: sends a follow-up that is due. Later than receive(),
-    // so that a wish which an event called forth joins the waiting one.
+    // After the events of receive() have been delivered: sends a follow-up that is due. Later than
+    // receive(), so that a wish which an event called forth joins the waiting one.
     void settle(Output& out);
 
     // ---- from the call; ignored unless ready ----
@@ -57,9 +60,12 @@ class RealtimeSession {
     std::string_view append(call::Bytes audio);
     void respond(std::string_view instructions, Output& out);
     void cancel(Output& out);
-    void truncate(std::string_view item_id, int content_index, std::int64_t audio_end_ms, Output& out);
+    void truncate(std::string_view item_id, int content_index, std::int64_t audio_end_ms,
+                  Output& out);
     void tool_output(std::string_view tool_call_id, std::string_view output, Output& out);
     void offer_tools(const json::array& tools, Output& out);  // before ready: once it is
+    // its instructions and tools; before ready: once it is
+    void revise(const call::AgentProfile& profile, Output& out);
     void inject(const call::Turn& turn, Output& out);  // before ready: becomes part of the history
 
     State state() const { return state_; }
@@ -71,12 +77,12 @@ class RealtimeSession {
         bool is_done = false;
         std::vector<realtime::OutputItem> calls = {};  // as far as their arguments told
     };
-    struct Item {                   // a piece of the agent's speech, as received
+    struct Item {  // a piece of the agent's speech, as received
         std::string id;
         int content_index = 0;
         std::string response_id;
-        std::uint64_t bytes = 0;    // in the model's format
-        std::string text;           // once the server has said it in full
+        std::uint64_t bytes = 0;  // in the model's format
+        std::string text;         // once the server has said it in full
     };
 
     void on(const realtime::Ignored&, Output&) {}
@@ -97,9 +103,10 @@ class RealtimeSession {
     void on(const realtime::ArgumentsDone& event, Output& out);
     void on(const realtime::ResponseFinished& event, Output& out);
 
-    void audio(std::string_view response_id, std::string_view item_id, int content_index, std::string_view base64,
-               Output& out);
-    void flush_tail(std::string_view response_id, std::string_view item_id, int content_index, Output& out);
+    void audio(std::string_view response_id, std::string_view item_id, int content_index,
+               std::string_view base64, Output& out);
+    void flush_tail(std::string_view response_id, std::string_view item_id, int content_index,
+                    Output& out);
     void drop_tail();
     void tool_called(std::string_view response_id, const realtime::OutputItem& item, Output& out);
     bool retry_without_transcription(const realtime::ServerError& error, Output& out);
@@ -119,7 +126,7 @@ class RealtimeSession {
     const std::string call_sid_;
     const std::string model_;
     const TokenPrice price_;
-    const double transcription_price_;    // USD per minute; 0: not known
+    const double transcription_price_;  // USD per minute; 0: not known
     const int bad_messages_max_;
     realtime::SessionSetup setup_;
     const TimePoint opened_at_;
@@ -127,19 +134,20 @@ class RealtimeSession {
     std::vector<call::Turn> history_;
 
     State state_ = State::connecting;
-    bool are_tools_late_ = false;         // changed after session.update was sent
+    bool are_tools_late_ = false;    // changed after session.update was sent
+    bool is_revision_late_ = false;  // likewise, instructions and tools
     std::optional<TimePoint> expires_at_;
-    std::string last_error_;              // explains a close without words of its own
-    int bad_messages_ = 0;                // in a row
+    std::string last_error_;  // explains a close without words of its own
+    int bad_messages_ = 0;    // in a row
     std::uint64_t event_ids_ = 0;
     std::uint64_t unnamed_utterances_ = 0;
     ResponseGate gate_;
-    std::deque<Response> responses_;      // the newest few, newest last
+    std::deque<Response> responses_;  // the newest few, newest last
     std::deque<Item> items_;
     std::deque<std::string> tool_calls_;  // ids passed on, each once
 
-    realtime::ServerEvent event_;         // the last one; events point into it
-    std::vector<std::uint8_t> decoded_;   // reused, like the next ones
+    realtime::ServerEvent event_;        // the last one; events point into it
+    std::vector<std::uint8_t> decoded_;  // reused, like the next ones
     std::vector<std::uint8_t> speech_;
     std::vector<std::uint8_t> heard_;
     std::string append_;
@@ -147,7 +155,7 @@ class RealtimeSession {
     struct Transcoders {
         audio::MulawToPcm24k to_model;
         audio::Pcm24kToMulaw from_model;
-        std::string speaking_item;        // whose tail from_model holds back; "" for none
+        std::string speaking_item;  // whose tail from_model holds back; "" for none
     };
     std::optional<Transcoders> transcoders_;  // none for µ-law
 };

@@ -1,4 +1,5 @@
-// typed_caller.hpp: an engine whose caller is somebody who types, or a scenario: words come as text, not as audio.
+// typed_caller.hpp: an engine whose caller is somebody who types, or a scenario: words come as
+// text, not as audio.
 #pragma once
 
 #include <parley/call/ports.hpp>

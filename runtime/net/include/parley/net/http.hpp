@@ -34,7 +34,7 @@ struct Request {
     std::string target;  // as on the wire, undecoded: "/voice?x=1"
     Headers headers;
     std::string body;
-    std::string peer;    // "127.0.0.1:53122"; only of received requests
+    std::string peer;  // "127.0.0.1:53122"; only of received requests
 
     std::string_view path() const;   // the target before '?'
     std::string_view query() const;  // what follows the first '?', or ""
@@ -47,7 +47,8 @@ struct Response {
     Headers headers = {};
 };
 
-// "https://host:8443/path?x" taken apart. `port` is filled in from the scheme (80, 443; ws, wss likewise).
+// "https://host:8443/path?x" taken apart. `port` is filled in from the scheme (80, 443; ws, wss
+// likewise).
 struct Url {
     std::string scheme;  // lower case: http, https, ws, wss
     std::string host;    // without brackets for IPv6
@@ -68,11 +69,12 @@ std::string encode_form(const std::vector<std::pair<std::string, std::string>>& 
 std::string percent_encode(std::string_view text);
 
 struct RequestLimits {
-    std::chrono::milliseconds timeout{10'000};       // connect, send and receive together
+    std::chrono::milliseconds timeout{10'000};  // connect, send and receive together
     std::size_t response_bytes_max = 4 * 1024 * 1024;
-    // Asked about each address before it is connected to; empty: any will do. What it refuses is passed over, and when
-    // nothing is left the request fails as not_allowed. It sees the very address that is connected to, so a name that
-    // changes its address after a check (DNS rebinding) gains nothing.
+    // Asked about each address before it is connected to; empty: any will do. What it refuses is
+    // passed over, and when nothing is left the request fails as not_allowed. It sees the very
+    // address that is connected to, so a name that changes its address after a check (DNS
+    // rebinding) gains nothing.
     std::function<bool(const boost::asio::ip::address&)> may_connect = {};
 };
 
@@ -92,20 +94,23 @@ struct FetchFailure {
     std::string what;  // for people: "could not resolve crm.example: host not found"
     boost::system::error_code code;
 };
-[[noreturn]] void throw_exception_from_error(const FetchFailure& failure, const boost::source_location&);
+[[noreturn]] void throw_exception_from_error(const FetchFailure& failure,
+                                             const boost::source_location&);
 
-// One request on its own connection; certificates are checked against the system's store; redirects are
-// not followed. An empty method is GET, an empty target the URL's. Host, Content-Length and Connection are
-// filled in. The response's headers hold its Content-Type too.
-// Errors: resolve, connect, TLS, timeout (asio::error::timed_out), a response over the limit, characters
-// that HTTP does not allow (asio::error::invalid_argument).
+// One request on its own connection; certificates are checked against the system's store; redirects
+// are not followed. An empty method is GET, an empty target the URL's. Host, Content-Length and
+// Connection are filled in. The response's headers hold its Content-Type too.
+// Errors: resolve, connect, TLS, timeout (asio::error::timed_out), a response over the limit,
+// characters that HTTP does not allow (asio::error::invalid_argument).
 // Runs on the caller's executor, which must be an io_context's.
 Task<Result<Response>> fetch(Url url, Request request, RequestLimits limits = {});
 // The same, with the reason.
-Task<boost::system::result<Response, FetchFailure>> fetch_or_why(Url url, Request request, RequestLimits limits);
+Task<boost::system::result<Response, FetchFailure>> fetch_or_why(Url url, Request request,
+                                                                 RequestLimits limits);
 
-// Whether an address belongs to this machine, its network or to nobody: loopback, private, link-local (where clouds keep
-// their metadata), shared, multicast, reserved, and IPv6 forms of these. Scripts must not reach them by accident.
+// Whether an address belongs to this machine, its network or to nobody: loopback, private,
+// link-local (where clouds keep their metadata), shared, multicast, reserved, and IPv6 forms of
+// these. Scripts must not reach them by accident.
 bool is_internal(const boost::asio::ip::address& address);
 
 }  // namespace parley::net

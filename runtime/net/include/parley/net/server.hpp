@@ -26,7 +26,8 @@ class IoThreads {
 
     std::size_t count() const;
     boost::asio::io_context& context(std::size_t index);
-    // The thread with the fewest calls; add_load and drop_load keep the count. Safe from any thread.
+    // The thread with the fewest calls; add_load and drop_load keep the count. Safe from any
+    // thread.
     std::size_t least_loaded() const;
     void add_load(std::size_t index);
     void drop_load(std::size_t index);
@@ -51,25 +52,30 @@ struct UpgradeAnswer {
 
 struct ServerOptions {
     std::string host = "0.0.0.0";
-    std::uint16_t port = 0;                      // 0: any free one
-    std::size_t body_bytes_max = 1024 * 1024;    // larger bodies are answered with 413
-    std::size_t header_bytes_max = 16 * 1024;    // 431
-    std::chrono::seconds request_timeout{15};    // for a whole request to arrive; also keep-alive idle time
-    std::size_t connections_max = 10'000;        // beyond it new ones are closed at once
+    std::uint16_t port = 0;                    // 0: any free one
+    std::size_t body_bytes_max = 1024 * 1024;  // larger bodies are answered with 413
+    std::size_t header_bytes_max = 16 * 1024;  // 431
+    // for a whole request to arrive; also keep-alive idle time
+    std::chrono::seconds request_timeout{15};
+    std::size_t connections_max = 10'000;  // beyond it new ones are closed at once
     WebSocketLimits websocket = {};
 };
 
-// Thread: accepts and reads requests on io thread 0; handlers run there; upgraded sockets on their home.
-// End: close() stops accepting and closes idle connections; upgraded sockets live on with their owners.
+// Thread: accepts and reads requests on io thread 0; handlers run there; upgraded sockets on their
+// home.
+// End: close() stops accepting and closes idle connections; upgraded sockets live on with their
+// owners.
 class Server {
  public:
     struct Handlers {
-        std::function<Task<Response>(Request)> on_request;        // exceptions become 500 and a log line
+        // exceptions become 500 and a log line
+        std::function<Task<Response>(Request)> on_request;
         std::function<Task<UpgradeAnswer>(Request)> on_upgrade;
     };
 
     // Binds at once: Fault names host and port when that fails.
-    static Checked<std::unique_ptr<Server>> listen(IoThreads& threads, ServerOptions options, Handlers handlers);
+    static Checked<std::unique_ptr<Server>> listen(IoThreads& threads, ServerOptions options,
+                                                   Handlers handlers);
     ~Server();
 
     std::uint16_t port() const;

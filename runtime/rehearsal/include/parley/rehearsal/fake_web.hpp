@@ -1,6 +1,8 @@
-// fake_web.hpp: the web as a test says it is. What no test has an answer for is refused, and says so.
+// fake_web.hpp: the web as a test says it is. What no test has an answer for is refused, and says
+// so.
 //
-// Owner:  one call or one test. Thread: one; answers come by the virtual clock, at the earliest in the next turn.
+// Owner:  one call or one test. Thread: one; answers come by the virtual clock, at the earliest in
+// the next turn.
 #pragma once
 
 #include <parley/core/json.hpp>
@@ -18,18 +20,18 @@ namespace parley::rehearsal {
 
 struct WebAnswer {
     enum class Fault { none, timeout, refused, unknown_host, broken };
-    std::string method;          // empty: any
-    std::string url;             // the whole, or its beginning up to "?"
+    std::string method;  // empty: any
+    std::string url;     // the whole, or its beginning up to "?"
     int status = 200;
     std::string body = {};
     std::string content_type = "application/json";
     Fault fault = Fault::none;
-    milliseconds after{50};      // from the request to the answer
-    int times = 0;               // how often; 0: always
+    milliseconds after{50};  // from the request to the answer
+    int times = 0;           // how often; 0: always
 };
 
-// {"url", "method", "status", "json" or "text", "fault", "after", "times"}, as scenarios and tests write it; a Fault
-// without `where` for what cannot be understood.
+// {"url", "method", "status", "json" or "text", "fault", "after", "times"}, as scenarios and tests
+// write it; a Fault without `where` for what cannot be understood.
 Checked<WebAnswer> web_answer_of(const json::object& object);
 
 class FakeWeb final : public script::HttpClient {
@@ -44,7 +46,8 @@ class FakeWeb final : public script::HttpClient {
     // Told of each request.
     void watch(std::function<void(const Sent&)> each) { watch_ = std::move(each); }
 
-    std::shared_ptr<void> send(boost::asio::any_io_executor home, net::Url url, net::Request request, net::RequestLimits limits,
+    std::shared_ptr<void> send(boost::asio::any_io_executor home, net::Url url,
+                               net::Request request, net::RequestLimits limits,
                                std::function<void(Result)> done) override;
 
  private:

@@ -17,32 +17,32 @@ struct Happening {
         caller_pressed,
         caller_left,
         agent_said,
-        phrase,         // spoken by the runtime itself
+        phrase,  // spoken by the runtime itself
         interrupted,
         tool_called,
         tool_returned,
-        model_told,     // beside the caller's words
+        model_told,        // beside the caller's words
         model_speechless,  // asked to answer where the scenario has no line for it
         latency,
         script_failed,
         logged,
         noted,
-        web,            // a request of a script; name: method and address, text: the body
-        summed_up,      // what on_end returned, as JSON
-        provider,       // lost, restored
+        web,        // a request of a script; name: method and address, text: the body
+        summed_up,  // what on_end returned, as JSON
+        provider,   // lost, restored
         problem,
         handed_off,
         ended,
-        broken,         // an expectation that was not met: text expected, detail found
+        broken,  // an expectation that was not met: text expected, detail found
     };
     Kind kind = Kind::began;
-    milliseconds at{0};          // since the call began
-    std::string name = {};       // of a tool, a log level
+    milliseconds at{0};     // since the call began
+    std::string name = {};  // of a tool, a log level
     std::string text = {};
-    std::string detail = {};     // the unheard rest; a reason; what was found instead
+    std::string detail = {};  // the unheard rest; a reason; what was found instead
     std::int64_t took_ms = 0;
     bool ok = true;
-    std::size_t line = 0;        // in the scenario, of what is broken; 0: of none
+    std::size_t line = 0;  // in the scenario, of what is broken; 0: of none
 };
 
 class Record {
@@ -52,7 +52,9 @@ class Record {
     void add(Happening happening) { all_.push_back(std::move(happening)); }
     void add(const call::journal::Entry& entry);
     const std::vector<Happening>& all() const { return all_; }
-    milliseconds since_start(WallTime when) const { return std::chrono::duration_cast<milliseconds>(when - began_); }
+    milliseconds since_start(WallTime when) const {
+        return std::chrono::duration_cast<milliseconds>(when - began_);
+    }
 
  private:
     WallTime began_;

@@ -1,6 +1,7 @@
 // scenario.hpp: a telephone call as data, and what must come of it: tests/scenarios/*.yaml.
 //
-// schemas/scenario.schema.json describes the file for people and editors. Faults name file, line, path and remedy.
+// schemas/scenario.schema.json describes the file for people and editors. Faults name file, line,
+// path and remedy.
 #pragma once
 
 #include <parley/config/yaml_file.hpp>
@@ -46,7 +47,7 @@ struct Expectation {
     };
     Kind kind = Kind::heard;
     std::size_t line = 0;
-    json::value value;             // as written: a name, words, rows
+    json::value value;  // as written: a name, words, rows
     // of tool_called
     json::object with = {};
     std::optional<std::int64_t> times = {};
@@ -73,12 +74,12 @@ struct Step {
     };
     Kind kind = Kind::expect;
     std::size_t line = 0;
-    std::string text = {};          // says
-    std::string keys = {};          // presses
+    std::string text = {};  // says
+    std::string keys = {};  // presses
     milliseconds span{0};
     int count = 0;
     std::string tool = {};
-    bool is_for_good = false;       // the provider is not coming back
+    bool is_for_good = false;  // the provider is not coming back
     engine::ScriptedLine model = {};
     std::vector<Expectation> expectations = {};
 };
@@ -87,15 +88,15 @@ struct Scenario {
     std::string file;
     std::string name;
     std::string from, to;
-    std::string at;                 // "2026-12-01 10:00", in the agent's time zone
-    std::string agent;              // empty: as the settings route `to`
-    std::string call_where;         // "file:line: call", for faults about it
+    std::string at;          // "2026-12-01 10:00", in the agent's time zone
+    std::string agent;       // empty: as the settings route `to`
+    std::string call_where;  // "file:line: call", for faults about it
     json::object vars;
     std::uint64_t seed = 1;
     std::vector<store::Statement> given;
     std::vector<std::string> given_where;  // of each statement
     std::vector<WebAnswer> web;
-    std::map<std::string, json::value> keys;      // of the kv module
+    std::map<std::string, json::value> keys;  // of the kv module
     std::map<std::string, std::string> secrets;
     std::vector<Step> steps;
     std::vector<Expectation> expectations;  // when the call is over
@@ -103,7 +104,8 @@ struct Scenario {
     template <class T>
     using Loaded = boost::system::result<T, std::vector<Fault>>;
     static Loaded<Scenario> load(const std::string& path, const config::FileSchema& schema);
-    static Loaded<Scenario> parse(std::string_view yaml, const std::string& name, const config::FileSchema& schema);
+    static Loaded<Scenario> parse(std::string_view yaml, const std::string& name,
+                                  const config::FileSchema& schema);
 };
 
 constexpr const char* scenario_schema = "scenario.schema.json";

@@ -1,4 +1,5 @@
-// stage.hpp: what all rehearsals of one run share: the settings, the checked scripts, the rules of a call.
+// stage.hpp: what all rehearsals of one run share: the settings, the checked scripts, the rules of
+// a call.
 #pragma once
 
 #include <parley/call/conversation.hpp>
@@ -17,7 +18,7 @@ struct Stage {
     config::Settings settings;
     std::shared_ptr<const script::Bundle> bundle;
     call::Policy policy = {};
-    Recordings* recorder = nullptr;   // rehearsed calls are recorded, too; outlives the stage
+    Recordings* recorder = nullptr;  // rehearsed calls are recorded, too; outlives the stage
 
     std::string migrations_dir() const {  // "" where the scripts have no tables of their own
         const auto dir = std::filesystem::path(settings.scripts.dir) / "migrations";

@@ -1,10 +1,11 @@
 // agent.hpp: one call's agent: its script and its tools, behind the port call::Agent.
 //
 // Each call has a sandboxed LuaJIT VM of its own (about 100 KB). A handler (a hook, a tool's run)
-// is a coroutine with limits. Hooks run one at a time, in order; tools run beside them. A handler sleeps while it waits for the database; a long computation is cut into
-// slices, so audio never waits for a script. A script that breaks its limits is abandoned, and no pcall can
-// prevent that; the next tool call then gets a fresh VM with the call's vars as they were after the last
-// finished handler.
+// is a coroutine with limits. Hooks run one at a time, in order; tools run beside them. A handler
+// sleeps while it waits for the database; a long computation is cut into slices, so audio never
+// waits for a script. A script that breaks its limits is abandoned, and no pcall can prevent that;
+// the next tool call then gets a fresh VM with the call's vars as they were after the last finished
+// handler.
 //
 // What the model gets from run_tool:
 //   a result                      {...}                                                     ok
@@ -12,7 +13,8 @@
 //   fail("sentence", problem)     {"failed":"sentence"}                                     not ok
 //   an error, a limit, a timeout  {"error":"tool_failed","message":"I'm having trouble ..."}  not ok; the truth is in
 //   the log
-// An error in a hook is logged and the call goes on with the vars as they stand: a caller is waiting.
+// An error in a hook is logged and the call goes on with the vars as they stand: a caller is
+// waiting.
 //
 // Owner:  the call's Session. Thread: the executor given, one thread.
 // End:    ended() gives up what runs and starts on_end, which may wait within Budgets::on_end_max; then `done` is
@@ -35,22 +37,31 @@
 
 namespace parley::script {
 
-// What one handler may use. The defaults are measured: a slice is far below an audio frame of 20 ms, and a
-// usual tool run takes 10 µs.
+// What one handler may use. The defaults are measured: a slice is far below an audio frame of 20
+// ms, and a usual tool run takes 10 µs.
 struct Budgets {
-    std::chrono::microseconds slice{1'000};           // then the event loop gets its turn
-    int instructions_per_check = 1'000;               // fewer costs more, more gains nothing
-    std::chrono::microseconds unyielding_max{5'000};  // inside a sort or gsub function, which cannot pause
-    std::chrono::milliseconds on_end_max{5'000};      // wall clock: the call's last word must not hold up a shutdown
+    std::chrono::microseconds slice{1'000};  // then the event loop gets its turn
+    int instructions_per_check = 1'000;      // fewer costs more, more gains nothing
+    // inside a sort or gsub function, which cannot pause
+    std::chrono::microseconds unyielding_max{5'000};
+    // wall clock: the call's last word must not hold up a shutdown
+    std::chrono::milliseconds on_end_max{5'000};
     int queries_max = 20;       // per run; so are the next six
     int web_requests_max = 20;  // retries not counted
     int key_calls_max = 50;
-    int other_waits_max = 50;   // sleep, parallel, say
+    int other_waits_max = 50;  // sleep, parallel, say
     int log_lines_max = 50;
     int metric_calls_max = 200;
     int notes_max = 50;
     std::size_t hooks_queued_max = 32;  // of one call; beyond it a hook is dropped and logged
-    std::size_t runs_max = 16;  // tools of one call at the same time
+    std::size_t runs_max = 16;          // tools of one call at the same time
+};
+
+// What a call in progress may go on with: other scripts, with the settings that suit them.
+struct Newer {
+    std::shared_ptr<const Bundle> bundle;
+    config::AgentSettings settings;
+    config::ScriptSettings limits;
 };
 
 struct AgentParts {
@@ -60,12 +71,17 @@ struct AgentParts {
     call::CallInfo info;
     call::EventSink* events = nullptr;  // outlives the agent
     boost::asio::any_io_executor home;
-    Timekeeper* time = nullptr;  // outlives the agent; deadlines, sleeps and the time of day go by it
+    // outlives the agent; deadlines, sleeps and the time of day go by it
+    Timekeeper* time = nullptr;
     Services services = {};
     Budgets budgets = {};
+    // asked by adopt(); empty: the call keeps what it has
+    std::function<std::optional<Newer>()> newer = {};
     std::optional<std::uint64_t> random_seed = {};  // of math.random; empty: a new one for each VM
-    std::optional<std::vector<std::string>> tools = {};  // instead of those its script lists; for tests of tools
-    std::function<void(const json::object& vars)> vars_kept = {};  // told of call.vars after each handler; for rehearsals
+    // instead of those its script lists; for tests of tools
+    std::optional<std::vector<std::string>> tools = {};
+    // told of call.vars after each handler; for rehearsals
+    std::function<void(const json::object& vars)> vars_kept = {};
 };
 
 std::unique_ptr<call::Agent> make_agent(AgentParts parts);

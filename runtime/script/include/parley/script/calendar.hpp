@@ -1,7 +1,8 @@
 // calendar.hpp: dates, times of day and IANA time zones, for the scripts' `time` module.
 //
-// Dates are "2026-12-01", times of day are minutes since midnight. Zones are read from the system's tzdata
-// (TZif files, their footer rule for dates beyond the table), because GCC 12 has no std::chrono::tzdb.
+// Dates are "2026-12-01", times of day are minutes since midnight. Zones are read from the system's
+// tzdata (TZif files, their footer rule for dates beyond the table), because GCC 12 has no
+// std::chrono::tzdb.
 //
 // Thread: everything here is safe from any thread; zones are read once and kept.
 #pragma once
@@ -20,7 +21,8 @@ namespace parley::script {
 using Date = std::chrono::year_month_day;
 
 std::optional<Date> parse_date(std::string_view text);  // "2026-12-01" of a day that exists
-bool looks_like_date(std::string_view text);            // four, two, two digits; the day need not exist
+// four, two, two digits; the day need not exist
+bool looks_like_date(std::string_view text);
 std::string format_date(Date date);
 Date add_days(Date date, int days);
 int days_between(Date from, Date to);
@@ -48,14 +50,18 @@ class TimeZone {
 
     int offset_at(std::int64_t unix_seconds) const;  // seconds east of UTC
     LocalTime local(WallTime when) const;
-    // The moment of a local time. One that is skipped in spring is the moment an hour later by the clock; of one that
-    // comes twice in autumn the first.
+    // The moment of a local time. One that is skipped in spring is the moment an hour later by the
+    // clock; of one that comes twice in autumn the first.
     WallTime moment(Date date, int minutes) const;
 
  private:
     // When daylight saving starts or ends in a year: a day and a local time.
     struct Change {
-        enum class Kind { month_week_day, day_without_leap, day_with_leap } kind = Kind::month_week_day;
+        enum class Kind {
+            month_week_day,
+            day_without_leap,
+            day_with_leap
+        } kind = Kind::month_week_day;
         int month = 0, week = 0, day = 0;
         int seconds = 2 * 3600;
     };
@@ -67,7 +73,8 @@ class TimeZone {
     };
     struct RuleReader;
 
-    static std::int64_t moment_of(const Change& change, int year);  // local seconds since 1970, as if in UTC
+    // local seconds since 1970, as if in UTC
+    static std::int64_t moment_of(const Change& change, int year);
     int offset_by_rule(std::int64_t unix_seconds) const;
 
     std::vector<std::int64_t> transitions_;

@@ -12,13 +12,16 @@
 
 namespace parley::script {
 
-using TransactionResult = boost::system::result<std::vector<store::QueryAnswer>, store::QueryProblem>;
+using TransactionResult =
+    boost::system::result<std::vector<store::QueryAnswer>, store::QueryProblem>;
 
 class Database {
  public:
     virtual ~Database() = default;
-    virtual void query(store::Statement statement, std::function<void(store::QueryResult)> done) = 0;
-    virtual void transaction(std::vector<store::Statement> statements, std::function<void(TransactionResult)> done) = 0;
+    virtual void query(store::Statement statement,
+                       std::function<void(store::QueryResult)> done) = 0;
+    virtual void transaction(std::vector<store::Statement> statements,
+                             std::function<void(TransactionResult)> done) = 0;
 };
 
 // The scripts' door to the store, which must outlive it.

@@ -1,4 +1,5 @@
-// script_test.hpp: a file of tests for scripts, tests/scripts/*_test.lua, in the sandbox that serves calls.
+// script_test.hpp: a file of tests for scripts, tests/scripts/*_test.lua, in the sandbox that
+// serves calls.
 //
 //   describe("check_slots", function()
 //     it("offers nothing on Sundays", function()
@@ -8,8 +9,9 @@
 //     end)
 //   end)
 //
-// Each test runs in a VM of its own, under the limits of a tool but for a longer computing time. What it asks of the
-// world beyond its VM (run_tool, clock, fakes) goes to a TestHost, which answers before ask() returns.
+// Each test runs in a VM of its own, under the limits of a tool but for a longer computing time.
+// What it asks of the world beyond its VM (run_tool, clock, fakes) goes to a TestHost, which
+// answers before ask() returns.
 //
 // Thread: one.
 #pragma once
@@ -46,18 +48,20 @@ class TestHost {
 class ScriptTests {
  public:
     struct Test {
-        std::string name;       // "check_slots offers nothing on Sundays"
+        std::string name;  // "check_slots offers nothing on Sundays"
         std::size_t line = 0;
     };
     struct Failure {
-        std::string where;      // "tests/scripts/a_test.lua:7"
-        std::string what;       // "expected \"a\""
-        std::string found;      // empty where a script failed
+        std::string where;  // "tests/scripts/a_test.lua:7"
+        std::string what;   // "expected \"a\""
+        std::string found;  // empty where a script failed
         std::string traceback;
     };
 
-    // `path` as messages show it. Faults of the file itself: it cannot be read as Lua, or fails while its tests are collected.
-    static Checked<ScriptTests> load(std::shared_ptr<const Bundle> bundle, const std::string& path, std::string_view source);
+    // `path` as messages show it. Faults of the file itself: it cannot be read as Lua, or fails
+    // while its tests are collected.
+    static Checked<ScriptTests> load(std::shared_ptr<const Bundle> bundle, const std::string& path,
+                                     std::string_view source);
 
     const std::vector<Test>& tests() const { return tests_; }
     // Nothing: it passed.
@@ -68,7 +72,8 @@ class ScriptTests {
 
     std::shared_ptr<const Bundle> bundle_;
     std::string path_;
-    std::shared_ptr<const std::map<std::string, std::string, std::less<>>> files_;  // of the bundle, and the test
+    // of the bundle, and the test
+    std::shared_ptr<const std::map<std::string, std::string, std::less<>>> files_;
     std::vector<Test> tests_;
 };
 

@@ -20,7 +20,7 @@ class AgentEar {
  public:
     struct Options {
         double threshold_dbfs = -45;
-        milliseconds gap{400};       // shorter pauses belong to the sentence
+        milliseconds gap{400};  // shorter pauses belong to the sentence
     };
 
     AgentEar() : AgentEar(Options{}) {}

@@ -13,23 +13,26 @@ namespace parley::sim {
 
 struct CallReport {
     std::string call_sid;
-    std::string stream_sid;                    // empty: no stream was opened
-    std::string ended_by;                      // "agent", "caller" or "lost"
-    std::string ending;                        // in words
-    std::string failure;                       // of the script or the set-up; empty: none
+    std::string stream_sid;                         // empty: no stream was opened
+    std::string ended_by;                           // "agent", "caller" or "lost"
+    std::string ending;                             // in words
+    std::string failure;                            // of the script or the set-up; empty: none
     std::vector<std::pair<std::string, int>> http;  // URL, status; 0: no answer
-    std::vector<std::string> said;             // by <Say>
-    std::vector<std::string> violations;       // what a strict Twilio would have warned of, and worse
+    std::vector<std::string> said;                  // by <Say>
+    // what a strict Twilio would have warned of, and worse
+    std::vector<std::string> violations;
     std::vector<std::string> notes;
-    std::vector<Segment> agent;                // when the caller heard the agent; from the stream's beginning
-    std::vector<Segment> caller;               // when the caller spoke
+    // when the caller heard the agent; from the stream's beginning
+    std::vector<Segment> agent;
+    std::vector<Segment> caller;  // when the caller spoke
     std::vector<Playback::Echo> marks;
-    std::vector<milliseconds> clears;          // when they came
+    std::vector<milliseconds> clears;  // when they came
     int media_messages = 0;
-    milliseconds unheard{0};                   // was still to be played when the stream ended
-    milliseconds duration{0};                  // of the stream
-    std::vector<std::uint8_t> heard;           // what the caller heard, in µ-law, from the stream's beginning
-    std::vector<std::uint8_t> spoken;          // what the caller's side sent, likewise
+    milliseconds unheard{0};   // was still to be played when the stream ended
+    milliseconds duration{0};  // of the stream
+    // what the caller heard, in µ-law, from the stream's beginning
+    std::vector<std::uint8_t> heard;
+    std::vector<std::uint8_t> spoken;  // what the caller's side sent, likewise
 
     bool is_success() const { return failure.empty(); }
     milliseconds agent_speech() const;

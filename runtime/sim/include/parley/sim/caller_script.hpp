@@ -1,5 +1,5 @@
-// caller_script.hpp: what the simulated caller says and waits for, and what must have happened in the end.
-// `examples/demo/caller.yaml` shows every key.
+// caller_script.hpp: what the simulated caller says and waits for, and what must have happened in
+// the end. `examples/demo/caller.yaml` shows every key.
 #pragma once
 
 #include <parley/core/clock.hpp>
@@ -15,11 +15,13 @@ namespace parley::sim {
 
 struct CallerStep {
     enum class Kind {
-        wait_for_agent,    // until the agent has been heard, since the last such wait or word, and then silent for `length`
-        interrupt,         // until `length` after the agent became audible since then
-        say,               // `text`
-        silence,           // for `length`
-        press,             // the keys in `text`
+        // until the agent has been heard, since the last such wait or word, and then silent for
+        // `length`
+        wait_for_agent,
+        interrupt,  // until `length` after the agent became audible since then
+        say,        // `text`
+        silence,    // for `length`
+        press,      // the keys in `text`
         hang_up,
         wait_for_hang_up,  // by the other side
         drop,              // the TCP connection breaks
@@ -32,17 +34,17 @@ struct CallerStep {
 };
 
 struct Expectations {
-    int agent_segments_min = 0;               // sentences, roughly: pauses under 0.4 s do not count
+    int agent_segments_min = 0;  // sentences, roughly: pauses under 0.4 s do not count
     milliseconds agent_speech_min{0};
     int clears_min = 0;
     int marks_min = 0;
     int violations_max = 0;
     std::optional<std::string> ended_by = {};  // "agent", "caller" or "lost"
-    milliseconds duration_max{0};             // 0: any
+    milliseconds duration_max{0};              // 0: any
 };
 
 struct CallerScript {
-    std::string voice = "en-gb+m3";           // of espeak-ng
+    std::string voice = "en-gb+m3";  // of espeak-ng
     int words_per_minute = 165;
     milliseconds time_limit{120'000};
     std::vector<CallerStep> steps;
@@ -58,8 +60,8 @@ class CallerPlayer {
     struct Action {
         enum class Kind { start_speech, press, hang_up, drop, go_silent };
         Kind kind;
-        std::size_t step = 0;                 // start_speech: whose words
-        char key = 0;                         // press
+        std::size_t step = 0;  // start_speech: whose words
+        char key = 0;          // press
     };
 
     // `speech` has the length of what is said, for each step.
@@ -84,7 +86,7 @@ class CallerPlayer {
     std::size_t step_ = 0;
     bool is_begun_ = false;
     milliseconds step_begin_{0};
-    milliseconds turn_begin_{0};              // what the agent says from then on is new
+    milliseconds turn_begin_{0};  // what the agent says from then on is new
     milliseconds overhang_{0};
     std::size_t keys_pressed_ = 0;
     std::vector<Segment> spoken_;

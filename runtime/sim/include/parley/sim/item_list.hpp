@@ -1,4 +1,5 @@
-// item_list.hpp: the conversation of one simulated Realtime session: items in order, and the rules for changing them.
+// item_list.hpp: the conversation of one simulated Realtime session: items in order, and the rules
+// for changing them.
 //
 // Pure; no time, no I/O. The ids of predecessors are what `previous_item_id` carries.
 #pragma once
@@ -13,9 +14,9 @@ namespace parley::sim {
 
 struct Item {
     std::string id;
-    json::object body;             // as sent, without audio
-    std::int64_t audio_ms = 0;     // of caller or model audio
-    bool is_answered_call = false; // a function_call whose output has come
+    json::object body;              // as sent, without audio
+    std::int64_t audio_ms = 0;      // of caller or model audio
+    bool is_answered_call = false;  // a function_call whose output has come
 };
 
 class ItemList {
@@ -31,11 +32,14 @@ class ItemList {
     const std::vector<Item>& all() const { return items_; }
 
     // Whether a client may create this item here. `item` gets an id if it has none.
-    std::optional<ApiError> check_new(const json::object& item, std::optional<std::string_view> previous_id);
+    std::optional<ApiError> check_new(const json::object& item,
+                                      std::optional<std::string_view> previous_id);
     // conversation.item.truncate: forgets the audio behind `audio_end_ms`, and the transcript.
-    std::optional<ApiError> truncate(std::string_view id, std::int64_t content_index, std::int64_t audio_end_ms);
+    std::optional<ApiError> truncate(std::string_view id, std::int64_t content_index,
+                                     std::int64_t audio_end_ms);
 
-    // What the conversation costs as input: caller audio 1 token a 100 ms, model audio 1 a 50 ms, text by length.
+    // What the conversation costs as input: caller audio 1 token a 100 ms, model audio 1 a 50 ms,
+    // text by length.
     struct Tokens {
         std::int64_t text = 0;
         std::int64_t audio = 0;

@@ -1,9 +1,10 @@
 // playback.hpp: what the caller hears: Twilio's playback buffer with its clock.
 //
-// One queue: media is played in arrival order at 8,000 bytes a second and may arrive faster. A mark stands at the
-// end of the queue as it was, and comes back when everything before it has been played; at once if nothing waits.
-// A clear empties the queue and brings all marks back. What was really played is kept with its time.
-// Sans-I/O: the time is a parameter, counted from the stream's beginning. Times must not go back.
+// One queue: media is played in arrival order at 8,000 bytes a second and may arrive faster. A mark
+// stands at the end of the queue as it was, and comes back when everything before it has been
+// played; at once if nothing waits. A clear empties the queue and brings all marks back. What was
+// really played is kept with its time. Sans-I/O: the time is a parameter, counted from the stream's
+// beginning. Times must not go back.
 #pragma once
 
 #include <parley/core/clock.hpp>
@@ -19,8 +20,8 @@ namespace parley::sim {
 class Playback {
  public:
     struct Options {
-        // Twilio's mixer works on whole 20 ms frames: with this, what is left over when the queue runs dry is lost,
-        // so that senders of ragged pieces fail their tests.
+        // Twilio's mixer works on whole 20 ms frames: with this, what is left over when the queue
+        // runs dry is lost, so that senders of ragged pieces fail their tests.
         bool strict_frames = false;
         std::size_t queued_bytes_max = 8'000 * 600;  // beyond it media is dropped
     };
@@ -61,9 +62,9 @@ class Playback {
     void advance(std::int64_t now);
 
     Options options_;
-    std::vector<std::uint8_t> line_;      // what was and will be played, by time
-    std::int64_t end_ = 0;                // of what is queued, on the time line
-    std::int64_t run_begin_ = 0;          // of the unbroken playing that ends at end_
+    std::vector<std::uint8_t> line_;  // what was and will be played, by time
+    std::int64_t end_ = 0;            // of what is queued, on the time line
+    std::int64_t run_begin_ = 0;      // of the unbroken playing that ends at end_
     std::deque<Mark> marks_;
     std::vector<Echo> echoes_;
     std::vector<std::uint8_t> heard_;

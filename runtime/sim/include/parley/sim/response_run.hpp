@@ -1,9 +1,10 @@
 // response_run.hpp: one response of the simulated model, from response.created to response.done.
 //
-// Produces the events of the reference order: message item first (audio with its transcript, or text), then
-// function calls, faster than real time by a factor. Cut off in between, every `.done` still comes, with what
-// was really sent.
-// Sans-I/O: step() does the next thing that is due. The speech itself is made elsewhere and handed in.
+// Produces the events of the reference order: message item first (audio with its transcript, or
+// text), then function calls, faster than real time by a factor. Cut off in between, every `.done`
+// still comes, with what was really sent.
+// Sans-I/O: step() does the next thing that is due. The speech itself is made elsewhere and handed
+// in.
 #pragma once
 
 #include <parley/sim/item_list.hpp>
@@ -36,7 +37,7 @@ class ResponseRun {
     struct Spec {
         Answer answer;
         bool is_out_of_band = false;
-        bool is_text = false;              // output_modalities ["text"]
+        bool is_text = false;  // output_modalities ["text"]
         bool has_obfuscation = false;
         bool has_null_usage = false;
         AudioFormat format = AudioFormat::pcm24k;
@@ -69,7 +70,7 @@ class ResponseRun {
     Status status() const { return status_; }
     bool is_out_of_band() const { return spec_.is_out_of_band; }
     milliseconds audio_sent() const;
-    bool is_at_end() const;              // only response.done is left
+    bool is_at_end() const;  // only response.done is left
     bool has_sounded() const { return sent_bytes_ > 0 || sent_chars_ > 0 || !call_ids_.empty(); }
     // Of the calls that were made, in order.
     const std::vector<std::string>& call_ids() const { return call_ids_; }
@@ -82,8 +83,9 @@ class ResponseRun {
     void end_message(std::string_view item_status);
     void make_call(const Answer::Call& call);
     void finish(Status status, json::value details);
-    json::object event(std::string_view type) const;         // with response_id
-    json::object part_event(std::string_view type) const;    // ... item_id, output_index, content_index
+    json::object event(std::string_view type) const;  // with response_id
+    // ... item_id, output_index, content_index
+    json::object part_event(std::string_view type) const;
     json::object response_object(std::string_view status) const;
     json::object message_item(std::string_view status) const;
     bool is_spoken() const { return !spec_.is_text; }
@@ -98,11 +100,11 @@ class ResponseRun {
     Phase phase_ = Phase::thinking;
     TimePoint due_;
     bool is_waiting_for_speech_ = false;
-    std::vector<std::uint8_t> audio_;    // encoded in the session's format
+    std::vector<std::uint8_t> audio_;  // encoded in the session's format
     std::size_t sent_bytes_ = 0;
     std::size_t sent_chars_ = 0;
     std::size_t pieces_ = 0;
-    std::string item_id_;                // of the message; empty before it begins
+    std::string item_id_;  // of the message; empty before it begins
     json::value previous_item_id_ = nullptr;
     int output_index_ = 0;
     std::size_t next_call_ = 0;

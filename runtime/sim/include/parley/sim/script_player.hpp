@@ -1,8 +1,9 @@
 // script_player.hpp: decides what the simulated model answers next.
 //
-// One per session. It knows turns, tool results and variables, and nothing of events, audio or sockets.
-// A turn is used up when its answer begins to sound; an answer that failed or was cut off before its first
-// sound is put back, because a caller who pauses in mid-sentence has not had an answer yet.
+// One per session. It knows turns, tool results and variables, and nothing of events, audio or
+// sockets. A turn is used up when its answer begins to sound; an answer that failed or was cut off
+// before its first sound is put back, because a caller who pauses in mid-sentence has not had an
+// answer yet.
 #pragma once
 
 #include <parley/sim/model_script.hpp>
@@ -51,7 +52,8 @@ class ScriptPlayer {
     // The client wrote a message into the conversation. After a reconnect it writes down the whole
     // conversation so far, which tells how far the script has come.
     void client_wrote(std::string_view role, std::string_view text);
-    // Variables that an earlier connection remembered; taken over if the client replays a conversation.
+    // Variables that an earlier connection remembered; taken over if the client replays a
+    // conversation.
     void offer(json::object variables) { offered_ = std::move(variables); }
     const json::object& variables() const { return variables_; }
 
@@ -64,7 +66,7 @@ class ScriptPlayer {
         const ModelTurn* turn = nullptr;
         int number = 0;
         std::vector<std::pair<std::string, std::string>> outstanding;  // call id, tool
-        json::value result;  // the last one
+        json::value result;                                            // the last one
     };
     enum class Source { none, greeting, request, turn, results };
 
@@ -85,8 +87,8 @@ class ScriptPlayer {
     json::object offered_;
     std::size_t next_turn_ = 0;
     bool is_greeted_ = false;
-    bool is_unanswered_ = false;          // the caller has said something
-    bool is_next_turn_heard_ = false;     // ... and it has been transcribed
+    bool is_unanswered_ = false;       // the caller has said something
+    bool is_next_turn_heard_ = false;  // ... and it has been transcribed
     std::deque<Waiting> waiting_;
 
     // Of the last answer.
@@ -99,8 +101,9 @@ class ScriptPlayer {
     std::vector<std::string> problems_;
 };
 
-// What a client wants to be said word for word: the last quotation in its instructions (the agent's prompt, which
-// may quote as well, comes before it), or else what follows the first colon; empty when there is neither.
+// What a client wants to be said word for word: the last quotation in its instructions (the agent's
+// prompt, which may quote as well, comes before it), or else what follows the first colon; empty
+// when there is neither.
 std::string wanted_words(std::string_view instructions);
 
 }  // namespace parley::sim

@@ -1,4 +1,5 @@
-// server_frames.hpp: checks what the server under test sends into a media stream: exact fields, our streamSid, strict base64.
+// server_frames.hpp: checks what the server under test sends into a media stream: exact fields, our
+// streamSid, strict base64.
 #pragma once
 
 #include <parley/core/result.hpp>

@@ -1,7 +1,8 @@
-// session_settings.hpp: the session object of the simulated Realtime server: defaults, validation, merge.
+// session_settings.hpp: the session object of the simulated Realtime server: defaults, validation,
+// merge.
 //
-// An update is a patch: only the fields present change, nested objects merge, and one invalid field rejects
-// all of it. Pure; no time, no I/O.
+// An update is a patch: only the fields present change, nested objects merge, and one invalid field
+// rejects all of it. Pure; no time, no I/O.
 #pragma once
 
 #include <parley/core/clock.hpp>
@@ -16,7 +17,7 @@ namespace parley::sim {
 
 // What goes into an `error` event.
 struct ApiError {
-    std::string code;     // empty: null
+    std::string code;  // empty: null
     std::string message;
     std::string param = {};  // empty: null
     std::string type = "invalid_request_error";
@@ -44,8 +45,8 @@ class SessionSettings {
 
     // What depends on the moment of the update.
     struct Moment {
-        bool has_spoken = false;          // the model has produced audio: the voice is fixed
-        bool is_responding = false;       // the speed is fixed meanwhile
+        bool has_spoken = false;     // the model has produced audio: the voice is fixed
+        bool is_responding = false;  // the speed is fixed meanwhile
     };
     // Applies the patch, or returns what is wrong with it and changes nothing.
     std::optional<ApiError> update(const json::object& patch, Moment moment);
@@ -62,7 +63,8 @@ class SessionSettings {
     json::object session_;
 };
 
-// The checks that response.create shares with session.update. `path` is for messages: "response.tools".
+// The checks that response.create shares with session.update. `path` is for messages:
+// "response.tools".
 std::optional<ApiError> check_tools(const json::value& tools, const std::string& path);
 std::optional<ApiError> check_format(const json::value& format, const std::string& path);
 std::optional<AudioFormat> format_named(const json::value* format);

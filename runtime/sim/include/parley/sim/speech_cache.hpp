@@ -1,7 +1,7 @@
 // speech_cache.hpp: what has been spoken once is not spoken again.
 //
-// Asking is blocking (espeak-ng is run): for worker threads only. Safe from several threads; several who ask
-// for the same words at the same time wait for one run of the program.
+// Asking is blocking (espeak-ng is run): for worker threads only. Safe from several threads;
+// several who ask for the same words at the same time wait for one run of the program.
 #pragma once
 
 #include <parley/sim/response_run.hpp>
@@ -34,7 +34,8 @@ class SpeechCache {
 
  private:
     using Made = std::shared_future<Checked<Speech>>;
-    Checked<Speech> make(const Words& words, const std::string& key, const std::string& folder) const;
+    Checked<Speech> make(const Words& words, const std::string& key,
+                         const std::string& folder) const;
 
     std::mutex mutex_;
     std::string folder_;

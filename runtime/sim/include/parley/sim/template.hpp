@@ -13,10 +13,10 @@
 //   {spoken_time: slot}             "10:00 AM" as said: "10 o'clock"; "9:30 AM": "9 30"
 //   {{ and }}                       the braces themselves
 //
-// A day is: today, tomorrow, +N days, a weekday's name or "next" and its name (the first such day at least
-// two days ahead), open_weekday (the first Monday to Friday at least two days ahead which is neither
-// 25 December nor 1 January), a variable that holds one of these, or a date such as 2026-11-24.
-// Pure functions: "today" is a parameter.
+// A day is: today, tomorrow, +N days, a weekday's name or "next" and its name (the first such day
+// at least two days ahead), open_weekday (the first Monday to Friday at least two days ahead which
+// is neither 25 December nor 1 January), a variable that holds one of these, or a date such as
+// 2026-11-24. Pure functions: "today" is a parameter.
 #pragma once
 
 #include <parley/core/json.hpp>
@@ -37,7 +37,8 @@ Day today_here();
 Checked<std::string> render(std::string_view text, const json::object& variables, Day today);
 
 // The strings inside lists and maps, too. A string that is nothing but one variable keeps its type.
-Checked<json::value> render_value(const json::value& value, const json::object& variables, Day today);
+Checked<json::value> render_value(const json::value& value, const json::object& variables,
+                                  Day today);
 
 // The value at a path such as "result.slots[0].time", or null.
 const json::value* find_path(const json::object& variables, std::string_view path);

@@ -1,10 +1,13 @@
-// twilio_call.hpp: one simulated phone call, as Twilio would carry it to a voice webhook and a media stream.
+// twilio_call.hpp: one simulated phone call, as Twilio would carry it to a voice webhook and a
+// media stream.
 //
-// Posts the signed webhook, carries out the TwiML it gets, opens the stream, sends the caller's voice every 20 ms on
-// absolute deadlines, plays what comes back on a playback clock, and does what the caller's script says.
+// Posts the signed webhook, carries out the TwiML it gets, opens the stream, sends the caller's
+// voice every 20 ms on absolute deadlines, plays what comes back on a playback clock, and does what
+// the caller's script says.
 //
 // Owner:  TwilioServer, until the call is over; handles may outlive it.
-// Thread: the server's io thread. hang_up(), lose() and report() may be used from any other, the first two while the
+// Thread: the server's io thread. hang_up(), lose() and report() may be used from any other, the
+// first two while the
 //         server lives.
 // End:    when the script, the TwiML or the other side ends it; report() then returns.
 #pragma once
@@ -35,22 +38,24 @@ using Form = std::vector<std::pair<std::string, std::string>>;
 
 // X-Twilio-Signature over the URL as Twilio requests it and the decoded form fields.
 std::string twilio_signature(std::string_view auth_token, std::string_view url, const Form& form);
-// The URL as Twilio signs it: without user information and fragment, and over https without the port.
+// The URL as Twilio signs it: without user information and fragment, and over https without the
+// port.
 std::string url_to_sign(std::string_view url);
 
 struct CallOptions {
     enum class Signature { right, wrong, none };
     enum class Method { post, get };
 
-    std::string webhook;                       // as configured at Twilio; what is signed
-    std::string connect_to;                    // "http://127.0.0.1:3000": where requests really go; empty: as the URLs say
+    std::string webhook;  // as configured at Twilio; what is signed
+    std::string
+        connect_to;  // "http://127.0.0.1:3000": where requests really go; empty: as the URLs say
     std::string account_sid = "AC00000000000000000000000000000001";
     std::string auth_token;
-    std::string call_sid;                      // empty: made up
+    std::string call_sid;  // empty: made up
     std::string from = "+15550100001";
     std::string to = "+15550100002";
     CallerScript script;
-    std::string record;                        // WAV file; empty: none
+    std::string record;  // WAV file; empty: none
 
     Signature webhook_signature = Signature::right;
     Signature stream_signature = Signature::right;
@@ -59,18 +64,20 @@ struct CallOptions {
     Playback::Options playback = {};
     bool sends_media_before_start = false;
     bool sends_second_start = false;
-    std::string call_sid_in_start;             // a lie; empty: the truth
-    std::vector<std::string> extra_messages;   // sent as they are after `start`
-    std::function<void(std::string_view)> watch;  // one readable line per happening; on the io thread
+    std::string call_sid_in_start;            // a lie; empty: the truth
+    std::vector<std::string> extra_messages;  // sent as they are after `start`
+    // one readable line per happening; on the io thread
+    std::function<void(std::string_view)> watch;
 };
 
 class TwilioCall : public std::enable_shared_from_this<TwilioCall> {
  public:
-    TwilioCall(CallOptions options, boost::asio::any_io_executor home, boost::asio::thread_pool& workers);
+    TwilioCall(CallOptions options, boost::asio::any_io_executor home,
+               boost::asio::thread_pool& workers);
     TwilioCall(const TwilioCall&) = delete;
     TwilioCall& operator=(const TwilioCall&) = delete;
 
-    Task<> run();                              // call once, on the io thread
+    Task<> run();  // call once, on the io thread
 
     const std::string& sid() const { return options_.call_sid; }
     const CallOptions& options() const { return options_; }
@@ -82,20 +89,20 @@ class TwilioCall : public std::enable_shared_from_this<TwilioCall> {
     void abandon();
 
     // From any thread.
-    void hang_up();                            // the caller hangs up
-    void lose();                               // the connection breaks
-    CallReport report();                       // waits for the call's end
+    void hang_up();       // the caller hangs up
+    void lose();          // the connection breaks
+    CallReport report();  // waits for the call's end
 
  private:
-    struct Question {                          // to the webhook
+    struct Question {  // to the webhook
         net::Url place;
         net::Request request;
-        std::string shown;                     // the URL without its query
-        std::string problem;                   // empty: it can be asked
+        std::string shown;    // the URL without its query
+        std::string problem;  // empty: it can be asked
     };
     struct Answer {
         Twiml twiml;
-        std::string problem;                   // empty: there is TwiML
+        std::string problem;  // empty: there is TwiML
     };
 
     Task<> carry_out();
@@ -116,10 +123,11 @@ class TwilioCall : public std::enable_shared_from_this<TwilioCall> {
     Form form(bool is_first) const;
     net::Url reachable(net::Url url, bool is_socket) const;
     std::string resolved(std::string_view url, std::string_view base) const;
-    std::string signature(CallOptions::Signature mode, std::string_view url, const Form& form) const;
+    std::string signature(CallOptions::Signature mode, std::string_view url,
+                          const Form& form) const;
     milliseconds now() const;
     void watch(std::string_view line) const;
-    Task<> sleep_until(TimePoint deadline);    // or until wake()
+    Task<> sleep_until(TimePoint deadline);  // or until wake()
     void wake();
 
     CallOptions options_;
@@ -130,7 +138,7 @@ class TwilioCall : public std::enable_shared_from_this<TwilioCall> {
     std::promise<CallReport> done_;
     std::shared_future<CallReport> result_;
     bool is_done_ = false;
-    bool is_hang_up_wanted_ = false;           // before the stream, too
+    bool is_hang_up_wanted_ = false;  // before the stream, too
 
     std::vector<std::vector<std::uint8_t>> speech_;  // µ-law, per step of the script
     CallerPlayer player_;
@@ -138,18 +146,18 @@ class TwilioCall : public std::enable_shared_from_this<TwilioCall> {
     // While a stream is open.
     std::shared_ptr<net::WebSocket> socket_;
     boost::asio::steady_timer* timer_ = nullptr;  // of the sleep under way
-    std::optional<TimePoint> began_;           // the first stream: zero on the call's time line
+    std::optional<TimePoint> began_;              // the first stream: zero on the call's time line
     Playback playback_;
     AgentEar ear_;
     std::vector<std::pair<std::string, std::string>> parameters_;
     std::size_t agent_segments_told_ = 0;
-    std::vector<std::uint8_t> source_;         // what the caller is saying
+    std::vector<std::uint8_t> source_;  // what the caller is saying
     std::size_t source_at_ = 0;
-    std::int64_t frames_sent_ = 0;             // on the time line
-    std::int64_t chunk_ = 0;                   // in this stream
+    std::int64_t frames_sent_ = 0;  // on the time line
+    std::int64_t chunk_ = 0;        // in this stream
     std::int64_t sequence_ = 0;
-    std::string message_;                      // reused
-    bool is_silent_ = false;                   // half-open
+    std::string message_;     // reused
+    bool is_silent_ = false;  // half-open
     bool is_over_ = false;
 };
 

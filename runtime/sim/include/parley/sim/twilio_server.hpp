@@ -19,7 +19,7 @@ class TwilioServer {
  public:
     struct Options {
         std::string host = "127.0.0.1";
-        std::uint16_t port = 0;                // of the REST API; 0: any free one
+        std::uint16_t port = 0;  // of the REST API; 0: any free one
         std::string account_sid = "AC00000000000000000000000000000001";
         std::string auth_token = "12345678901234567890123456789012";
         std::function<void(std::string_view)> watch;
@@ -28,14 +28,14 @@ class TwilioServer {
         std::string method;
         std::string path;
         std::string body;
-        int status = 0;                        // of our answer
+        int status = 0;  // of our answer
     };
 
     static Checked<std::unique_ptr<TwilioServer>> start(Options options);
     ~TwilioServer();
 
     std::uint16_t port() const;
-    std::string base_url() const;              // "http://127.0.0.1:PORT"
+    std::string base_url() const;  // "http://127.0.0.1:PORT"
     // Account and token of `options` are replaced by the server's own unless it names others.
     std::shared_ptr<TwilioCall> dial(CallOptions options);
     std::vector<RestRequest> rest_requests() const;

@@ -1,7 +1,8 @@
-// inline_store.hpp: the store in memory and without a thread: every answer comes before the question returns.
+// inline_store.hpp: the store in memory and without a thread: every answer comes before the
+// question returns.
 //
-// For rehearsals: a scenario, a test of a tool and a replay get a fresh database with the scripts' tables each, and
-// the same SQL with the same rules and messages as in a call.
+// For rehearsals: a scenario, a test of a tool and a replay get a fresh database with the scripts'
+// tables each, and the same SQL with the same rules and messages as in a call.
 //
 // Thread: one thread.
 #pragma once

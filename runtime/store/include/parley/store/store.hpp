@@ -1,9 +1,10 @@
 // store.hpp: SQLite in WAL mode on its own thread.
 //
-// Everything is asked for by posting to the store's thread; nothing here blocks the caller. Journal entries
-// are written in batches, at most `flush_every` apart, so a kill -9 loses no turn finished a second before.
-// When the disk is full or the file is locked, entries wait in a bounded queue and are tried again; the call
-// goes on, the operator sees `store.write_failed` in the log and health() says why.
+// Everything is asked for by posting to the store's thread; nothing here blocks the caller. Journal
+// entries are written in batches, at most `flush_every` apart, so a kill -9 loses no turn finished
+// a second before. When the disk is full or the file is locked, entries wait in a bounded queue and
+// are tried again; the call goes on, the operator sees `store.write_failed` in the log and health()
+// says why.
 //
 // Owner:  app. One process at a time should write; others read through Reader.
 // Thread: every member may be used from any thread.
@@ -14,6 +15,7 @@
 #include <parley/call/journal.hpp>
 #include <parley/core/json.hpp>
 #include <parley/core/result.hpp>
+#include <parley/store/migrations.hpp>
 
 #include <chrono>
 #include <functional>
@@ -26,46 +28,54 @@
 namespace parley::store {
 
 struct Options {
-    std::string path = "data/parley.db";        // ":memory:" for tests; folders are made
-    std::string migrations_dir = {};            // *.sql of the scripts, run once each in order of name; empty: none
+    std::string path = "data/parley.db";  // ":memory:" for tests; folders are made
+    // *.sql of the scripts, run once each in order of name; empty: none
+    std::string migrations_dir = {};
     std::chrono::milliseconds flush_every{200};
     std::chrono::milliseconds busy_timeout{2'000};
-    std::chrono::milliseconds query_time_max{2'000};  // of a script's statement or transaction; then it is interrupted
-    std::size_t entries_queued_max = 20'000;    // beyond it new entries are dropped and counted
-    std::size_t queries_queued_max = 1'000;     // beyond it a query is refused as busy
-    std::size_t rows_max = 1'000;               // of a script's query
-    std::int64_t pages_max = 0;                 // the file may grow to this many pages of 4 KiB; 0: as the disk allows
+    // of a script's statement or transaction; then it is interrupted
+    std::chrono::milliseconds query_time_max{2'000};
+    std::size_t entries_queued_max = 20'000;  // beyond it new entries are dropped and counted
+    std::size_t queries_queued_max = 1'000;   // beyond it a query is refused as busy
+    std::size_t rows_max = 1'000;             // of a script's query
+    // the file may grow to this many pages of 4 KiB; 0: as the disk allows
+    std::int64_t pages_max = 0;
 };
 
 struct CallRow {
-    std::string call_sid, from, to, agent, channel, outcome, reason;  // outcome "" while the call runs
+    // outcome "" while the call runs
+    std::string call_sid, from, to, agent, channel, outcome, reason;
     std::int64_t started_at_ms = 0, ended_at_ms = 0;  // ended: 0 while the call runs
     double cost_usd = 0;
-    int turns = 0;                     // finished utterances, the caller's and the agent's
-    std::int64_t duration_ms = 0;      // 0 while the call runs
+    int turns = 0;                 // finished utterances, the caller's and the agent's
+    std::int64_t duration_ms = 0;  // 0 while the call runs
 };
 
 // A failed statement, as a script or a person may be told.
 struct QueryProblem {
-    // constraint: the data do not allow it. busy: locked, closing, or the disk fails: later it may work.
-    // timeout: query_time_max. full: the disk. mistake: the statement is wrong, `message` says how to write it.
+    // constraint: the data do not allow it. busy: locked, closing, or the disk fails: later it may
+    // work. timeout: query_time_max. full: the disk. mistake: the statement is wrong, `message`
+    // says how to write it.
     enum class Kind { constraint, busy, timeout, full, mistake } kind = Kind::mistake;
-    std::string message;   // "UNIQUE constraint failed: appointments.date, appointments.time"
+    std::string message;  // "UNIQUE constraint failed: appointments.date, appointments.time"
 };
-// Rows as objects in the order of the columns (of two columns with one name the later counts); text is valid UTF-8,
-// blobs are base64. `changes` and `last_id` of writes; last_id is 0 unless a row was inserted.
+// Rows as objects in the order of the columns (of two columns with one name the later counts); text
+// is valid UTF-8, blobs are base64. `changes` and `last_id` of writes; last_id is 0 unless a row
+// was inserted.
 struct QueryAnswer {
     json::array rows;
     std::int64_t changes = 0;
     std::int64_t last_id = 0;
 };
-[[noreturn]] void throw_exception_from_error(const QueryProblem& problem, const boost::source_location&);
+[[noreturn]] void throw_exception_from_error(const QueryProblem& problem,
+                                             const boost::source_location&);
 using QueryResult = boost::system::result<QueryAnswer, QueryProblem>;
 using TransactionResult = boost::system::result<std::vector<QueryAnswer>, QueryProblem>;
 
 struct Statement {
-    std::string sql;            // one statement; parameters as ? or ?1
-    json::array parameters;     // null, bool, number, string; or one object of these, for :name in the SQL
+    std::string sql;  // one statement; parameters as ? or ?1
+    // null, bool, number, string; or one object of these, for :name in the SQL
+    json::array parameters;
 };
 
 // Values under names, with a lifetime: for scripts, shared by all calls. Values are JSON text.
@@ -79,7 +89,7 @@ struct KeyRequest {
 struct KeyAnswer {
     std::optional<std::string> value = {};  // of get; of set_if_absent where there was one already
     bool did_change = false;
-    std::int64_t number = 0;                // of increment
+    std::int64_t number = 0;  // of increment
 };
 using KeyResult = boost::system::result<KeyAnswer, QueryProblem>;
 
@@ -91,21 +101,29 @@ class Store final : public call::journal::Subscriber {
 
     void on_entry(const call::journal::Entry& entry) override;
 
-    // For scripts. The runtime's own tables are read-only to them; tables are made by migrations only; ATTACH,
-    // PRAGMA, VACUUM and BEGIN are refused. A problem means that the statement wrote nothing.
-    // `done` runs once, on the store's thread: post from there to where you belong. Refused at once (too many
-    // waiting, or closed) it runs inside query().
+    // For scripts. The runtime's own tables are read-only to them; tables are made by migrations
+    // only; ATTACH, PRAGMA, VACUUM and BEGIN are refused. A problem means that the statement wrote
+    // nothing. `done` runs once, on the store's thread: post from there to where you belong.
+    // Refused at once (too many waiting, or closed) it runs inside query().
     void query(Statement statement, std::function<void(QueryResult)> done);
-    // All statements in one transaction; the first failure rolls all back. query_time_max is for all together.
-    void transaction(std::vector<Statement> statements, std::function<void(TransactionResult)> done);
+    // All statements in one transaction; the first failure rolls all back. query_time_max is for
+    // all together.
+    void transaction(std::vector<Statement> statements,
+                     std::function<void(TransactionResult)> done);
     // Each is one step: nothing comes between reading and writing. `done` as above.
     void key(KeyRequest request, std::function<void(KeyResult)> done);
 
+    // What has been applied of migrations_dir.
+    AppliedMigrations migrations() const;
+    // Applies what is new among `texts`, each file in a transaction of its own; queries wait
+    // meanwhile. `done` as above.
+    void migrate(MigrationTexts texts, std::function<void(Checked<void>)> done);
+
     struct Health {
         bool is_well = true;
-        std::string problem = {};           // why the last write failed, and what to do
+        std::string problem = {};  // why the last write failed, and what to do
         std::size_t entries_queued = 0;
-        std::uint64_t entries_lost = 0;     // since open()
+        std::uint64_t entries_lost = 0;  // since open()
     };
     Health health() const;
 
@@ -121,16 +139,18 @@ class Reader {
  public:
     static Checked<std::unique_ptr<Reader>> open(const std::string& path);
     ~Reader();
-    std::vector<CallRow> calls(std::size_t limit);                           // newest first
+    std::vector<CallRow> calls(std::size_t limit);  // newest first
     std::optional<CallRow> call(std::string_view call_sid);
-    // Journal entries of one call ("" = all calls) after a row id, in order: {"id", "call_sid", "at_ms", "type", ...}.
+    // Journal entries of one call ("" = all calls) after a row id, in order: {"id", "call_sid",
+    // "at_ms", "type", ...}.
     json::array journal(std::string_view call_sid, std::int64_t after_id, std::size_t limit);
-    // Every entry of one call in the order it happened, which is not the order of writing: what was said is
-    // stamped with the start of the speech. For transcript() in print.hpp.
+    // Every entry of one call in the order it happened, which is not the order of writing: what was
+    // said is stamped with the start of the speech. For transcript() in print.hpp.
     json::array conversation(std::string_view call_sid);
     // The newest row id of the journal, 0 when empty: where a live view starts.
     std::int64_t newest_id();
-    // Calls whose sid starts with `beginning`, newest first: so that nobody has to type 34 characters.
+    // Calls whose sid starts with `beginning`, newest first: so that nobody has to type 34
+    // characters.
     std::vector<std::string> sids_beginning(std::string_view beginning, std::size_t limit);
 
  private:

@@ -1,11 +1,13 @@
 // gap_filler.hpp: keeps the model's clock going when the caller's audio has holes.
 //
-// Problem: a model's speech detection counts appended audio, not seconds. Where Twilio skips packets, or sends
-// nothing at all for a while, the model would wait for ever for the pause that ends the caller's turn.
-// Idea: timestamps tell of holes; silence of the same length is put in, at most a second each. When nothing
-// comes for 750 ms, a second of silence is put in at once, and the hole it leaves behind is not filled again.
-// Not every peer counts well (some put samples where milliseconds belong), so silence beyond what the wall
-// clock explains is limited to one second in all: wrong timestamps cannot drown the speech.
+// Problem: a model's speech detection counts appended audio, not seconds. Where Twilio skips
+// packets, or sends nothing at all for a while, the model would wait for ever for the pause that
+// ends the caller's turn.
+// Idea: timestamps tell of holes; silence of the same length is put in, at most a second each. When
+// nothing comes for 750 ms, a second of silence is put in at once, and the hole it leaves behind is
+// not filled again. Not every peer counts well (some put samples where milliseconds belong), so
+// silence beyond what the wall clock explains is limited to one second in all: wrong timestamps
+// cannot drown the speech.
 //
 // Sans-I/O. Owner: one stream. Thread: the stream's.
 #pragma once
@@ -22,23 +24,26 @@ class GapFiller {
  public:
     struct Options {
         std::size_t bytes_per_ms = 8;
-        milliseconds jump_min{20};    // smaller ones are jitter in the counting
+        milliseconds jump_min{20};  // smaller ones are jitter in the counting
         milliseconds fill_max{1'000};
         milliseconds stall_after{750};
         milliseconds stall_fill{1'000};
-        int backward_max = 10;        // in a row, repeated or back; then the peer counts anew, or not at all, and is followed
+        // in a row, repeated or back; then the peer counts anew, or not at all, and is followed
+        int backward_max = 10;
     };
     struct Advice {
-        bool drop = false;             // repeated or out of order
-        std::size_t silence_bytes = 0; // to be heard before this piece
+        bool drop = false;              // repeated or out of order
+        std::size_t silence_bytes = 0;  // to be heard before this piece
     };
 
     GapFiller() : GapFiller(Options{}) {}
     explicit GapFiller(Options options) : options_(options) {}
 
-    Advice on_media(std::optional<std::int64_t> timestamp_ms, std::optional<std::int64_t> chunk, std::size_t bytes, TimePoint now);
+    Advice on_media(std::optional<std::int64_t> timestamp_ms, std::optional<std::int64_t> chunk,
+                    std::size_t bytes, TimePoint now);
 
-    // When to ask on_time() next: the earliest moment at which the stream may count as stalled; max() before the first media.
+    // When to ask on_time() next: the earliest moment at which the stream may count as stalled;
+    // max() before the first media.
     TimePoint deadline() const;
     // Bytes of silence to be heard now; once per stall.
     std::size_t on_time(TimePoint now);
@@ -53,10 +58,11 @@ class GapFiller {
     Options options_;
     std::optional<TimePoint> first_at_;
     TimePoint last_at_ = TimePoint::min();
-    std::optional<std::int64_t> expected_;        // position in bytes where the next piece should begin
+    // position in bytes where the next piece should begin
+    std::optional<std::int64_t> expected_;
     std::optional<std::int64_t> last_timestamp_;
     std::optional<std::int64_t> last_chunk_;
-    std::int64_t heard_ = 0;                      // bytes handed on, silence included
+    std::int64_t heard_ = 0;  // bytes handed on, silence included
     std::int64_t filled_ = 0;
     std::int64_t dropped_ = 0;
     int backward_ = 0;

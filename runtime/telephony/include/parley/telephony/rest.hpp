@@ -19,8 +19,9 @@ class TwilioRest {
         std::string base_url = "https://api.twilio.com";
         std::string account_sid;
         Secret auth_token;
-        net::RequestLimits limits = {};   // 10 s
-        int tries_max = 3;                // after 429, which Twilio has not processed; nothing else is repeated
+        net::RequestLimits limits = {};  // 10 s
+        // after 429, which Twilio has not processed; nothing else is repeated
+        int tries_max = 3;
     };
     enum class Ended { now, before, failed };  // `before`: the call was over already
 

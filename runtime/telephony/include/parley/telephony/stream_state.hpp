@@ -20,7 +20,8 @@ namespace parley::telephony {
 struct StreamLimits {
     std::chrono::seconds start_within{10};
     int messages_before_start_max = 20;
-    int malformed_in_a_row_max = 50;  // of a running call: one bad message must not end it, a broken peer must
+    // of a running call: one bad message must not end it, a broken peer must
+    int malformed_in_a_row_max = 50;
 };
 
 // What a message asks for. Views are valid until the next message.
@@ -45,7 +46,8 @@ struct StreamStep {
 
 class StreamState {
  public:
-    explicit StreamState(TimePoint now, StreamLimits limits = {}) : limits_(limits), start_by_(now + limits.start_within) {}
+    explicit StreamState(TimePoint now, StreamLimits limits = {})
+        : limits_(limits), start_by_(now + limits.start_within) {}
 
     StreamStep on_text(std::string_view text);
     StreamStep on_binary();
@@ -58,7 +60,8 @@ class StreamState {
     bool is_active() const { return phase_ == Phase::active; }
     const Started& started() const { return started_; }
     std::int64_t malformed_count() const { return malformed_; }
-    std::int64_t missing_count() const { return missing_; }  // by sequence numbers; for information only
+    // by sequence numbers; for information only
+    std::int64_t missing_count() const { return missing_; }
 
  private:
     enum class Phase { waiting, checking, active, done };

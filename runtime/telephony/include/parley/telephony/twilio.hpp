@@ -6,7 +6,8 @@
 //                         before the token is right
 //   POST /voice/ended     the stream is over: hang up, or apologise where no one else could
 //
-// Owner:  the app; must outlive the server's requests. Streams hold what they need and may outlive it.
+// Owner:  the app; must outlive the server's requests. Streams hold what they need and may outlive
+// it.
 // Thread: answer() and admit() from any thread; each stream lives on its home.
 // End:    streams end with their calls.
 #pragma once
@@ -37,32 +38,43 @@ class TwilioService {
     class Calls {
      public:
         virtual ~Calls() = default;
-        virtual boost::system::result<call::Switchboard::Announced, call::Switchboard::Refusal> announce(call::CallInfo info) = 0;
+        virtual boost::system::result<call::Switchboard::Announced, call::Switchboard::Refusal>
+        announce(call::CallInfo info) = 0;
         // On io thread `home`.
-        virtual std::optional<Claimed> claim(std::string_view token, std::string_view call_sid, std::size_t home) = 0;
+        virtual std::optional<Claimed> claim(std::string_view token, std::string_view call_sid,
+                                             std::size_t home) = 0;
         virtual std::optional<call::Finish> ending_of(std::string_view call_sid) const = 0;
     };
 
     enum class Signatures { required, ignored };
     // What Twilio itself says where no agent can.
     struct Sentences {
-        std::string draining = "We are sorry, our line is being restarted. Please call again in a few minutes.";
+        std::string draining =
+            "We are sorry, our line is being restarted. Please call again in a few minutes.";
         std::string no_agent = "We are sorry, this number is not in service.";
         std::string apology = "We are sorry, we have a technical problem. Please call again later.";
     };
     struct Options {
-        std::string public_url;                       // "https://voice.example.com"; empty: the Host header, with https
+        std::string public_url;  // "https://voice.example.com"; empty: the Host header, with https
         Signatures signatures = Signatures::required;
-        std::vector<Secret> auth_tokens;              // any of them may have signed
-        std::string account_sid;                      // if set, other accounts' requests are refused
+        std::vector<Secret> auth_tokens;  // any of them may have signed
+        // if set, other accounts' requests are refused
+        std::string account_sid;
         std::optional<std::uint16_t> listening_port;
         std::size_t io_threads = 1;
-        std::shared_ptr<const TwilioRest> rest;       // if set, hanging up ends the call at Twilio too
+        // if set, hanging up ends the call at Twilio too
+        std::shared_ptr<const TwilioRest> rest;
         Sentences sentences = {};
+        // if set, in place of the sentence: settings may change
+        std::function<std::string()> apology = {};
         StreamLimits limits = {};
     };
-    // The agent for a called number.
-    using Resolve = std::function<std::optional<std::string>(std::string_view to)>;
+    // The agent for a called number, and what the call is to keep (CallInfo::basis).
+    struct Route {
+        std::string agent;
+        std::shared_ptr<const void> basis = {};
+    };
+    using Resolve = std::function<std::optional<Route>(std::string_view to)>;
 
     TwilioService(Options options, std::shared_ptr<Calls> calls, Resolve resolve);
     ~TwilioService();
@@ -94,8 +106,10 @@ class TwilioService {
 class SwitchboardCalls final : public TwilioService::Calls {
  public:
     explicit SwitchboardCalls(call::Switchboard& switchboard) : switchboard_(switchboard) {}
-    boost::system::result<call::Switchboard::Announced, call::Switchboard::Refusal> announce(call::CallInfo info) override;
-    std::optional<TwilioService::Claimed> claim(std::string_view token, std::string_view call_sid, std::size_t home) override;
+    boost::system::result<call::Switchboard::Announced, call::Switchboard::Refusal> announce(
+        call::CallInfo info) override;
+    std::optional<TwilioService::Claimed> claim(std::string_view token, std::string_view call_sid,
+                                                std::size_t home) override;
     std::optional<call::Finish> ending_of(std::string_view call_sid) const override;
 
  private:

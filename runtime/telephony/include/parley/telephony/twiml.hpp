@@ -1,4 +1,5 @@
-// twiml.hpp: the few TwiML documents we answer with. All values are escaped; nothing can break out of them.
+// twiml.hpp: the few TwiML documents we answer with. All values are escaped; nothing can break out
+// of them.
 #pragma once
 
 #include <string>
@@ -8,7 +9,8 @@
 
 namespace parley::telephony::twiml {
 
-// For text and attributes alike; characters XML does not allow are dropped, invalid UTF-8 is replaced.
+// For text and attributes alike; characters XML does not allow are dropped, invalid UTF-8 is
+// replaced.
 std::string escaped(std::string_view text);
 
 struct Stream {

@@ -1,0 +1,170 @@
+#include "control.hpp"
+
+#include <parley/core/crypto.hpp>
+#include <parley/core/json.hpp>
+#include <parley/core/log.hpp>
+#include <parley/reload/changes.hpp>
+#include <parley/reload/status.hpp>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace parley::app {
+namespace {
+
+using reload::Outcome;
+
+net::Response as_json(int status, const json::object& body) {
+    net::Response response;
+    response.status = status;
+    response.content_type = "application/json";
+    response.body = json::serialize(body);
+    response.headers.set("Cache-Control", "no-store");
+    return response;
+}
+
+net::Response refusal(int status, std::string_view why) {
+    return as_json(status, {{"error", why}});
+}
+
+// Completes on the asking coroutine's own executor, whatever thread the reloader answers on.
+Task<Outcome> outcome_of(reload::Reloader& reloader, reload::Reloader::Ask what) {
+    auto home = co_await asio::this_coro::executor;
+    auto start = [&reloader, what, home](auto handler) {
+        auto kept = std::make_shared<decltype(handler)>(std::move(handler));
+        reloader.ask(what, reload::Cause::asked, [kept, home](Outcome outcome) {
+            asio::post(home, [kept, outcome = std::move(outcome)]() mutable {
+                (*kept)(std::move(outcome));
+            });
+        });
+    };
+    auto outcome = co_await asio::async_initiate<decltype(asio::use_awaitable), void(Outcome)>(
+        start, asio::use_awaitable);
+    co_return outcome;
+}
+
+// Counters only know how to add.
+void bring_to(metrics::Counter& counter, std::uint64_t value) {
+    counter.add(static_cast<double>(value) - counter.value());
+}
+
+double seconds_of(WallTime when) { return static_cast<double>(unix_ms(when)) / 1'000; }
+
+}  // namespace
+
+bool Control::is_ours(std::string_view path) {
+    return path == "/metrics" || path == "/api" || path.starts_with("/api/");
+}
+
+bool Control::is_allowed(const net::Request& request) const {
+    constexpr std::string_view scheme = "bearer ";
+    const auto header = request.headers.get("Authorization").value_or("");
+    if (lower(header.substr(0, scheme.size())) != scheme) return false;
+    return crypto::equal_in_constant_time(trim(header.substr(scheme.size())),
+                                          parts_.token.reveal());
+}
+
+Task<net::Response> Control::answer(net::Request request) {
+    if (!is_allowed(request)) {
+        log::warn("control.refused", {{"path", shortened(request.path(), 80)},
+                                      {"from", request.peer},
+                                      {"what", "the bearer token is missing or wrong"}});
+        auto response = refusal(
+            401,
+            "this needs the header Authorization: Bearer TOKEN; the token is server.admin_token, or stands in "
+            "admin.token beside the database");
+        response.headers.set("WWW-Authenticate", "Bearer");
+        co_return response;
+    }
+    const auto path = request.path();
+    const bool is_read = path == "/api/status" || path == "/api/diff" || path == "/metrics";
+    const bool is_act = path == "/api/reload" || path == "/api/rollback";
+    if (!is_read && !is_act)
+        co_return refusal(
+            404, "there is /api/status, /api/diff, /api/reload, /api/rollback and /metrics");
+    const std::string_view method = is_read ? "GET" : "POST";
+    if (request.method != method) {
+        auto response = refusal(405, fmt::format("use {}", method));
+        response.headers.set("Allow", std::string(method));
+        co_return response;
+    }
+    if (path == "/api/status") co_return status();
+    if (path == "/metrics") co_return figures();
+    if (path == "/api/diff") co_return co_await ask(reload::Reloader::Ask::preview);
+    co_return co_await ask(path == "/api/reload" ? reload::Reloader::Ask::reload
+                                                 : reload::Reloader::Ask::roll_back);
+}
+
+net::Response Control::status() const {
+    auto body = reload::to_json(parts_.generations.status(), parts_.reloader.watching());
+    body["parley"] = PARLEY_VERSION;
+    body["calls"] = parts_.switchboard.live_count();
+    body["uptime_s"] = std::chrono::duration_cast<std::chrono::seconds>(
+                           std::chrono::steady_clock::now() - started_)
+                           .count();
+    return as_json(200, body);
+}
+
+net::Response Control::figures() {
+    const auto status = parts_.generations.status();
+    auto& all = parts_.registry;
+    int on_older = 0;
+    for (const auto& line : status.generations)
+        on_older += line.is_serving ? 0 : line.generation->calls.load();
+    const bool has_failed = status.failure && status.failure->is_current;
+    all.gauge("parley_build_info", "The version that runs.", {{"version", PARLEY_VERSION}}).set(1);
+    all.gauge("parley_calls_active", "Calls announced or in progress.")
+        .set(static_cast<double>(parts_.switchboard.live_count()));
+    all.gauge("parley_calls_on_older_generations",
+              "Calls that keep scripts and settings which new calls no longer get.")
+        .set(on_older);
+    all.gauge("parley_script_generation",
+              "Number of the generation of scripts and settings that new calls get.")
+        .set(static_cast<double>(status.serving->number));
+    all.gauge("parley_reload_last_success_timestamp_seconds",
+              "When the files were last found good.")
+        .set(seconds_of(status.last_success));
+    all.gauge("parley_reload_failed",
+              "1 while the files on disk are not fit to serve and an older generation does.")
+        .set(has_failed ? 1 : 0);
+    all.gauge("parley_settings_waiting_for_restart",
+              "Settings that differ from those the process runs with.")
+        .set(static_cast<double>(status.serving->needs_restart.size()));
+    bring_to(all.counter("parley_reloads_total",
+                         "Generations published since the start, the first not counted."),
+             status.successes);
+    bring_to(all.counter("parley_reload_failures_total", "Generations refused since the start."),
+             status.failures);
+    bring_to(all.counter("parley_rollbacks_total", "Rollbacks since the start."), status.rollbacks);
+    net::Response response;
+    response.content_type = metrics::content_type;
+    response.body = all.text();
+    return response;
+}
+
+Task<net::Response> Control::ask(reload::Reloader::Ask what) {
+    const auto outcome = co_await outcome_of(parts_.reloader, what);
+    auto body = reload::to_json(outcome);
+    int status = 200;
+    if (outcome.kind == Outcome::Kind::refused) {
+        status = 422;
+        body["error"] = "the files are not right; the generation before serves on";
+    } else if (outcome.kind == Outcome::Kind::nothing_before) {
+        status = 409;
+        body["error"] = "there is no generation before this one";
+    } else if (outcome.kind == Outcome::Kind::previewed && outcome.next) {
+        const auto changes = reload::changes_between(reload::content_of(*outcome.serving),
+                                                     reload::content_of(*outcome.next));
+        body["changes"] = reload::to_json(changes);
+    } else if (outcome.kind == Outcome::Kind::previewed) {
+        status = 422;
+        body["error"] = "the files are not right: a reload would be refused";
+    } else if (outcome.kind == Outcome::Kind::stopping) {
+        status = 503;
+        body["error"] = "the service is stopping";
+    }
+    co_return as_json(status, body);
+}
+
+}  // namespace parley::app
