@@ -22,6 +22,8 @@ namespace fs = std::filesystem;
 
 constexpr int measured_core = 0;
 constexpr int load_core = 1;
+constexpr int churn_waves = 11;
+constexpr int churn_calls = 100;
 
 struct Row {
     std::string name;
@@ -76,9 +78,9 @@ class Bench {
         return wait_for_port(plan.target_port);
     }
 
-    // Memory after the first and after the last of `waves` times `calls` short calls.
+    // Memory after each of `waves` times `calls` short calls.
     struct Churn {
-        double first_mb = 0, last_mb = 0;
+        std::vector<double> resident_mb;
         int calls = 0;  // that had audio both ways
         std::string fault;
     };
@@ -88,10 +90,8 @@ class Bench {
         plan.warm_up_s = 0;
         plan.measure_s = 1;
         plan.target_port = free_port();
-        const auto process = [&] {
-            plan.model_port = free_port();
-            return start_parley(plan);
-        }();
+        plan.model_port = free_port();
+        const auto process = start_parley(plan);
         wait_for_port(plan.target_port);
         Churn churn;
         for (int wave = 0; wave < waves && churn.fault.empty(); ++wave) {
@@ -99,8 +99,7 @@ class Bench {
             churn.fault = result.fault;
             churn.calls += result.calls_up;
             std::this_thread::sleep_for(std::chrono::milliseconds(500));  // the last of them finish
-            churn.last_mb = process->resident_mb();
-            if (wave == 0) churn.first_mb = churn.last_mb;
+            churn.resident_mb.push_back(process->resident_mb());
         }
         return churn;
     }
@@ -198,6 +197,27 @@ json::array measure_recipes() {
     return all;
 }
 
+// What a process holds that has caches grows at first; what leaks grows to the end.
+json::object measure_churn(Bench& bench, int waves, int calls) {
+    const auto churn = bench.churn(waves, calls);
+    fmt::print("\nMemory after calls had come and gone, MB:");
+    json::array series;
+    for (std::size_t wave = 0; wave < churn.resident_mb.size(); ++wave) {
+        const int done = static_cast<int>(wave + 1) * calls;
+        fmt::print("{} {}: {:.1f}", wave == 0 ? "" : ",", done, churn.resident_mb[wave]);
+        series.push_back({{"calls", done}, {"resident_mb", churn.resident_mb[wave]}});
+    }
+    fmt::print("{}\n", churn.fault.empty() ? "" : "  ! " + churn.fault);
+    return {{"series", series}, {"calls", churn.calls}, {"fault", churn.fault}};
+}
+
+int measure_memory(const fs::path& tree, int waves, int calls) {
+    pin_this_process(load_core);
+    Bench bench(tree);
+    measure_churn(bench, waves, calls);
+    return 0;
+}
+
 int measure_everything(const fs::path& tree, const std::string& json_file, std::vector<int> sizes,
                        int seconds, int most) {
     pin_this_process(load_core);
@@ -254,14 +274,7 @@ int measure_everything(const fs::path& tree, const std::string& json_file, std::
         report["reactions"] = lines;
     }
     std::fflush(stdout);
-    const auto churn = bench.churn(11, 100);
-    report["churn"] = {{"resident_mb_after_100_calls", churn.first_mb},
-                       {"resident_mb_at_the_end", churn.last_mb},
-                       {"calls", churn.calls},
-                       {"fault", churn.fault}};
-    fmt::print("\nMemory after 100 calls had come and gone: {:.1f} MB, after {}: {:.1f} MB{}\n",
-               churn.first_mb, churn.calls, churn.last_mb,
-               churn.fault.empty() ? "" : "  ! " + churn.fault);
+    report["churn"] = measure_churn(bench, churn_waves, churn_calls);
 
     report["recipes"] = measure_recipes();
     if (!json_file.empty()) std::ofstream(json_file) << json::serialize(report) << "\n";
@@ -294,9 +307,15 @@ int main(int argc, char** argv) {
         ->capture_default_str();
     reload->add_option("--calls", reloads.calls, "calls in progress")->capture_default_str();
     reload->add_option("--seconds", reloads.seconds, "of each measurement")->capture_default_str();
+    auto* memory = cli.add_subcommand("memory", "memory held after calls have come and gone");
+    int waves = 40;
+    int churn_calls = 100;
+    memory->add_option("--waves", waves, "how often")->capture_default_str();
+    memory->add_option("--calls", churn_calls, "at once")->capture_default_str();
     CLI11_PARSE(cli, argc, argv);
     reloads.tree = std::filesystem::absolute(tree);
     if (*reload) return parley::bench::measure_reloads(reloads);
+    if (*memory) return parley::bench::measure_memory(tree, waves, churn_calls);
     if (*relay) return parley::bench::run_relay(ports.at(0), ports.at(1));
     return parley::bench::measure_everything(tree, json_file, sizes, seconds, most);
 }
