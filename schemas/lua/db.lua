@@ -20,7 +20,7 @@ db = {}
 ---@return table[]? rows
 ---@return Problem? problem
 --- ```lua
---- local rows, problem = db.query("SELECT date FROM appointments WHERE phone = :phone", { phone = call.from })
+--- local rows, problem = db.query("SELECT appointment_date FROM appointments WHERE phone_number = :phone", { phone = call.from })
 --- if not rows then return fail("I cannot look that up at the moment.", problem) end
 --- ```
 function db.query(sql, ...) end

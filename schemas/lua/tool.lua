@@ -22,9 +22,9 @@
 ---   about = "Find free appointment times on one day.",
 ---   params = { date = param.date { "The day the caller wants", required = true } },
 ---   run = function(args, call)
----     local rows, problem = db.query("SELECT time FROM slots WHERE date = ?", args.date)
+---     local rows, problem = db.query("SELECT appointment_time FROM appointments WHERE appointment_date = ?", args.date)
 ---     if not rows then return fail("The calendar did not answer.", problem) end
----     return { free = map(rows, function(row) return row.time end) }
+---     return { free = map(rows, function(row) return row.appointment_time end) }
 ---   end,
 --- }
 --- ```

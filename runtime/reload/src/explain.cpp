@@ -28,6 +28,34 @@ constexpr std::array<std::string_view, 12> general_settings{
     "scripts.tool_timeout_ms",
     "scripts.cpu_max_ms"};
 
+// What an agent may have of its own under `turn_taking`, by the general setting it takes the place
+// of.
+struct OwnTurn {
+    std::string_view general, key;
+};
+constexpr std::array<OwnTurn, 6> own_turns{
+    {{"openai.turn_detection.type", "type"},
+     {"openai.turn_detection.threshold", "threshold"},
+     {"openai.turn_detection.prefix_padding_ms", "prefix_padding_ms"},
+     {"openai.turn_detection.silence_duration_ms", "silence_ms"},
+     {"openai.turn_detection.eagerness", "eagerness"},
+     {"calls.silence_before_prompt_ms", "silence_before_prompt_ms"}}};
+
+// As written in a script; empty where it says nothing.
+std::string turn_text(const config::TurnTaking& turns, std::string_view key) {
+    const auto shown = [](const auto& value) {
+        return value ? fmt::format("{}", *value) : std::string();
+    };
+    if (key == "type") return turns.type;
+    if (key == "threshold") return shown(turns.threshold);
+    if (key == "prefix_padding_ms") return shown(turns.prefix_padding_ms);
+    if (key == "silence_ms") return shown(turns.silence_ms);
+    if (key == "eagerness") return turns.eagerness;
+    if (key == "interruptions") return shown(turns.interruptions);
+    return turns.silence_before_prompt ? fmt::format("{}", turns.silence_before_prompt->count())
+                                       : std::string();
+}
+
 json::object line(std::string_view name, std::string_view value, std::string_view source) {
     return {{"name", name}, {"value", value}, {"source", source}};
 }
@@ -63,10 +91,33 @@ class Explainer {
         all.push_back(choice("model", settings_.model, agent_.model, "openai.model"));
         all.push_back(choice("language", settings_.language, agent_.language, ""));
         for (const auto name : general_settings) {
+            const auto own = std::find_if(own_turns.begin(), own_turns.end(),
+                                          [&](const auto& each) { return each.general == name; });
+            if (own != own_turns.end()) {
+                if (auto turn = own_turn(name, own->key)) {
+                    all.push_back(std::move(*turn));
+                    continue;
+                }
+            }
             if (const auto* found = config::find(generation_.settings, name))
                 all.push_back(line(name, found->value, found->source));
         }
+        // There is no general setting for this one.
+        if (auto turn = own_turn("turn_taking.interruptions", "interruptions"))
+            all.push_back(std::move(*turn));
         return all;
+    }
+
+    // What the agent's settings or its script say of turn-taking; nothing where neither does.
+    std::optional<json::object> own_turn(std::string_view name, std::string_view key) const {
+        const auto setting = fmt::format("agents.{}.turn_taking.{}", settings_.name, key);
+        if (const auto text = turn_text(settings_.turn_taking, key); !text.empty())
+            return line(name, text, source_of(setting));
+        const auto text = turn_text(agent_.turn_taking, key);
+        if (text.empty()) return std::nullopt;
+        const int block = std::max(script::line_of_key(source_, "turn_taking"), 1);
+        const int at = script::line_of_key(source_, key, block);
+        return line(name, text, at_line(at == 0 ? block : at));
     }
 
     json::array vars() const {

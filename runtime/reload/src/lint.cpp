@@ -238,9 +238,11 @@ class Linter {
         }
     }
 
+    // Where agents stand already: among the files there are also .env and overlays.
     std::string settings_file() const {
-        return generation_.files.settings.empty() ? "config/parley.yaml"
-                                                  : generation_.files.settings.begin()->first;
+        if (settings_.agents.empty()) return "config/parley.yaml";
+        const auto& where = settings_.agents.begin()->second.where;
+        return where.substr(0, where.rfind(':'));
     }
 
     void routes() {

@@ -19,7 +19,7 @@ constexpr std::size_t name_bytes_max = 40;  // as the scripts folder has it
 
 constexpr std::string_view agent_template =
     R"(-- Who answers the phone. Save this file, and the next call has what you changed.
--- What may stand here: docs/scripting.md. `parley check` tells what is wrong, with the line.
+-- What may stand here: docs/scripting/agents.md. `parley check` tells what is wrong, with the line.
 return agent {
   api = 1,
   name = "@Name@",
@@ -73,7 +73,7 @@ expect:
 
 constexpr std::string_view tool_template =
     R"(-- Something an agent can do. Name it in the agent's `tools`, and tell the agent in its prompt when to use it.
--- What may stand here: docs/scripting.md. `parley check` tells what is wrong, with the line.
+-- What may stand here: docs/scripting/tools.md. `parley check` tells what is wrong, with the line.
 return tool {
   api = 1,
 

@@ -39,6 +39,7 @@ std::vector<AgentFacts> agents_of(const Bundle& bundle) {
         facts.voice = agent.voice;
         facts.model = agent.model;
         facts.language = agent.language;
+        facts.turn_taking = agent.turn_taking;
         facts.vars = agent.vars;
         facts.tools = agent.tools;
         const std::pair<const char*, bool> functions[] = {

@@ -331,7 +331,7 @@ std::string reference_page(const std::vector<AnnotatedFile>& files) {
     std::string page =
         "# Reference\n\n"
         "Everything that scripts can use. This page is made by `./dev docs` from the annotations in `schemas/lua/`, which editors "
-        "complete from:\nchange those. For an introduction, see [scripting](../scripting.md).\n\n";
+        "complete from:\nchange those. For an introduction, see [the index](README.md).\n\n";
     for (const auto& file : files) page += fmt::format("- [{0}](#{0})\n", title_of(file));
     page += '\n';
     for (const auto& file : files) {

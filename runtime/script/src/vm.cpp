@@ -66,9 +66,12 @@ Checked<std::string> compile(const std::string& path, std::string_view source) {
         // "tools/x.lua:17: '=' expected near 'end'"
         if (text.starts_with(path + ":")) {
             const auto end = text.find(": ", path.size());
-            if (end != std::string_view::npos)
+            if (end != std::string_view::npos) {
+                // What is forgotten most, in words of those who write scripts.
+                const bool is_in_table = text.find("'}' expected") != std::string_view::npos;
                 return Fault{std::string(text.substr(0, end)), std::string(text.substr(end + 2)),
-                             ""};
+                             is_in_table ? "is a comma missing before it?" : ""};
+            }
         }
         return Fault{
             path, std::string(text),

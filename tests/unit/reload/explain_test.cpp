@@ -119,5 +119,27 @@ TEST_F(Explained, SaysWhenNobodyAnswers) {
     EXPECT_THAT(explained.error().remedy, HasSubstr("did you mean +15550100001?"));
 }
 
+// What a call gets, not what the general settings say.
+TEST_F(Explained, TurnTakingOfTheAgentComesBeforeTheGeneralSettings) {
+    tree.write(
+        "scripts/agents/anna.lua",
+        "return agent {\n  api = 1,\n  prompt = \"You help.\",\n  turn_taking = {\n"
+        "    threshold = 0.6,\n    silence_ms = 800,\n    interruptions = false,\n  },\n}\n");
+    tree.write(
+        "config/parley.yaml",
+        "agents:\n  anna:\n    turn_taking:\n      silence_ms: 900\nnumbers:\n  default: anna\n");
+    generation = tree.generation();
+    ASSERT_NE(generation, nullptr);
+    const auto explained = explain(*generation, "+15550100001");
+    ASSERT_TRUE(explained) << explained.error().text();
+    EXPECT_EQ(line(*explained, "settings", "openai.turn_detection.threshold"),
+              "0.6 | scripts/agents/anna.lua:5");
+    EXPECT_EQ(line(*explained, "settings", "openai.turn_detection.silence_duration_ms"),
+              "900 | config/parley.yaml:4");
+    EXPECT_EQ(line(*explained, "settings", "turn_taking.interruptions"),
+              "false | scripts/agents/anna.lua:7");
+    EXPECT_EQ(line(*explained, "settings", "openai.turn_detection.type"), "server_vad | default");
+}
+
 }  // namespace
 }  // namespace parley::reload

@@ -62,14 +62,14 @@ TEST(Lint, AVarThatAToolOrALibraryUsesIsUsed) {
 
 TEST(Lint, WarnsOfFilesThatNobodyUses) {
     const Tree tree;
+    tree.write(".env", "OPENAI_API_KEY=sk-any\n");  // a settings file too, and no place for agents
     tree.write("scripts/agents/otto.lua", agent_file());
     tree.write("scripts/tools/spare.lua", tool_file());
     const auto found = warnings(tree);
     ASSERT_EQ(found.size(), 2U);
-    EXPECT_THAT(
+    EXPECT_EQ(
         found[0],
-        HasSubstr(
-            "scripts/agents/otto.lua:1: no agent in the settings uses this script; add `otto:` with `script: otto` under `agents:`"));
+        "scripts/agents/otto.lua:1: no agent in the settings uses this script; add `otto:` with `script: otto` under `agents:` in config/parley.yaml");
     EXPECT_EQ(
         found[1],
         "scripts/tools/spare.lua:1: no agent has the tool spare; add \"spare\" to an agent's `tools`");

@@ -82,8 +82,10 @@ TEST(Library, PassesOverWhatEditorsLeaveBehind) {
 // ---- faults: the exact text people see --------------------------------------------------------
 
 TEST(Faults, NameTheLineOfASyntaxError) {
-    EXPECT_THAT(faults_of({{"tools/a.lua", "return tool {\n  api = 1\n  about = 'x',\n}"}}),
-                ElementsAre("tools/a.lua:3: '}' expected (to close '{' at line 1) near 'about'"));
+    EXPECT_THAT(
+        faults_of({{"tools/a.lua", "return tool {\n  api = 1\n  about = 'x',\n}"}}),
+        ElementsAre(
+            "tools/a.lua:3: '}' expected (to close '{' at line 1) near 'about'; is a comma missing before it?"));
 }
 
 TEST(Faults, NameUnknownKeysWithTheNearestKnownOne) {
