@@ -13,8 +13,10 @@ namespace fs = std::filesystem;
 fs::path shipped_folder() {
     std::error_code ignored;
     const fs::path binary = fs::read_symlink("/proc/self/exe", ignored);
+    const fs::path built = binary.parent_path() / ".." / "..";  // build/bin/parley
+    // build/PRESET/bin/parley is one deeper
     for (const fs::path& candidate :
-         {fs::path("."), binary.parent_path() / ".." / "..", fs::path("/usr/share/parley")}) {
+         {fs::path("."), built, built / "..", fs::path("/usr/share/parley")}) {
         if (fs::exists(candidate / "schemas" / "parley.schema.json", ignored))
             return candidate.lexically_normal();
     }

@@ -59,12 +59,18 @@ int sleep(lua_State* L, Vm& vm, std::string& problem) {
                     nap(milliseconds(static_cast<std::int64_t>(std::ceil(*seconds * 1'000)))));
 }
 
-// branch(f): it begins when the handler joins.
-int branch(lua_State* L, Vm& vm, std::string& problem) {
-    if (vm.branches() >= branches_max) {
+// room_for(count): raises unless that many more branches may be made. Asked before the first of
+// them, because a parallel() that fails halfway must leave none behind.
+int room_for(lua_State* L, Vm& vm, std::string& problem) {
+    if (vm.branches() + static_cast<int>(lua_tonumber(L, 1)) > branches_max) {
         problem = fmt::format("parallel: more than {} branches at a time", branches_max);
         return refused;
     }
+    return 0;
+}
+
+// branch(f): it begins when the handler joins.
+int branch(lua_State* L, Vm& vm, std::string&) {
     lua_settop(L, 1);
     vm.add_branch(L);
     return 0;
@@ -147,6 +153,7 @@ int push_problem(lua_State* L, const Problem& problem) {
 void add_wait_functions(lua_State* L) {
     static constexpr Binding bindings[] = {{"take_answer", bound<take_answer>},
                                            {"sleep", bound<sleep>},
+                                           {"room_for", bound<room_for>},
                                            {"branch", bound<branch>},
                                            {"join", bound<join>},
                                            {"check_waiting", bound<check_waiting>}};

@@ -60,6 +60,7 @@ function parallel(branches)
     is_list = is_list and type(name) == "number"
   end
   host.check_waiting("parallel")
+  host.room_for(count)
   table_sort(names, function(a, b) return tostring(a) < tostring(b) end)
   local results, problems, errors = {}, {}, {}
   for _, name in ipairs(names) do

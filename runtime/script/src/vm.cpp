@@ -372,7 +372,21 @@ Vm::Step Vm::after_yield(Run& run, Run::Strand& strand) {
     return Step::waiting;
 }
 
+// Branches of a branch that ended without joining them: it ran out of memory while it made them.
+void Vm::drop_branches(Run& run, const Run::Strand& parent) {
+    const auto is_child = [&](const auto& one) { return one->parent == &parent; };
+    for (auto child = std::find_if(run.strands_.begin(), run.strands_.end(), is_child);
+         child != run.strands_.end();
+         child = std::find_if(run.strands_.begin(), run.strands_.end(), is_child)) {
+        const auto dropped = std::move(*child);
+        run.strands_.erase(child);
+        drop_branches(run, *dropped);
+        release(*dropped);
+    }
+}
+
 void Vm::end_branch(Run& run, Run::Strand& strand) {
+    drop_branches(run, strand);
     Run::Strand& parent = *strand.parent;
     if (--parent.branches_left == 0) parent.state = Run::Strand::State::ready;
     release(strand);

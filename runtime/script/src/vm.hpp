@@ -201,6 +201,7 @@ class Vm : public std::enable_shared_from_this<Vm> {
     bool is_over_budget(std::chrono::nanoseconds cpu_max);
     Step turn(Run& run, Run::Strand& strand);
     Step after_yield(Run& run, Run::Strand& strand);
+    void drop_branches(Run& run, const Run::Strand& parent);
     void end_branch(Run& run, Run::Strand& strand);
     void release(Run::Strand& strand);
     void arm(lua_State* L, int instructions);

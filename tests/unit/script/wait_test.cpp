@@ -71,6 +71,11 @@ TEST(Parallel, MayBeNestedWithinItsLimit) {
         "local branches = {} for i = 1, 17 do branches[i] = function() sleep(1) end end parallel(branches)");
     EXPECT_THAT(log_of_run(many),
                 HasSubstr("tools/probe.lua:2: parallel: more than 16 branches at a time"));
+    // What did not fit was not begun, and does not join a later parallel().
+    WideProbe refused(
+        "local branches = {} for i = 1, 17 do branches[i] = function() kv.set('begun', i) end end "
+        "local ok = pcall(parallel, branches) parallel { function() sleep(0) end } return { ok, kv.get('begun') or 'none' }");
+    EXPECT_EQ(refused.run().text, R"([false,"none"])");
     WideProbe bomb("local function f() parallel { f, f } end f()");
     EXPECT_THAT(log_of_run(bomb), HasSubstr("parallel: more than"));
 }
