@@ -9,8 +9,8 @@
 //   error: TEXT  an ordinary error with that text
 #pragma once
 
-#include <sys/socket.h>
 #include <arpa/inet.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -185,9 +185,9 @@ inline std::string missing_in(std::string_view log, const Attack& attack) {
         if (line.find("script.failed") == line.npos || line.find(mark) == line.npos) continue;
         found = line;
         // An attack on memory may be slow enough to meet the other limit first.
-        const bool has_limit = line.find(limit_text(attack)) != line.npos ||
-                               (attack.expected == "memory" &&
-                                line.find("of computing time") != line.npos);
+        const bool has_limit =
+            line.find(limit_text(attack)) != line.npos ||
+            (attack.expected == "memory" && line.find("of computing time") != line.npos);
         if (has_limit && std::regex_search(line, place(attack))) return "";
     }
     return attack.name + " must end with \"" + limit_text(attack) + "\"; the log has " +

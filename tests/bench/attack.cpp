@@ -79,8 +79,8 @@ int measure_attacks(const AttackPlan& wanted) {
         quiet = measure();
         print("quiet", quiet, memory_mb);
         for (std::size_t i = 0; i < staff.attacks().size(); ++i)
-            plan.attacks.push_back({attack::Staff::number_of(i),
-                                    attack::Staff::tool_of(staff.attacks()[i])});
+            plan.attacks.push_back(
+                {attack::Staff::number_of(i), attack::Staff::tool_of(staff.attacks()[i])});
         plan.attacks_at_once = wanted.at_once;
         for (int round = 1; round <= wanted.rounds; ++round) {
             rounds.push_back(measure());

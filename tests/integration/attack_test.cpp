@@ -19,16 +19,16 @@ constexpr std::size_t every = 6;   // two cores cannot carry more calls in real 
 constexpr int cpu_max_ms = 50;
 constexpr std::size_t every = 1;
 #endif
-constexpr std::size_t at_once = 24;
+constexpr std::size_t at_once = 31;
 constexpr std::size_t bystanders = 4;
 
 const std::string failed =
     R"({"error":"tool_failed","message":"I'm having trouble with our system right now."})";
 
-// Half a minute of speech: a bystander hears it while the others attack.
+// Speech enough for all attacks: a bystander hears it while the others attack.
 std::string long_story() {
     std::string story;
-    for (const char* day : {"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"})
+    for (const char* day : {"Monday", "Tuesday"})
         story += fmt::format(
             "On {} the practice is open from nine in the morning until five, and the doctor is there "
             "for everybody who has an appointment. ",
@@ -39,8 +39,9 @@ std::string long_story() {
 
 // `which` tells whom the session belongs to. A bystander's agent has no such tool.
 std::string model_script(const attack::Staff& staff) {
-    std::string text = fast +
-                       "greeting: from_instructions\nturns:\n  - heard: \"Go.\"\n    calls: [which]\n    then:\n";
+    std::string text =
+        fast +
+        "greeting: from_instructions\nturns:\n  - heard: \"Go.\"\n    calls: [which]\n    then:\n";
     for (const auto& attack : staff.attacks())
         text += fmt::format(
             "      - {{when: result.{}, calls: [{}], then: [{{calls: [alive], then: [{{says: \"Done.\"}}]}}]}}\n",
@@ -72,9 +73,9 @@ TEST(AttacksInCalls, EndInTheirLimitsAndAreNoticedByNobodyElse) {
     for (std::size_t from = 0; from < wanted.size(); from += at_once) {
         std::vector<std::shared_ptr<sim::TwilioCall>> calls;
         for (std::size_t i = from; i < std::min(from + at_once, wanted.size()); ++i)
-            calls.push_back(stage.dial(
-                "steps: [{say: Go}, {wait_for_agent: {silent_for_ms: 100}}, hang_up]",
-                [&](auto& call) { call.to = attack::Staff::number_of(wanted[i]); }));
+            calls.push_back(
+                stage.dial("steps: [{say: Go}, {wait_for_agent: {silent_for_ms: 100}}, hang_up]",
+                           [&](auto& call) { call.to = attack::Staff::number_of(wanted[i]); }));
         for (const auto& call : calls) {
             const auto report = call->report();
             EXPECT_EQ(report.failure, "");
