@@ -80,6 +80,8 @@ struct Load::Impl {
     ~Impl();
     void accept_all();
     void tick();
+    void keep_attacking();
+    void attack_is_over(const std::string& tool, std::string_view output);
     void run_for(Clock::duration time) {
         run_until(time, [] { return false; });
     }
@@ -109,6 +111,9 @@ struct Load::Impl {
     std::uint64_t ticks = 0;
     std::vector<std::unique_ptr<Model>> models;
     std::vector<std::unique_ptr<Caller>> callers;
+    std::vector<std::unique_ptr<Caller>> attackers;
+    std::size_t attacks_begun = 0;
+    bool is_attacking = false;
     std::vector<char> buffer = std::vector<char>(read_buffer_bytes);
     std::string caller_frame, model_frame;
     std::vector<std::uint8_t> scratch;
@@ -140,11 +145,14 @@ class Load::Impl::Model final : public Peer {
             R"({"type":"input_audio_buffer.speech_stopped","event_id":"e3","audio_end_ms":900,"item_id":"item_u1"})");
         begin_response();
     }
-    void call_tool() {
+    void check_slots() { call_tool("check_slots", R"({\"date\":\"2100-01-01\"})"); }
+    void call_tool(const std::string& name, const std::string& arguments) {
+        if (responses_ == 0) begin_response();
         is_speaking_ = false;
         tool_started = Clock::now();
-        const std::string item =
-            R"({"id":"item_f1","type":"function_call","status":"completed","name":"check_slots","call_id":"call_1","arguments":"{\"date\":\"2100-01-01\"}"})";
+        const std::string item = fmt::format(
+            R"({{"id":"item_f1","type":"function_call","status":"completed","name":"{}","call_id":"call_1","arguments":"{}"}})",
+            name, arguments);
         send(fmt::format(
             R"({{"type":"response.output_item.done","event_id":"e4","response_id":"resp_{}","output_index":1,"item":{}}})",
             responses_, item));
@@ -165,12 +173,15 @@ class Load::Impl::Model final : public Peer {
         if (const auto audio = between(
                 text, load_.plan.target == Target::relay ? "\"payload\":\"" : "\"audio\":\"", '"');
             audio.size() > 100) {
+            if (!got_audio && !attack_.empty()) call_tool(attack_, "{}");
             got_audio = true;
             load_.take(audio, load_.result.up, load_.result.up_received);
             return;
         }
         if (load_.plan.target == Target::relay) return;
         if (text.find("session.update") != text.npos) {
+            attack_ = between(text, "\"name\":\"attack_", '"');
+            if (!attack_.empty()) attack_ = "attack_" + attack_;
             const char* format = load_.plan.sound == Sound::pcmu
                                      ? R"({"type":"audio/pcmu"})"
                                      : R"({"type":"audio/pcm","rate":24000})";
@@ -178,10 +189,14 @@ class Load::Impl::Model final : public Peer {
                 R"({{"type":"session.updated","event_id":"e6","session":{{"type":"realtime","id":"sess_1","audio":{{"input":{{"format":{0}}},"output":{{"format":{0}}}}}}}}})",
                 format));
         } else if (text.find("response.create") != text.npos) {
-            begin_response();
+            if (attack_.empty()) begin_response();
         } else if (text.find("function_call_output") != text.npos && tool_started) {
-            load_.result.tool.us.push_back(
-                std::chrono::duration<float, std::micro>(Clock::now() - *tool_started).count());
+            if (!attack_.empty()) {
+                load_.attack_is_over(attack_, text);
+            } else {
+                load_.result.tool.us.push_back(
+                    std::chrono::duration<float, std::micro>(Clock::now() - *tool_started).count());
+            }
             tool_started.reset();
         }
     }
@@ -208,6 +223,7 @@ class Load::Impl::Model final : public Peer {
     }
 
     Impl& load_;
+    std::string attack_;   // the tool that this call is there for; empty: none
     std::string message_;  // one frame of audio
     std::size_t head_bytes_ = 0;
     int responses_ = 0;
@@ -217,10 +233,11 @@ class Load::Impl::Model final : public Peer {
 // The carrier's side of one call.
 class Load::Impl::Caller final : public Peer {
  public:
-    Caller(Impl& load, int number)
+    Caller(Impl& load, int number, std::string to = "+15550100002")
         // new in every wave: an ended call does not come back
         : Peer(load.poll),
           load_(load),
+          to_(std::move(to)),
           call_sid_(fmt::format("CA{:016x}{:016x}", now_ns(), number)) {
         head_ = fmt::format(
             R"({{"event":"media","sequenceNumber":"2","streamSid":"MZ{}","media":{{"track":"inbound","chunk":"1","timestamp":")",
@@ -230,9 +247,9 @@ class Load::Impl::Caller final : public Peer {
     void start() {
         if (load_.plan.target == Target::relay) return open_stream("/");
         if (!connect_to(load_.plan.target_port)) return fail("cannot connect for the webhook");
-        const std::string form =
-            "CallSid=" + call_sid_ + "&AccountSid=AC" + std::string(32, '0') +
-            "&From=%2B15550100001&To=%2B15550100002&CallStatus=ringing&Direction=inbound&ApiVersion=2010-04-01";
+        const std::string form = "CallSid=" + call_sid_ + "&AccountSid=AC" + std::string(32, '0') +
+                                 "&From=%2B15550100001&To=%2B" + to_.substr(1) +
+                                 "&CallStatus=ringing&Direction=inbound&ApiVersion=2010-04-01";
         write(fmt::format(
             "POST /voice HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{}",
             form.size(), form));
@@ -249,8 +266,10 @@ class Load::Impl::Caller final : public Peer {
         fmt::format_to(std::back_inserter(message_), "{}\",\"payload\":\"", ++frames_ * 20);
         const auto at = message_.size();
         message_.append(load_.caller_frame).append("\"}}");
-        stamp(message_, at);
-        if (load_.is_measuring()) ++load_.result.up_sent;
+        if (!is_attacker()) {
+            stamp(message_, at);
+            if (load_.is_measuring()) ++load_.result.up_sent;
+        }
         if (queued_bytes() < queued_bytes_max) send(message_);
     }
     void on_text(std::string_view text) override {
@@ -279,6 +298,9 @@ class Load::Impl::Caller final : public Peer {
     }
     std::optional<Clock::time_point> model_interrupted_at;
     bool got_audio = false;
+    std::string attack;  // the tool that this call is there for; empty: a call that is measured
+    bool is_over = false;
+    bool is_attacker() const { return !attack.empty(); }
 
  private:
     void on_http(std::string_view head, std::string_view body) override {
@@ -307,6 +329,10 @@ class Load::Impl::Caller final : public Peer {
             stream, std::string(32, '0'), call_sid_, token_));
     }
     void on_lost() override {
+        if (is_attacker()) {
+            if (!is_over) fail(attack + ": the call was closed before its tool had ended");
+            return;
+        }
         if (!got_audio) fail("a stream was closed before it had audio");
     }
     void fail(const std::string& what) {
@@ -314,13 +340,13 @@ class Load::Impl::Caller final : public Peer {
     }
 
     Impl& load_;
-    std::string call_sid_, token_, head_, message_;
+    std::string to_, call_sid_, token_, head_, message_;
     std::uint64_t frames_ = 0;
     Clock::time_point stream_started_, playout_end_;
     std::deque<std::pair<Clock::time_point, std::string>> marks_;
 };
 
-Load::Impl::Impl(Plan wanted) : plan(wanted), poll(epoll_create1(EPOLL_CLOEXEC)) {
+Load::Impl::Impl(Plan wanted) : plan(std::move(wanted)), poll(epoll_create1(EPOLL_CLOEXEC)) {
     const std::vector<std::uint8_t> quiet(plan.sound == Sound::pcmu ? frame_bytes : frame_bytes * 6,
                                           plan.sound == Sound::pcmu ? 0xFF : 0);
     model_frame = base64::encode(quiet);
@@ -356,10 +382,34 @@ void Load::Impl::tick() {
     const auto slot = ticks++ % slots;
     for (std::size_t i = slot; i < models.size(); i += slots) models[i]->tick();
     for (std::size_t i = slot; i < callers.size(); i += slots) callers[i]->tick();
+    for (std::size_t i = slot; i < attackers.size(); i += slots) attackers[i]->tick();
+    if (ticks % ticks_per_connect == 0) keep_attacking();
     if (ticks % ticks_per_connect == 0 && static_cast<int>(callers.size()) < plan.calls) {
         callers.push_back(std::make_unique<Caller>(*this, static_cast<int>(callers.size()) + 1));
         callers.back()->start();
     }
+}
+
+// Between two rounds of events only: it destroys callers.
+void Load::Impl::keep_attacking() {
+    std::erase_if(attackers, [](const auto& each) { return each->is_over; });
+    if (!is_attacking || attacks_begun == plan.attacks.size() ||
+        static_cast<int>(attackers.size()) >= plan.attacks_at_once)
+        return;
+    const auto& wanted = plan.attacks[attacks_begun++];
+    attackers.push_back(std::make_unique<Caller>(
+        *this, plan.calls + static_cast<int>(attacks_begun), wanted.number));
+    attackers.back()->attack = wanted.tool;
+    attackers.back()->start();
+}
+
+void Load::Impl::attack_is_over(const std::string& tool, std::string_view output) {
+    ++result.attacks_over;
+    if (output.find("tool_failed") != output.npos) ++result.attacks_failed;
+    const auto found = std::find_if(attackers.begin(), attackers.end(), [&](const auto& each) {
+        return each->attack == tool && !each->is_over;
+    });
+    if (found != attackers.end()) (*found)->is_over = true;
 }
 
 bool Load::Impl::run_until(Clock::duration limit, const std::function<bool()>& is_done) {
@@ -390,7 +440,7 @@ bool Load::Impl::run_until(Clock::duration limit, const std::function<bool()>& i
     return true;
 }
 
-Load::Load(Plan plan) : impl_(new Impl(plan)) {}
+Load::Load(Plan plan) : impl_(new Impl(std::move(plan))) {}
 Load::~Load() { delete impl_; }
 
 bool Load::connect_and_warm_up() {
@@ -412,16 +462,30 @@ bool Load::connect_and_warm_up() {
 
 void Load::measure() {
     auto& load = *impl_;
+    const auto length = static_cast<std::uint64_t>(load.plan.measure_s) * 1'000'000'000u;
     load.measure_from = now_ns();
-    load.measure_to =
-        load.measure_from + static_cast<std::uint64_t>(load.plan.measure_s) * 1'000'000'000u;
+    load.measure_to = load.measure_from + length;
     timespec before{}, after{};
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
-    load.run_for(std::chrono::seconds(load.plan.measure_s));
+    if (load.plan.attacks.empty()) {
+        load.run_for(std::chrono::seconds(load.plan.measure_s));
+    } else {
+        load.measure_to = ~std::uint64_t{0};
+        const auto count = static_cast<int>(load.plan.attacks.size());
+        load.is_attacking = true;
+        const bool are_over = load.run_until(std::chrono::seconds(30 + count),
+                                             [&] { return load.result.attacks_over == count; });
+        load.is_attacking = false;
+        load.measure_to = now_ns();
+        if (!are_over && load.result.fault.empty())
+            load.result.fault =
+                fmt::format("{} of {} attacks have ended", load.result.attacks_over, count);
+    }
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+    load.result.measured_s = static_cast<double>(load.measure_to - load.measure_from) / 1e9;
     load.result.cpu_share = (static_cast<double>(after.tv_sec - before.tv_sec) +
                              static_cast<double>(after.tv_nsec - before.tv_nsec) / 1e9) /
-                            load.plan.measure_s;
+                            load.result.measured_s;
     load.result.calls_up = static_cast<int>(std::count_if(
         load.callers.begin(), load.callers.end(), [](const auto& each) { return each->is_open; }));
 }
@@ -445,7 +509,7 @@ void Load::try_reactions() {
     }
     if (load.plan.tries_tools) {
         for (auto& model : load.models) {
-            model->call_tool();
+            model->check_slots();
             load.run_until(std::chrono::milliseconds(500), [&] { return !model->tool_started; });
         }
     }

@@ -22,6 +22,13 @@ struct Plan {
     int measure_s = 8;
     bool tries_barge_in = false;  // after the measuring: interrupts every call once
     bool tries_tools = false;     // and has every call run a tool
+    // While measuring, a further call for each: to the number, where the model asks for the tool. It
+    // is over with the tool's result. Measuring ends with the last of them.
+    struct Attack {
+        std::string number, tool;  // whose name begins with "attack_"
+    };
+    std::vector<Attack> attacks = {};
+    int attacks_at_once = 1;
     std::uint16_t target_port = 0;
     std::uint16_t model_port = 0;
 };
@@ -37,6 +44,9 @@ struct Result {
     Delays up, down, barge_in, tool, set_up;
     // frames while measuring
     std::uint64_t up_sent = 0, up_received = 0, down_sent = 0, down_received = 0;
+    int attacks_over = 0;
+    int attacks_failed = 0;  // as a tool fails that has broken a limit
+    double measured_s = 0;
     double cpu_share = 0;  // of the load itself: near 1 the load is the bottleneck
     std::string fault;
 };

@@ -1,5 +1,6 @@
 // parley-bench: prints what a call costs, as ratios to a bare relay measured in the same run.
 
+#include "attack.hpp"
 #include "load.hpp"
 #include "process.hpp"
 #include "relay.hpp"
@@ -312,7 +313,19 @@ int main(int argc, char** argv) {
     int churn_calls = 100;
     memory->add_option("--waves", waves, "how often")->capture_default_str();
     memory->add_option("--calls", churn_calls, "at once")->capture_default_str();
+    auto* attack = cli.add_subcommand(
+        "attack", "measure what calls in progress notice of scripts that misuse their tools");
+    parley::bench::AttackPlan attacks;
+    attack->add_option("--calls", attacks.calls, "calls in progress")->capture_default_str();
+    attack->add_option("--seconds", attacks.seconds, "of the quiet measurement")
+        ->capture_default_str();
+    attack->add_option("--rounds", attacks.rounds, "how often each script attacks")
+        ->capture_default_str();
+    attack->add_option("--at-once", attacks.at_once, "calls that attack at the same time")
+        ->capture_default_str();
     CLI11_PARSE(cli, argc, argv);
+    attacks.tree = std::filesystem::absolute(tree);
+    if (*attack) return parley::bench::measure_attacks(attacks);
     reloads.tree = std::filesystem::absolute(tree);
     if (*reload) return parley::bench::measure_reloads(reloads);
     if (*memory) return parley::bench::measure_memory(tree, waves, churn_calls);

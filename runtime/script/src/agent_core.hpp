@@ -76,6 +76,14 @@ class Core : public std::enable_shared_from_this<Core> {
         });
     }
 
+    // When the event loop has gone round so often: what is ready then comes first.
+    void post_later(std::function<void(Core&)> work, int rounds) {
+        if (rounds == 0) return post(std::move(work));
+        post([work = std::move(work), rounds](Core& core) mutable {
+            core.post_later(std::move(work), rounds - 1);
+        });
+    }
+
     // ---- runs ----
     bool make_vm();
     bool begin(Task task, Job::Done done);

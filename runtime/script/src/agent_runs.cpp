@@ -4,6 +4,13 @@
 #include <parley/core/text.hpp>
 
 namespace parley::script {
+namespace {
+
+// One frame of audio goes through the event loop in several steps, each of which is posted: read,
+// handled, written. If the next slice were posted at once, each step would wait for a slice.
+constexpr int rounds_between_slices = 8;
+
+}  // namespace
 
 bool Core::make_vm() {
     if (vm_) return true;
@@ -74,7 +81,7 @@ void Core::drive(std::uint64_t id) {
     switch (step) {
         case Vm::Step::paused:
             job.is_paused = true;
-            post([id](Core& core) { core.drive(id); });
+            post_later([id](Core& core) { core.drive(id); }, rounds_between_slices);
             return carry_out(job);  // another branch may have asked for something in the same turn
         case Vm::Step::waiting: return carry_out(job);
         default: return finish(id, step, {});

@@ -328,7 +328,9 @@ int format(lua_State* L, Vm& vm, std::string& problem) {
     return 1;
 }
 
-template <int (*change)(int)>
+// The letters from `first` on, 26 of them, become the other case; a loop without a call, for the
+// text may be long and nothing pauses here.
+template <char first>
 int changed(lua_State* L, Vm& vm, std::string& problem) {
     const auto text = text_argument(L, 1, "string.upper or string.lower", problem);
     if (!text) return refused;
@@ -337,7 +339,10 @@ int changed(lua_State* L, Vm& vm, std::string& problem) {
         return refused;
     }
     std::string out(*text);
-    for (char& c : out) c = static_cast<char>(change(static_cast<unsigned char>(c)));
+    for (char& c : out) {
+        const bool is_letter = static_cast<unsigned char>(c - first) < 26;
+        c = static_cast<char>(c ^ (is_letter ? 0x20 : 0));
+    }
     lua_pushlstring(L, out.data(), out.size());
     return 1;
 }
@@ -363,8 +368,8 @@ void add_string_functions(lua_State* L) {
                                            {"gsub", bound<gsub>},
                                            {"rep", bound<rep>},
                                            {"format", bound<format>},
-                                           {"upper", bound<changed<std::toupper>>},
-                                           {"lower", bound<changed<std::tolower>>},
+                                           {"upper", bound<changed<'a'>>},
+                                           {"lower", bound<changed<'A'>>},
                                            {"reverse", bound<reverse>}};
     set_functions(L, bindings);
 }

@@ -106,7 +106,10 @@ int fill(lua_State* L, Vm& vm, std::string& problem) {
         return value == nullptr ? std::nullopt : shown(*value);
     };
     std::size_t size = text->size();
-    for (const auto& name : names_in(*text)) size += value_of(name).value_or("").size();
+    for (const auto& name : names_in(*text)) {
+        size += value_of(name).value_or("").size();
+        if (size > text_bytes_max) break;  // each look at a long value copies it
+    }
     if (size > text_bytes_max) {
         problem = fmt::format("text.template: the text would be longer than {} characters",
                               text_bytes_max);

@@ -1,20 +1,11 @@
-// tests/attack/*.lua: every way to misuse a script that we know. Each file is the body of a tool
-// and says in its second line which limit ends it:
-//
-//   cpu          computing time            memory   bytes of the VM
-//   unyielding   inside a sort or gsub function      wall   the tool's deadline
-//   error: TEXT  an ordinary error with that text
-//
-// Whatever it is, the call must live on, the log must name file, line and limit, and nothing may be
-// left of it.
+// tests/attack/*.lua in a VM. Whatever it is, the call must live on, the log must name file, line
+// and limit, and nothing may be left of it.
+#include "../../attack/attacks.hpp"
 #include "fakes.hpp"
 
 #include <parley/core/text.hpp>
 
 #include <time.h>
-
-#include <filesystem>
-#include <regex>
 
 namespace parley::script {
 namespace {
@@ -32,31 +23,7 @@ constexpr std::chrono::seconds cpu_beyond_max{2};
 // three VMs at their limit, for the allocator's own habits
 constexpr std::size_t rss_growth_max = 24 * 1024 * 1024;
 
-struct Attack {
-    std::string name;
-    std::string body;
-    std::string expected;
-};
-
-std::vector<Attack> attacks() {
-    std::vector<Attack> all;
-    for (const auto& file :
-         std::filesystem::directory_iterator(std::string(PARLEY_SOURCE_DIR) + "/tests/attack")) {
-        if (file.path().extension() != ".lua") continue;
-        std::ifstream in(file.path(), std::ios::binary);
-        Attack attack{file.path().stem().string(), {std::istreambuf_iterator<char>(in), {}}, ""};
-        const std::string mark = "\n-- expect: ";
-        const auto at = attack.body.find(mark);
-        if (at != std::string::npos) {
-            const auto from = at + mark.size();
-            attack.expected = attack.body.substr(from, attack.body.find('\n', from) - from);
-        }
-        all.push_back(std::move(attack));
-    }
-    std::sort(all.begin(), all.end(),
-              [](const Attack& a, const Attack& b) { return a.name < b.name; });
-    return all;
-}
+using attack::Attack;
 
 std::chrono::nanoseconds cpu_now() {
     timespec now{};
@@ -71,24 +38,12 @@ std::size_t resident_bytes() {
     return resident * 4096;
 }
 
-std::string text_of(const std::string& expected) {
-    if (expected == "cpu") return "used more than 50 ms of computing time";
-    if (expected == "memory") return "used more than 8388608 bytes of memory";
-    if (expected == "unyielding") return "took too long inside a sort or gsub function";
-    if (expected == "wall") return "gave no result within 200 ms";
-    if (expected.starts_with("error: ")) return expected.substr(7);
-    return "";
-}
-
 // A call with the tool `attack` and a harmless one.
 class AttackedCall : public TestCall {
  public:
-    explicit AttackedCall(const std::string& body)
+    explicit AttackedCall(const Attack& attack)
         : TestCall(bundle_of({{"agents/tester.lua", agent_file("", "\"attack\", \"alive\"")},
-                              // On the file's own first line, a comment: lines keep their numbers.
-                              {"tools/attack.lua",
-                               "return tool { api = 1, about = 'x', run = function(args, call) " +
-                                   body + "\nend }"},
+                              {"tools/attack.lua", attack::tool_file(attack)},
                               {"tools/alive.lua", tool_file("return 'alive'")}})) {
         parts.services.database = &database;
         parts.services.keys = &keys;
@@ -106,10 +61,10 @@ class AttackedCall : public TestCall {
 
 void expect_end_in_limit(const Attack& attack) {
     SCOPED_TRACE(attack.name);
-    const std::string limit = text_of(attack.expected);
+    const std::string limit = attack::limit_text(attack);
     ASSERT_NE(limit, "")
         << "the second line must be: -- expect: cpu, memory, unyielding, wall or error: TEXT";
-    AttackedCall call(attack.body);
+    AttackedCall call(attack);
     ASSERT_TRUE(call.parts.bundle);
     if (attack.name == "reach_database_file")
         call.database.answers = {
@@ -139,18 +94,14 @@ void expect_end_in_limit(const Attack& attack) {
 #else
     EXPECT_THAT(log, testing::HasSubstr(limit));
 #endif
-    // The result of a handler is looked at when no line of it runs any more.
-    const std::regex place(attack.name.starts_with("output_")
-                               ? "what=\"tools/attack\\.lua(:\\d+)?: "
-                               : "what=\"(tools/attack\\.lua:\\d+|lib/\\w+\\.lua:\\d+): ");
-    EXPECT_TRUE(std::regex_search(log, place)) << "no place in: " << log;
+    EXPECT_TRUE(std::regex_search(log, attack::place(attack))) << "no place in: " << log;
 
     call.parts.limits.cpu_max = cpu_max;
     EXPECT_EQ(call.run_tool("alive").text, R"("alive")");
 }
 
 TEST(AttackSuite, EndsInItsLimitsAndLeavesNothing) {
-    const auto all = attacks();
+    const auto all = attack::all_of(PARLEY_SOURCE_DIR);
     ASSERT_GE(all.size(), 60u);
     expect_end_in_limit(all.front());  // what is allocated once and kept is not a leak
     [[maybe_unused]] const std::size_t before = resident_bytes();
