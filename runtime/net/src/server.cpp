@@ -7,6 +7,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/basic_resolver.hpp>
+#include <boost/asio/ip/v6_only.hpp>
 
 #include <fmt/format.h>
 
@@ -37,13 +38,21 @@ Result<tcp::endpoint> local_endpoint(asio::io_context& context, const ServerOpti
     return found.begin()->endpoint();
 }
 
+// `::` takes IPv4 too, whatever the system's own choice (net.ipv6.bindv6only) is.
 error_code open(Acceptor& acceptor, const tcp::endpoint& endpoint) {
     error_code error;
     acceptor.open(endpoint.protocol(), error);
+    if (!error && endpoint.address() == asio::ip::address_v6::any())
+        acceptor.set_option(asio::ip::v6_only(false), error);
     if (!error) acceptor.set_option(Acceptor::reuse_address(true), error);
     if (!error) acceptor.bind(endpoint, error);
     if (!error) acceptor.listen(Acceptor::max_listen_connections, error);
     return error;
+}
+
+bool is_without_ipv6(const error_code& error) {
+    return error == asio::error::address_family_not_supported ||
+           error == boost::system::errc::address_not_available;
 }
 
 Task<> accept_all(std::shared_ptr<HttpService> service, std::shared_ptr<Acceptor> acceptor) {
@@ -101,7 +110,11 @@ Checked<std::unique_ptr<Server>> Server::listen(IoThreads& threads, ServerOption
     const auto endpoint = local_endpoint(context, options);
     if (!endpoint) return cannot_listen(options, words_of(endpoint.error()));
     auto acceptor = std::make_shared<Acceptor>(context);
-    const auto error = open(*acceptor, *endpoint);
+    auto error = open(*acceptor, *endpoint);
+    if (endpoint->address() == asio::ip::address_v6::any() && is_without_ipv6(error)) {
+        *acceptor = Acceptor(context);
+        error = open(*acceptor, {asio::ip::address_v4::any(), options.port});
+    }
     if (error) return cannot_listen(options, words_of(error));
 
     auto service =

@@ -20,7 +20,9 @@ asio::io_context& context_of(const asio::any_io_executor& home) {
 }
 
 std::string text_of(const tcp::endpoint& endpoint) {
-    const auto address = endpoint.address();
+    auto address = endpoint.address();
+    if (address.is_v6() && address.to_v6().is_v4_mapped())  // IPv4 that came to a socket for both
+        address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
     return address.is_v6() ? fmt::format("[{}]:{}", address.to_string(), endpoint.port())
                            : fmt::format("{}:{}", address.to_string(), endpoint.port());
 }

@@ -171,7 +171,7 @@ TEST(Environment, EmptyVariableCountsAsUnset) {
     const auto settings =
         settings_with_agent("server: {port: 81}", with_environment({{"PORT", ""}, {"HOST", "  "}}));
     EXPECT_EQ(settings.server.port, 81);
-    EXPECT_EQ(settings.server.host, "0.0.0.0");
+    EXPECT_EQ(settings.server.host, "::");
 }
 
 TEST(Environment, PublicAddressIsTidied) {

@@ -212,6 +212,20 @@ TEST_F(HttpServer, ListensOnIpv6) {
     EXPECT_THAT(response->body, StartsWith("[::1]:"));
 }
 
+TEST_F(HttpServer, ListensOnEveryNetworkByDefault) {
+    auto server = Server::listen(threads_, {}, {echo, {}});
+    ASSERT_TRUE(server) << server.error().text();
+    const auto peer_by = [&](const std::string& host) {
+        const std::string port = std::to_string((*server)->port());
+        const auto url = Url::parse("http://" + host + ":" + port + "/peer").value();
+        const auto response = await(threads_.context(0), fetch(url, {}));
+        return response ? response->body : response.error().message();
+    };
+    EXPECT_THAT(peer_by("127.0.0.1"), StartsWith("127.0.0.1:"));
+    if (!Server::listen(threads_, {.host = "::1"}, {echo, {}})) return;  // no IPv6 here
+    EXPECT_THAT(peer_by("[::1]"), StartsWith("[::1]:"));
+}
+
 TEST_F(HttpServer, WaitsWithoutSpinningWhenDescriptorsRunOut) {
 #ifdef __SANITIZE_ADDRESS__
     GTEST_SKIP()

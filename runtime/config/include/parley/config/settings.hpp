@@ -22,7 +22,7 @@
 namespace parley::config {
 
 struct ServerSettings {
-    std::string host = "0.0.0.0";
+    std::string host = "::";
     std::uint16_t port = 3000;
     std::string
         public_url;  // "https://voice.example.com", no trailing slash; what Twilio calls and signs

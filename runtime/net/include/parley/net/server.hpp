@@ -51,7 +51,8 @@ struct UpgradeAnswer {
 };
 
 struct ServerOptions {
-    std::string host = "0.0.0.0";
+    // an address or a name; `::` is every network, IPv4 and IPv6 (IPv4 alone where IPv6 is off)
+    std::string host = "::";
     std::uint16_t port = 0;                    // 0: any free one
     std::size_t body_bytes_max = 1024 * 1024;  // larger bodies are answered with 413
     std::size_t header_bytes_max = 16 * 1024;  // 431
