@@ -147,7 +147,7 @@ void Reloader::Impl::run() {
     const auto self = static_cast<id_t>(syscall(SYS_gettid));
     setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + niceness);
     // What was saved between the first reading and the first look.
-    debounce.changed(Clock::now());
+    if (watcher.kind() != Watcher::Kind::off) debounce.changed(Clock::now());
     while (true) {
         wait();
         eventfd_t ignored = 0;

@@ -68,7 +68,8 @@ Checked<std::string> compile(const std::string& path, std::string_view source) {
             const auto end = text.find(": ", path.size());
             if (end != std::string_view::npos) {
                 // What is forgotten most, in words of those who write scripts.
-                const bool is_in_table = text.find("'}' expected") != std::string_view::npos;
+                const bool is_in_table = text.find("'}' expected") != std::string_view::npos &&
+                                         text.find("'<eof>'") == std::string_view::npos;
                 return Fault{std::string(text.substr(0, end)), std::string(text.substr(end + 2)),
                              is_in_table ? "is a comma missing before it?" : ""};
             }
