@@ -60,6 +60,24 @@ steps:
     EXPECT_EQ(replayed.status, 0) << replayed.output;
     EXPECT_THAT(replayed.output, HasSubstr("all alike"));
 
+    // One bit of what the caller said, or of what the model said, and the calls are not alike.
+    const auto recordings = std::filesystem::path(stage.database()).parent_path() / "recordings";
+    const std::string recorded = text_of_file((recordings / (call->sid() + ".events")).string());
+    const std::string other = stage.database() + ".events";
+    for (const std::string before : {" A160 ", "\"audio\":\""}) {
+        // in the middle of the speech, not in the first frame of it
+        auto at = recorded.rfind(before, recorded.find("speech_stopped"));
+        if (at == std::string::npos || recorded[at + before.size()] == '=')
+            at = recorded.find(before);
+        at += before.size() + 20;
+        std::string changed = recorded;
+        changed[at] = changed[at] == 'A' ? 'B' : 'A';
+        std::ofstream(other, std::ios::binary) << changed;
+        const auto differs = parley("replay " + other, output);
+        EXPECT_EQ(differs.status, 1) << before << differs.output;
+        EXPECT_THAT(differs.output, HasSubstr(" differs\n  recorded: "));
+    }
+
     // A prompt that was changed since.
     const auto scripts = std::filesystem::path(stage.database()).parent_path() / "changed";
     std::filesystem::copy(std::string(PARLEY_SOURCE_DIR) + "/scripts", scripts,

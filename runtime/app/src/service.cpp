@@ -56,9 +56,7 @@ rehearsal::RecordedCall recorded_call(const call::Session::Parts& parts,
     rehearsal::RecordedCall call;
     call.agent = script.settings;
     call.policy = parts.policy;
-    call.one_moment_bytes = parts.phrases->one_moment.size();
-    call.apology_bytes = parts.phrases->apology.size();
-    call.goodbye_bytes = parts.phrases->goodbye.size();
+    call.phrases = parts.phrases;
     call.seed = script.random_seed.value_or(0);
     call.bundle = script.bundle->version();
     return call;

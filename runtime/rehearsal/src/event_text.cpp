@@ -2,6 +2,8 @@
 // number or JSON.
 #include <parley/rehearsal/recording.hpp>
 
+#include "sound_text.hpp"
+
 #include <fmt/format.h>
 
 #include <charconv>
@@ -98,9 +100,7 @@ std::string event_text(const call::Event& event) {
     return std::visit(
         Match{
             [](const call::CallerAttached&) -> std::string { return "attached"; },
-            [](const call::CallerAudio& each) {
-                return fmt::format("audio {}", each.audio.size());
-            },
+            [](const call::CallerAudio& each) { return "audio " + sound_text(each.audio); },
             [](const call::DtmfPressed& each) { return fmt::format("dtmf {}", each.digit); },
             [](const call::MarkPlayed& each) { return fmt::format("mark {}", each.mark); },
             [](const call::CallerGone& each) {
@@ -134,7 +134,7 @@ std::string event_text(const call::Event& event) {
                 return line("agent_audio", {{"response", each.response_id},
                                             {"item", each.item_id},
                                             {"part", each.content_index},
-                                            {"bytes", each.audio.size()}});
+                                            {"audio", sound_text(each.audio)}});
             },
             [](const call::AgentText& each) {
                 return line("agent_text", {{"response", each.response_id},
@@ -211,7 +211,7 @@ std::string event_text(const call::Event& event) {
 std::string command_text(const call::Command& command) {
     return std::visit(
         Match{
-            [](const call::Play& each) { return fmt::format("play {}", each.audio.size()); },
+            [](const call::Play& each) { return "play " + fingerprint(each.audio); },
             [](const call::SendMark& each) { return fmt::format("mark {}", each.mark); },
             [](const call::ClearPlayback&) -> std::string { return "clear"; },
             [](const call::HangUp&) -> std::string { return "hang_up"; },
@@ -220,9 +220,7 @@ std::string command_text(const call::Command& command) {
                 for (const auto& turn : each.history) history.push_back(turn_json(turn));
                 return line("open", {{"history", std::move(history)}});
             },
-            [](const call::AppendAudio& each) {
-                return fmt::format("append {}", each.audio.size());
-            },
+            [](const call::AppendAudio& each) { return "append " + fingerprint(each.audio); },
             [](const call::Respond& each) {
                 return line("respond", {{"instructions", each.instructions}});
             },
@@ -276,12 +274,11 @@ std::optional<call::Event> event_of(std::string_view text, std::string& scratch,
         std::from_chars(rest.data(), rest.data() + rest.size(), value);
         return value;
     };
-    const auto sound = [&](std::size_t bytes) {
-        audio.assign(std::min<std::size_t>(bytes, 16 * 1024 * 1024), 0x55);
-        return call::Bytes(audio);
-    };
     if (name == "attached") return call::CallerAttached{};
-    if (name == "audio") return call::CallerAudio{sound(number())};
+    if (name == "audio") {
+        if (!read_sound(rest, audio)) return std::nullopt;
+        return call::CallerAudio{audio};
+    }
     if (name == "dtmf") return call::DtmfPressed{rest.empty() ? '0' : rest.front()};
     if (name == "mark") return call::MarkPlayed{static_cast<std::uint32_t>(number())};
     if (name == "alarm") return call::AlarmRang{};
@@ -317,9 +314,10 @@ std::optional<call::Event> event_of(std::string_view text, std::string& scratch,
         const auto item_id = all.substr(response.size(), item.size());
         if (name == "agent_text")
             return call::AgentText{response_id, item_id, all.substr(response.size() + item.size())};
-        return call::AgentAudio{
-            response_id, item_id, static_cast<int>(json_read::integer(of, "part").value_or(0)),
-            sound(static_cast<std::size_t>(json_read::integer(of, "bytes").value_or(0)))};
+        if (!read_sound(field("audio"), audio)) return std::nullopt;
+        return call::AgentAudio{response_id, item_id,
+                                static_cast<int>(json_read::integer(of, "part").value_or(0)),
+                                audio};
     }
     if (name == "agent_done")
         return call::AgentItemDone{field("response"), field("item"), field("text")};

@@ -1,6 +1,7 @@
 #include <parley/rehearsal/recording.hpp>
 
 #include "recording_head.hpp"
+#include "sound_text.hpp"
 
 #include <parley/core/log.hpp>
 #include <parley/core/text.hpp>
@@ -306,6 +307,15 @@ class RecordedDatabase final : public script::Database {
     Asking& asking_;
 };
 
+bool is_at_most_passed_on(const call::CallerAudio& audio,
+                          const std::vector<call::Command>& commands) {
+    if (commands.empty()) return true;
+    const auto* append = std::get_if<call::AppendAudio>(&commands.front());
+    return commands.size() == 1 && append != nullptr &&
+           std::equal(append->audio.begin(), append->audio.end(), audio.audio.begin(),
+                      audio.audio.end());
+}
+
 class FileRecorder final : public CallRecorder {
  public:
     FileRecorder(std::shared_ptr<Recordings::Disk> disk, RecordedCall call,
@@ -352,10 +362,10 @@ class FileRecorder final : public CallRecorder {
         const auto since = std::chrono::duration_cast<nanoseconds>(now - last_).count();
         last_ = now;
         const auto* audio = std::get_if<call::CallerAudio>(&event);
-        if (audio != nullptr && commands.size() <= 1) {
-            // Fifty a second: "20012345 a160", with "+" when the model got it.
-            fmt::format_to(std::back_inserter(line_), "{} a{}{}", since, audio->audio.size(),
-                           commands.empty() ? "" : "+");
+        if (audio != nullptr && is_at_most_passed_on(*audio, commands)) {
+            // Fifty a second: "20012345 a160 =ff", or "A" when the model got just that.
+            fmt::format_to(std::back_inserter(line_), "{} {}{}", since,
+                           commands.empty() ? 'a' : 'A', sound_text(audio->audio));
             return pages_->add(line_);
         }
         fmt::format_to(std::back_inserter(line_), "{} {}", since, event_text(event));
@@ -435,6 +445,7 @@ Checked<Recording> Recording::load(const std::string& path) {
     recording.call = std::move(*call);
     nanoseconds at{0};
     std::map<std::size_t, Answer> answers;
+    std::vector<std::uint8_t> audio;
     for (std::size_t number = 2; std::getline(in, line); ++number) {
         if (line == cut_line) {
             recording.is_cut = true;
@@ -475,11 +486,12 @@ Checked<Recording> Recording::load(const std::string& path) {
             Line read{.number = number, .at = at};
             const std::string_view text(
                 end + 1, static_cast<std::size_t>(line.data() + line.size() - end - 1));
-            if (text.size() > 1 && text[0] == 'a' && text[1] >= '0' && text[1] <= '9') {
-                const bool was_passed_on = text.back() == '+';
-                const std::string bytes(text.substr(1, text.size() - 1 - (was_passed_on ? 1 : 0)));
-                read.event = "audio " + bytes;
-                if (was_passed_on) read.commands.push_back("append " + bytes);
+            if (text.size() > 1 && (text[0] == 'a' || text[0] == 'A') && text[1] >= '0' &&
+                text[1] <= '9') {
+                if (!read_sound(text.substr(1), audio))
+                    return broken(number, "the audio is broken");
+                read.event = fmt::format("audio {}", text.substr(1));
+                if (text[0] == 'A') read.commands.push_back("append " + fingerprint(audio));
             } else {
                 read.event = std::string(text);
             }

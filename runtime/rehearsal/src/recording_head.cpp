@@ -1,9 +1,13 @@
 #include "recording_head.hpp"
 
+#include "sound_text.hpp"
+
 namespace parley::rehearsal {
 namespace {
 
 using std::chrono::nanoseconds;
+
+constexpr int recording_version = 2;  // 1 kept only the length of audio
 
 // The rules a call's course depends on, by name. Durations are milliseconds.
 template <class Visit>
@@ -29,6 +33,24 @@ json::value to_json(int count) { return count; }
 void from_json(std::int64_t value, milliseconds& span) { span = milliseconds(value); }
 void from_json(std::int64_t value, int& count) { count = static_cast<int>(value); }
 
+json::array phrases_json(const std::shared_ptr<const call::Phrases>& phrases) {
+    if (!phrases) return {"0", "0", "0"};
+    return {sound_text(phrases->one_moment), sound_text(phrases->apology),
+            sound_text(phrases->goodbye)};
+}
+
+std::shared_ptr<const call::Phrases> phrases_of(const json::object& head) {
+    auto phrases = std::make_shared<call::Phrases>();
+    const auto* texts = json_read::array(head, "phrases");
+    std::size_t next = 0;
+    for (auto* audio : {&phrases->one_moment, &phrases->apology, &phrases->goodbye}) {
+        if (texts == nullptr || next >= texts->size()) break;
+        const auto& text = (*texts)[next++];
+        if (text.is_string()) read_sound(std::string_view(text.get_string()), *audio);
+    }
+    return phrases;
+}
+
 }  // namespace
 
 std::string head_of(const RecordedCall& call) {
@@ -37,7 +59,7 @@ std::string head_of(const RecordedCall& call) {
     each_rule(policy, [&](const char* name, const auto& value) { rules[name] = to_json(value); });
     const auto& agent = call.agent;
     const json::object head{
-        {"parley_recording", 1},
+        {"parley_recording", recording_version},
         {"call_sid", call.info.call_sid},
         {"from", call.info.from},
         {"to", call.info.to},
@@ -56,7 +78,7 @@ std::string head_of(const RecordedCall& call) {
           {"greeting", agent.greeting},
           {"vars", agent.vars}}},
         {"rules", std::move(rules)},
-        {"phrases", json::array{call.one_moment_bytes, call.apology_bytes, call.goodbye_bytes}},
+        {"phrases", phrases_json(call.phrases)},
         {"seed", call.seed},
         {"scripts", call.bundle},
     };
@@ -66,7 +88,7 @@ std::string head_of(const RecordedCall& call) {
 std::optional<RecordedCall> read_head(std::string_view line) {
     const auto parsed = json_read::parse(line);
     if (!parsed || !parsed->is_object() ||
-        json_read::integer(parsed->get_object(), "parley_recording") != 1)
+        json_read::integer(parsed->get_object(), "parley_recording") != recording_version)
         return std::nullopt;
     const json::object& head = parsed->get_object();
     const auto text = [&](std::string_view key) { return json_read::text(head, key); };
@@ -93,15 +115,7 @@ std::optional<RecordedCall> read_head(std::string_view line) {
             if (const auto found = json_read::integer(*rules, name)) from_json(*found, value);
         });
     }
-    if (const auto* sizes = json_read::array(head, "phrases");
-        sizes != nullptr && sizes->size() == 3) {
-        const auto size = [&](std::size_t i) {
-            return (*sizes)[i].is_int64() ? static_cast<std::size_t>((*sizes)[i].get_int64()) : 0;
-        };
-        call.one_moment_bytes = size(0);
-        call.apology_bytes = size(1);
-        call.goodbye_bytes = size(2);
-    }
+    call.phrases = phrases_of(head);
     call.seed = static_cast<std::uint64_t>(json_read::integer(head, "seed").value_or(1));
     call.bundle = text("scripts");
     return call;

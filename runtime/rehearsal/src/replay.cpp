@@ -75,7 +75,7 @@ class Replay final : public call::EventSink,
           clock_(recording.call.info.started_at),
           zero_(clock_.now()),
           time_(clock_.make_timekeeper()),
-          conversation_(recording.call.policy, phrases_of(recording.call), recording.call.began),
+          conversation_(recording.call.policy, recording.call.phrases, recording.call.began),
           log_(log::Level::error, [](log::Level, std::string_view, log::Fields) {}) {
         script::AgentParts parts;
         parts.bundle = stage.bundle;
@@ -214,14 +214,6 @@ class Replay final : public call::EventSink,
  private:
     static inline const store::QueryProblem no_answer{store::QueryProblem::Kind::busy,
                                                       "the recording has no answer to this"};
-
-    static std::shared_ptr<const call::Phrases> phrases_of(const RecordedCall& call) {
-        const auto sound = [](std::size_t bytes) {
-            return std::vector<std::uint8_t>(std::min<std::size_t>(bytes, 1024 * 1024), 0x01);
-        };
-        return std::make_shared<const call::Phrases>(call::Phrases{
-            sound(call.one_moment_bytes), sound(call.apology_bytes), sound(call.goodbye_bytes)});
-    }
 
     void differ(std::string what, std::string recorded, std::string now) {
         if (done_.difference) return;

@@ -97,15 +97,12 @@ void Rig::begin(MakeEngine make_engine) {
     Timekeeper& time = *parts.time;
     script::Services services{.database = this, .keys = &keys_, .http = &web_};
     if (stage_.recorder != nullptr) {
-        auto recording =
-            stage_.recorder->begin({.agent = call_.agent,
-                                    .policy = parts.policy,
-                                    .one_moment_bytes = parts.phrases->one_moment.size(),
-                                    .apology_bytes = parts.phrases->apology.size(),
-                                    .goodbye_bytes = parts.phrases->goodbye.size(),
-                                    .seed = call_.seed,
-                                    .bundle = stage_.bundle->version()},
-                                   [this] { return clock_.now(); });
+        auto recording = stage_.recorder->begin({.agent = call_.agent,
+                                                 .policy = parts.policy,
+                                                 .phrases = parts.phrases,
+                                                 .seed = call_.seed,
+                                                 .bundle = stage_.bundle->version()},
+                                                [this] { return clock_.now(); });
         services = recording->record(services);
         parts.recorder = std::move(recording);
     }

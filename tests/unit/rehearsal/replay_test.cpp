@@ -58,6 +58,28 @@ Difference difference(const Recording& recording, const Stage& stage) {
     return replayed.difference.value_or(Difference());
 }
 
+TEST(Recording, KeepsAudioToTheByte) {
+    std::vector<std::uint8_t> speech(160);
+    for (std::size_t i = 0; i < speech.size(); ++i) speech[i] = static_cast<std::uint8_t>(i * 7);
+    const std::vector<std::vector<std::uint8_t>> all{
+        speech, std::vector<std::uint8_t>(160, 0xFF), {0x00}, {}};
+    for (const auto& audio : all) {
+        const std::string text = event_text(call::CallerAudio{audio});
+        std::string scratch;
+        std::vector<std::uint8_t> read;
+        ASSERT_TRUE(event_of(text, scratch, read)) << text;
+        EXPECT_EQ(read, audio) << text;
+        auto other = audio;
+        if (other.empty()) continue;
+        other.back() ^= 1;
+        EXPECT_NE(command_text(call::AppendAudio{audio}), command_text(call::AppendAudio{other}));
+    }
+    std::string scratch;
+    std::vector<std::uint8_t> read;
+    for (const char* broken : {"audio 160 =f", "audio 3 =gg", "audio 2 AAAA", "audio x", "audio 5"})
+        EXPECT_FALSE(event_of(broken, scratch, read)) << broken;
+}
+
 TEST(Recording, NamesAFileThatIsNone) {
     Folder folder;
     folder.write("a.events", "hello\n");

@@ -3,9 +3,10 @@
 //
 // A recording is a file of lines, CALL_SID.events in the folder `recordings` beside the database.
 // The first line tells who called whom and how the call was set up; each further line is one event
-// with what came of it, or one answer of the database. Of audio only the length is kept.
+// with what came of it, or one answer of the database. Audio is kept as it came in;
+// what went out is told by its hash.
 //
-// Size:   about 1 KB for each second of a call, at most `bytes_max`; what is beyond is left out, and the file says so.
+// Size:   about 24 KB for each second of a call in which somebody speaks, at most `bytes_max`; what is beyond is left out, and the file says so.
 // Thread: a CallRecorder is the call's, but for answers of the database, which come from the
 // store's thread. Files are
 //         written on the own thread of Recordings.
@@ -32,8 +33,8 @@ struct RecordedCall {
     TimePoint began = {};  // by the clock of the machine it ran on
     config::AgentSettings agent;
     call::Policy policy;
-    std::size_t one_moment_bytes = 0, apology_bytes = 0, goodbye_bytes = 0;  // of the phrases
-    std::uint64_t seed = 1;                                                  // of math.random
+    std::shared_ptr<const call::Phrases> phrases = {};
+    std::uint64_t seed = 1;  // of math.random
     // version of the scripts
     std::string bundle;
 };
@@ -48,7 +49,7 @@ class Recordings {
  public:
     struct Options {
         std::string dir;
-        std::size_t bytes_max = 16 * 1024 * 1024;  // of one call
+        std::size_t bytes_max = 32 * 1024 * 1024;  // of one call
         // waiting for the disk; beyond it pieces are dropped and logged
         std::size_t bytes_queued_max = 64 * 1024 * 1024;
     };
