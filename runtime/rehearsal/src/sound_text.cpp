@@ -41,8 +41,9 @@ bool read_sound(std::string_view text, std::vector<std::uint8_t>& out) {
     rest.remove_prefix(1);
     if (!rest.starts_with('=')) return base64::decode(rest, out) && out.size() == size;
     std::uint8_t value = 0;
-    const auto [stop, wrong] = std::from_chars(rest.data() + 1, rest.data() + rest.size(), value, 16);
-    if (wrong != std::errc{} || stop != rest.data() + rest.size()) return false;
+    const auto [stop, wrong] =
+        std::from_chars(rest.data() + 1, rest.data() + rest.size(), value, 16);
+    if (wrong != std::errc{} || rest.size() != 3 || stop != rest.data() + 3) return false;
     out.assign(size, value);
     return true;
 }
