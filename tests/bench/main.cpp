@@ -5,6 +5,7 @@
 #include "process.hpp"
 #include "relay.hpp"
 #include "reload.hpp"
+#include "scripts.hpp"
 
 #include <parley/audio/recipes.hpp>
 #include <parley/core/json.hpp>
@@ -313,6 +314,10 @@ int main(int argc, char** argv) {
     int churn_calls = 100;
     memory->add_option("--waves", waves, "how often")->capture_default_str();
     memory->add_option("--calls", churn_calls, "at once")->capture_default_str();
+    auto* scripts = cli.add_subcommand("scripts", "what a call's script costs");
+    parley::bench::ScriptsPlan script_plan;
+    scripts->add_option("--calls", script_plan.calls, "VMs")->capture_default_str();
+    scripts->add_option("--runs", script_plan.runs, "of a tool")->capture_default_str();
     auto* attack = cli.add_subcommand(
         "attack", "measure what calls in progress notice of scripts that misuse their tools");
     parley::bench::AttackPlan attacks;
@@ -328,6 +333,7 @@ int main(int argc, char** argv) {
     if (*attack) return parley::bench::measure_attacks(attacks);
     reloads.tree = std::filesystem::absolute(tree);
     if (*reload) return parley::bench::measure_reloads(reloads);
+    if (*scripts) return parley::bench::measure_scripts(script_plan);
     if (*memory) return parley::bench::measure_memory(tree, waves, churn_calls);
     if (*relay) return parley::bench::run_relay(ports.at(0), ports.at(1));
     return parley::bench::measure_everything(tree, json_file, sizes, seconds, most);
