@@ -30,7 +30,9 @@ inline std::string tool_file(const std::string& mark) {
            "call)\n    return { tool = \"" +
            mark + "\", lib = words.mark, settings = call.vars.mark }\n  end,\n}\n";
 }
-inline std::string library_file(const std::string& mark) { return "return { mark = \"" + mark + "\" }\n"; }
+inline std::string library_file(const std::string& mark) {
+    return "return { mark = \"" + mark + "\" }\n";
+}
 
 class Desk {
  public:

@@ -115,9 +115,8 @@ TEST(NewStaff, MakeAnAgentBreakItAndMendItWhileTwentyCallsHearNothingOfIt) {
     EXPECT_NE(checked.status, 0);
     const auto shown = command("status");
     for (const auto& output : {checked.output, shown.output})
-        EXPECT_THAT(output,
-                    AllOf(HasSubstr(where + "error: " + what),
-                          HasSubstr("\n     3 |   abuot = \"When the practice opens.\",")));
+        EXPECT_THAT(output, AllOf(HasSubstr(where + "error: " + what),
+                                  HasSubstr("\n     3 |   abuot = \"When the practice opens.\",")));
     EXPECT_THAT(shown.output, HasSubstr(fmt::format("generation {} serves on", good)));
     EXPECT_EQ(ask_new_number(desk), "six") << "what served before serves on";
 
@@ -127,7 +126,8 @@ TEST(NewStaff, MakeAnAgentBreakItAndMendItWhileTwentyCallsHearNothingOfIt) {
 
     EXPECT_EQ(number(desk.status(), "calls"), static_cast<std::int64_t>(busy_lines));
     ASSERT_TRUE(eventually([&] {
-        return desk.stage().value("SELECT count(*) FROM transcript WHERE text LIKE '%On Friday%'") ==
+        return desk.stage().value(
+                   "SELECT count(*) FROM transcript WHERE text LIKE '%On Friday%'") ==
                fmt::format("{}", busy_lines);
     }));
     for (const auto& call : busy) call->hang_up();
