@@ -21,6 +21,14 @@ std::vector<std::uint8_t> as_mulaw(const std::vector<std::int16_t>& samples) {
     return out;
 }
 
+std::vector<std::uint8_t> as_the_model_says(const std::string& sentence) {
+    const sim::ModelScript voice;
+    const auto spoken = sim::SpeechCache::of_process().get(
+        {sentence, voice.voice, voice.words_per_minute, audio::telephone_hz});
+    if (!spoken) throw std::runtime_error(spoken.error().text());
+    return as_mulaw(**spoken);
+}
+
 double share(const std::vector<std::uint8_t>& heard, const std::vector<std::uint8_t>& spoken) {
     constexpr std::size_t piece = 480;
     std::size_t pieces = 0;
@@ -257,17 +265,20 @@ std::string silent_media(int number, const std::string& stream_sid) {
 }
 
 double share_heard(const std::vector<std::uint8_t>& heard, const std::string& sentence) {
-    const sim::ModelScript voice;
-    const auto spoken = sim::SpeechCache::of_process().get(
-        {sentence, voice.voice, voice.words_per_minute, audio::telephone_hz});
-    if (!spoken) throw std::runtime_error(spoken.error().text());
-    return share(heard, as_mulaw(**spoken));
+    return share(heard, as_the_model_says(sentence));
 }
 
 double share_of_phrase(const std::vector<std::uint8_t>& heard, const std::string& phrase) {
     const auto spoken = audio::speak(phrase, {.rate_hz = audio::telephone_hz});
     if (!spoken) throw std::runtime_error(spoken.error().text());
     return share(heard, as_mulaw(*spoken));
+}
+
+milliseconds time_to_say(const std::string& sentence) {
+    sim::AgentEar ear;
+    ear.hear(as_the_model_says(sentence));
+    const auto& segments = ear.segments();
+    return segments.empty() ? milliseconds(0) : segments.back().end - segments.front().begin;
 }
 
 std::string text(const json::object& from, std::string_view key) {

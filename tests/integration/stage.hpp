@@ -135,6 +135,8 @@ std::string silent_media(int number, const std::string& stream_sid = "MZ1");  //
 double share_heard(const std::vector<std::uint8_t>& heard, const std::string& sentence);
 // The same for a phrase of parley's own.
 double share_of_phrase(const std::vector<std::uint8_t>& heard, const std::string& phrase);
+// A sentence of the model from its first to its last sound, when nothing holds it up.
+milliseconds time_to_say(const std::string& sentence);
 
 std::string text(const json::object& from, std::string_view key);
 std::int64_t number(const json::object& from, std::string_view key);
