@@ -4,8 +4,8 @@
 
 #include <parley/script/agent.hpp>
 
-#include <boost/asio/io_context.hpp>
 #include <fmt/format.h>
+#include <boost/asio/io_context.hpp>
 
 #include <unistd.h>
 
@@ -37,9 +37,9 @@ std::shared_ptr<const script::Bundle> bundle() {
             "  params = { number = param.integer { \"The number of the order\", required = true } },\n"
             "  run = function(args, call) return { number = args.number, from = call.from } end }\n";
     }
-    sources["agents/bench.lua"] =
-        "return agent { api = 1, prompt = \"You help.\", tools = { " + names +
-        "},\n  on_start = function(call) call.vars.seen = true end }\n";
+    sources["agents/bench.lua"] = "return agent { api = 1, prompt = \"You help.\", tools = { " +
+                                  names +
+                                  "},\n  on_start = function(call) call.vars.seen = true end }\n";
     auto built = script::Library::build_from(sources);
     if (built) return *built;
     fmt::print(stderr, "{}\n", built.error().front().text());

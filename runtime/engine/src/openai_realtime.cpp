@@ -127,6 +127,12 @@ Task<> Core::serve(std::shared_ptr<Core> core, ConnectionPtr connection) {
         const bool may_retry = error.http_status == 0
                                    ? !error.is_tls
                                    : realtime::may_reconnect_after_status(error.http_status);
+        if (error.http_status != 0 && !may_retry) {
+            log::error("openai.refused",
+                       {{"call", core->call_sid_},
+                        {"what", error.what},
+                        {"remedy", realtime::remedy_for_status(error.http_status)}});
+        }
         core->lost(connection, {error.what, may_retry});
         co_return;
     }

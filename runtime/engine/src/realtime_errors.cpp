@@ -89,4 +89,13 @@ bool may_reconnect_after_status(int http_status) {
     }
 }
 
+std::string_view remedy_for_status(int http_status) {
+    switch (http_status) {
+        case 401: return "check OPENAI_API_KEY";
+        case 403: return "check what the key of OPENAI_API_KEY may use";
+        case 404: return "check OPENAI_BASE_URL and the agent's model";
+        default: return "check OPENAI_BASE_URL";
+    }
+}
+
 }  // namespace parley::engine::realtime

@@ -271,8 +271,11 @@ TEST_F(OpenAiRealtime, GivesUpOnABadKeyAfterTheHandshake) {
 
 TEST_F(OpenAiRealtime, ReadsTheStatusOfARefusedHandshake) {
     server.refuse_with = 401;
+    testing::internal::CaptureStderr();
     open();
-    ASSERT_TRUE(wait_for([&] { return sink.count<call::EngineLost>() == 1; }));
+    EXPECT_TRUE(wait_for([&] { return sink.count<call::EngineLost>() == 1; }));
+    const std::string log = testing::internal::GetCapturedStderr();
+    EXPECT_NE(log.find("check OPENAI_API_KEY"), std::string::npos) << log;
     EXPECT_FALSE(sink.last<call::EngineLost>().may_retry);
     server.refuse_with = 503;
     open();

@@ -151,6 +151,8 @@ bool may_retry_response(std::string_view type, std::string_view code);
 bool may_reconnect_after_close(std::uint16_t code);
 // After an upgrade refused with this HTTP status a new attempt may work.
 bool may_reconnect_after_status(int http_status);
+// What an operator should look at when a handshake was refused with it.
+std::string_view remedy_for_status(int http_status);
 
 // ---- client events ----------------------------------------------------------------------------
 
