@@ -3,7 +3,7 @@
 // The events of the caller's and the model's side come as they were recorded, at their times. What
 // the script does is done anew, by the scripts and settings of today, with the recorded answers of
 // the database and the recorded time of day. The commands that come of it are compared with the
-// recorded ones, text for text; of audio the length.
+// recorded ones, text for text; audio by its hash.
 //
 // Thread: one; nothing waits.
 #pragma once
