@@ -15,7 +15,7 @@ namespace parley::script {
 class Matcher {
  public:
     static constexpr int captures_max = 32;
-    static constexpr std::uint64_t steps_max = 500'000;  // about 1 ms
+    static constexpr std::uint64_t steps_max = 500'000;  // about 1 ms: a slice
 
     struct Capture {
         static constexpr std::ptrdiff_t unclosed = -1;

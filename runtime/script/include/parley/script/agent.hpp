@@ -40,8 +40,8 @@ namespace parley::script {
 // What one handler may use. The defaults are measured: a slice is far below an audio frame of 20
 // ms, and a usual tool run takes 10 µs.
 struct Budgets {
-    std::chrono::microseconds slice{500};  // then the event loop gets its turn
-    int instructions_per_check = 1'000;    // fewer costs more, more gains nothing
+    std::chrono::microseconds slice{1'000};  // then the event loop gets its turn
+    int instructions_per_check = 1'000;      // fewer costs more, more gains nothing
     // inside a sort or gsub function, which cannot pause
     std::chrono::microseconds unyielding_max{5'000};
     // wall clock: the call's last word must not hold up a shutdown
