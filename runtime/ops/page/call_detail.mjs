@@ -191,6 +191,7 @@ export class CallDetail {
       ['Cost', Number.isFinite(call.costUsd) ? money(call.costUsd) : null],
       ['Turns', call.turns],
       ['Outcome', call.endTime ? words(call.outcome) : null],
+      ['Set by the script', call.result && call.result !== call.outcome ? words(call.result) : null],
       ['Ended because', call.reason ? words(call.reason) : null],
       ['Confirmation', call.confirmationNumber],
       ['Appointment', call.appointmentDetails ? `${call.appointmentDetails.date}, ${call.appointmentDetails.time}` : null],

@@ -71,7 +71,7 @@ export function laidOut(text) {
   }
 }
 
-const states = { listening: 'Listening', speaking: 'Speaking', running_tool: 'Running a tool' };
+const states = { connecting: 'Connecting', listening: 'Listening', speaking: 'Speaking', running_tool: 'Running a tool', processing_tool: 'Running a tool', ending: 'Ending' };
 export function stateText(state, tool) {
   if (state === 'running_tool' && tool) return `Running ${tool}`;
   return states[state] ?? words(state);

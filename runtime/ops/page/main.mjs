@@ -30,7 +30,7 @@ function change(next) {
   const said = announcement(state, next);
   if (said) text(at('announcer'), said);
   state = next;
-  chooseSome();
+  if (lacksCall(state.place)) go();
   askToDraw();
 }
 
@@ -107,8 +107,15 @@ function fetchAll() {
   if (historyAsked.query !== null) search(historyAsked.query, historyAsked.outcome);
 }
 
+// Beside the list there is room for a call, so one is shown.
+const lacksCall = (place) => place.view === 'live' && !place.callSid && isWide.matches && Boolean(state.active?.length);
+
 function go() {
-  const place = placeOf(location.hash);
+  let place = placeOf(location.hash);
+  if (lacksCall(place)) {
+    place = { ...place, callSid: state.active[0].callSid };
+    history.replaceState(null, '', hashOf(place));  // no step to go back to
+  }
   const isOtherView = place.view !== state.place.view;
   change({ ...state, place });
   choose(place.callSid);
@@ -118,14 +125,6 @@ function go() {
   if (isOtherView) at(`${place.view}-title`).focus({ preventScroll: true });
   else if (place.callSid && !isWide.matches) details[place.view]?.focus();
   if (isOtherView || !isWide.matches) scrollTo(0, 0);
-}
-
-// Beside the list there is room for a call, so one is shown.
-function chooseSome() {
-  const { place, active } = state;
-  if (place.view !== 'live' || place.callSid || !isWide.matches || !active?.length) return;
-  history.replaceState(null, '', hashOf({ view: 'live', callSid: active[0].callSid }));  // no step to go back to
-  go();
 }
 
 // ---- drawing ----------------------------------------------------------------------------------------------------
@@ -219,6 +218,7 @@ const stream = new Stream({
     change({ ...state, link: { is: 'live', since: null } });
     fetchAll();
   },
+  missed: fetchAll,
   lost() {
     change({ ...state, link: { is: 'lost', since: new Date().toISOString() } });
     api.me().catch(() => {});  // if it is the session that has ended, this leads to the login

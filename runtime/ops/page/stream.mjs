@@ -9,7 +9,7 @@ const names = ['active_calls', 'metrics', 'stats', 'call_history', 'state', 'tur
 const silent_ms_max = 30_000;
 const wait_ms = [1_000, 2_000, 4_000, 8_000, 15_000];
 
-// on.event(name, data), on.live(isAgain), on.lost()
+// on.event(name, data), on.live(isAgain), on.lost(), on.missed(): more was told meanwhile than is kept
 export class Stream {
   #on;
   #source = null;
@@ -47,6 +47,7 @@ export class Stream {
       });
     }
     source.addEventListener('alive', () => this.#watch());
+    source.addEventListener('missed', () => this.#on.missed());
   }
 
   #lose() {

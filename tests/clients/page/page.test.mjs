@@ -39,6 +39,7 @@ for (const [name, scenario, options] of [
       await tab.evaluate((to) => { location.hash = to; }, hash);
       const [view, sid] = hash.split('/');
       await tab.waitForSelector(sid ? `#${view}-detail .call-head h2:not(:empty)` : `#view-${view}:not([hidden])`);
+      if (view === 'live' && options.viewport === undefined) await tab.waitForSelector('#live-detail .said');  // one is chosen by itself
       if (view === 'history' && scenario !== 'empty' && !sid) await tab.waitForSelector('#past-list .call');
       await picture(tab, `${name}-${view}${sid ? '-call' : ''}`);
       assert.equal(await overflowOf(tab), 0, `${hash} is not wider than the window`);
@@ -168,6 +169,14 @@ test('a lost stream is said plainly, and when it is back all is fetched anew', a
   await tab.getByText('Connected again. What you see is up to date.').waitFor();
   await tab.getByText('Said while nobody watched.').waitFor();
   await tab.locator('#banner').waitFor({ state: 'hidden' });
+});
+
+test('what was missed is fetched', async (t) => {
+  const { tab, server } = await open(t);
+  await tab.waitForSelector('#live-detail .said');
+  server.data.details.get(liveCall().callSid).transcript.push({ id: 'missed', timestamp: new Date().toISOString(), role: 'user', content: 'Said too fast.' });
+  server.send('missed', {});
+  await tab.getByText('Said too fast.').waitFor();
 });
 
 test('a session that has ended leads to the login, and back', async (t) => {
