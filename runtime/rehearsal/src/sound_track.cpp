@@ -3,7 +3,6 @@
 #include "sound_text.hpp"
 
 #include <parley/audio/g711.hpp>
-#include <parley/audio/wav.hpp>
 
 #include <fmt/format.h>
 
@@ -179,23 +178,5 @@ class Listener {
 }  // namespace
 
 SoundTrack sound_track(const Recording& recording) { return Listener(recording).listen(); }
-
-Checked<void> write_wav(const SoundTrack& track, const std::filesystem::path& path) {
-    auto writer = audio::WavWriter::create(path, audio::telephone_hz, 2);
-    if (!writer) return writer.error();
-    constexpr std::size_t block = 8'000;
-    std::vector<std::int16_t> samples;
-    for (std::size_t from = 0; from < track.caller.size(); from += block) {
-        samples.clear();
-        for (auto i = from; i < std::min(from + block, track.caller.size()); ++i) {
-            samples.push_back(audio::mulaw_to_linear(track.caller[i]));
-            samples.push_back(audio::mulaw_to_linear(track.agent[i]));
-        }
-        if (!writer->write(samples)) break;
-    }
-    if (!writer->close())
-        return Fault{path.string(), "the sound could not be written", "free space on the disk"};
-    return {};
-}
 
 }  // namespace parley::rehearsal

@@ -2,7 +2,6 @@
 #include "support.hpp"
 
 #include <parley/audio/g711.hpp>
-#include <parley/audio/wav.hpp>
 #include <parley/rehearsal/sound_track.hpp>
 
 #include <random>
@@ -135,15 +134,6 @@ TEST(SoundTrack, OfAWholeCallHasEverythingThatWasSent) {
     EXPECT_EQ(track.unknown, 0ms);
     EXPECT_EQ(track.caller.size(), track.agent.size());
     EXPECT_GT(track.agent.size(), 5u * 8'000);
-
-    const auto file = folder.path() + "/call.wav";
-    ASSERT_TRUE(write_wav(track, file));
-    const auto wav = audio::read_wav_file(file).value();
-    EXPECT_EQ(wav.channels, 2);
-    EXPECT_EQ(wav.rate_hz, 8'000);
-    EXPECT_EQ(wav.samples.size(), 2 * track.agent.size());
-    EXPECT_EQ(wav.samples[1], audio::mulaw_to_linear(track.agent[0]));
-    EXPECT_FALSE(write_wav(track, folder.path() + "/not/there.wav"));
 }
 
 }  // namespace

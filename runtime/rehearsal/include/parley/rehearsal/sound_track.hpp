@@ -13,7 +13,6 @@
 #include <parley/rehearsal/recording.hpp>
 
 #include <cstdint>
-#include <filesystem>
 #include <vector>
 
 namespace parley::rehearsal {
@@ -26,8 +25,5 @@ struct SoundTrack {
 };
 
 SoundTrack sound_track(const Recording& recording);
-
-// Stereo WAV, PCM16. Fault when the disk refuses.
-Checked<void> write_wav(const SoundTrack& track, const std::filesystem::path& path);
 
 }  // namespace parley::rehearsal
