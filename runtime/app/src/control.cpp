@@ -1,8 +1,6 @@
 #include "control.hpp"
 
-#include <parley/core/crypto.hpp>
-#include <parley/core/json.hpp>
-#include <parley/core/log.hpp>
+#include <parley/ops/answers.hpp>
 #include <parley/reload/changes.hpp>
 #include <parley/reload/status.hpp>
 
@@ -14,19 +12,6 @@ namespace parley::app {
 namespace {
 
 using reload::Outcome;
-
-net::Response as_json(int status, const json::object& body) {
-    net::Response response;
-    response.status = status;
-    response.content_type = "application/json";
-    response.body = json::serialize(body);
-    response.headers.set("Cache-Control", "no-store");
-    return response;
-}
-
-net::Response refusal(int status, std::string_view why) {
-    return as_json(status, {{"error", why}});
-}
 
 // Completes on the asking coroutine's own executor, whatever thread the reloader answers on.
 Task<Outcome> outcome_of(reload::Reloader& reloader, reload::Reloader::Ask what) {
@@ -53,47 +38,34 @@ double seconds_of(WallTime when) { return static_cast<double>(unix_ms(when)) / 1
 
 }  // namespace
 
-bool Control::is_ours(std::string_view path) {
-    return path == "/metrics" || path == "/api" || path.starts_with("/api/");
-}
-
-bool Control::is_allowed(const net::Request& request) const {
-    constexpr std::string_view scheme = "bearer ";
-    const auto header = request.headers.get("Authorization").value_or("");
-    if (lower(header.substr(0, scheme.size())) != scheme) return false;
-    return crypto::equal_in_constant_time(trim(header.substr(scheme.size())),
-                                          parts_.token.reveal());
-}
-
-Task<net::Response> Control::answer(net::Request request) {
-    if (!is_allowed(request)) {
-        log::warn("control.refused", {{"path", shortened(request.path(), 80)},
-                                      {"from", request.peer},
-                                      {"what", "the bearer token is missing or wrong"}});
-        auto response = refusal(
-            401,
-            "this needs the header Authorization: Bearer TOKEN; the token is server.admin_token, or stands in "
-            "admin.token beside the database");
-        response.headers.set("WWW-Authenticate", "Bearer");
-        co_return response;
-    }
-    const auto path = request.path();
-    const bool is_read = path == "/api/status" || path == "/api/diff" || path == "/metrics";
-    const bool is_act = path == "/api/reload" || path == "/api/rollback";
-    if (!is_read && !is_act)
-        co_return refusal(
-            404, "there is /api/status, /api/diff, /api/reload, /api/rollback and /metrics");
-    const std::string_view method = is_read ? "GET" : "POST";
-    if (request.method != method) {
-        auto response = refusal(405, fmt::format("use {}", method));
-        response.headers.set("Allow", std::string(method));
-        co_return response;
-    }
-    if (path == "/api/status") co_return status();
-    if (path == "/metrics") co_return figures();
-    if (path == "/api/diff") co_return co_await ask(reload::Reloader::Ask::preview);
-    co_return co_await ask(path == "/api/reload" ? reload::Reloader::Ask::reload
-                                                 : reload::Reloader::Ask::roll_back);
+void Control::add_to(ops::Routes& routes) {
+    using ops::Access;
+    using Ask = reload::Reloader::Ask;
+    const auto asks = [this](Ask what) {
+        return [this, what](const ops::Asked&) { return ask(what); };
+    };
+    routes.add({{"GET"},
+                "/api/status",
+                Access::viewer,
+                "what serves, since when, and what is wrong with the files",
+                [this](const ops::Asked&) -> Task<net::Response> { co_return status(); }});
+    routes.add({{"GET"},
+                "/metrics",
+                Access::viewer,
+                "figures for Prometheus",
+                [this](const ops::Asked&) -> Task<net::Response> { co_return figures(); }});
+    routes.add(
+        {{"GET"}, "/api/diff", Access::viewer, "what a reload would change", asks(Ask::preview)});
+    routes.add({{"POST"},
+                "/api/reload",
+                Access::operating,
+                "take over the files on disk for new calls",
+                asks(Ask::reload)});
+    routes.add({{"POST"},
+                "/api/rollback",
+                Access::operating,
+                "go back to what was served before",
+                asks(Ask::roll_back)});
 }
 
 net::Response Control::status() const {
@@ -103,7 +75,7 @@ net::Response Control::status() const {
     body["uptime_s"] = std::chrono::duration_cast<std::chrono::seconds>(
                            std::chrono::steady_clock::now() - started_)
                            .count();
-    return as_json(200, body);
+    return ops::as_json(200, body);
 }
 
 net::Response Control::figures() {
@@ -164,7 +136,7 @@ Task<net::Response> Control::ask(reload::Reloader::Ask what) {
         status = 503;
         body["error"] = "the service is stopping";
     }
-    co_return as_json(status, body);
+    co_return ops::as_json(status, body);
 }
 
 }  // namespace parley::app

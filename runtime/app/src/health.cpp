@@ -1,7 +1,7 @@
 #include "health.hpp"
 
 #include <parley/core/clock.hpp>
-#include <parley/core/json.hpp>
+#include <parley/ops/answers.hpp>
 
 namespace parley::app {
 
@@ -15,10 +15,15 @@ net::Response Health::answer() const {
                          .count();
     body["calls"] = switchboard_.live_count();
     body["store"] = store.is_well ? "ok" : store.problem;
-    net::Response response;
-    response.content_type = "application/json";
-    response.body = json::serialize(body);
-    return response;
+    return ops::as_json(200, body);
+}
+
+void Health::add_to(ops::Routes& routes) const {
+    routes.add({{"GET"},
+                "/health",
+                ops::Access::open,
+                "whether the process is fit to take calls",
+                [this](const ops::Asked&) -> Task<net::Response> { co_return answer(); }});
 }
 
 }  // namespace parley::app

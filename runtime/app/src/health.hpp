@@ -2,7 +2,7 @@
 #pragma once
 
 #include <parley/call/switchboard.hpp>
-#include <parley/net/http.hpp>
+#include <parley/ops/routes.hpp>
 #include <parley/store/store.hpp>
 
 namespace parley::app {
@@ -17,6 +17,7 @@ class Health {
     // something needs a person; the status stays 200, for a balancer must not take a node out of
     // service because its disk is full.
     net::Response answer() const;
+    void add_to(ops::Routes& routes) const;
 
  private:
     const call::Switchboard& switchboard_;

@@ -13,6 +13,8 @@
 #include <parley/core/log.hpp>
 #include <parley/engine/openai_realtime.hpp>
 #include <parley/net/server.hpp>
+#include <parley/ops/doorkeeper.hpp>
+#include <parley/ops/routes.hpp>
 #include <parley/rehearsal/recording.hpp>
 #include <parley/reload/reloader.hpp>
 #include <parley/script/agent.hpp>
@@ -44,11 +46,26 @@ int refuse(const std::vector<Fault>& faults) {
     return 2;
 }
 
-Task<net::Response> route(const Health& health, Control& control, telephony::TwilioService& twilio,
-                          net::Request request) {
-    if (request.path() == "/health") co_return health.answer();
-    if (Control::is_ours(request.path())) co_return co_await control.answer(std::move(request));
-    co_return co_await twilio.on_request(std::move(request));
+// The carrier's paths. What they answer is the carrier's room's business, its refusals too.
+void add_carrier(ops::Routes& routes, telephony::TwilioService& twilio) {
+    const auto answer = [&twilio](ops::Asked asked) {
+        return twilio.on_request(std::move(asked.request));
+    };
+    const auto add = [&](const char* path, const char* about) {
+        routes.add({{"GET", "POST"}, path, ops::Access::carrier, about, answer});
+    };
+    add("/voice", "Twilio: a call comes in");
+    add("/voice/ended", "Twilio: the call's stream is over");
+    routes.add({{"GET"},
+                "/media-stream",
+                ops::Access::carrier,
+                "Twilio: a call's audio (WebSocket)",
+                answer});
+    routes.add({{"GET"},
+                "/media-stream/:thread",
+                ops::Access::carrier,
+                "Twilio: a call's audio, on the thread of the call (WebSocket)",
+                answer});
 }
 
 rehearsal::RecordedCall recorded_call(const call::Session::Parts& parts,
@@ -232,11 +249,11 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
                               std::move(hooks));
     const Health health(switchboard, **store);
 
+    Control control({switchboard, generations, reloader, registry});
+    std::optional<ops::Doorkeeper> doorkeeper;  // needs a token that names the port
+    std::optional<ops::Routes> routes;
     net::Server::Handlers handlers;
-    std::optional<Control> control;  // needs a token that names the port
-    handlers.on_request = [&](net::Request request) {
-        return route(health, *control, twilio, std::move(request));
-    };
+    handlers.on_request = [&](net::Request request) { return routes->answer(std::move(request)); };
     handlers.on_upgrade = [&](net::Request request) {
         return twilio.on_upgrade(std::move(request));
     };
@@ -245,7 +262,12 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
     if (!server) return refuse({server.error()});
     auto admin = AdminToken::make(settings, (*server)->port());
     if (!admin) return refuse({admin.error()});
-    control.emplace(Control::Parts{switchboard, generations, reloader, registry, admin->token()});
+    doorkeeper.emplace(admin->token());
+    routes.emplace(*doorkeeper);
+    add_carrier(*routes, twilio);
+    health.add_to(*routes);
+    control.add_to(*routes);
+    ops::add_table(*routes);
 
     const ReloadSignal hang_up(threads.context(0), reloader);
     StopSignal stop(threads.context(0), switchboard, settings.server.drain_limit);

@@ -122,6 +122,9 @@ StaffCommands::StaffCommands(CLI::App& cli, SettingsChoice& choice) : choice_(ch
     status_ = cli.add_subcommand(
         "status", "what the running service serves, and what is wrong with the files");
     add_service(status_);
+    routes_ = cli.add_subcommand("routes",
+                                 "every path the running service answers, and who may ask for it");
+    add_service(routes_);
 }
 
 std::optional<int> StaffCommands::run() {
@@ -132,6 +135,7 @@ std::optional<int> StaffCommands::run() {
     if (*reload_) return ask_for("/api/reload");
     if (*rollback_) return ask_for("/api/rollback");
     if (*status_) return status();
+    if (*routes_) return routes();
     return std::nullopt;
 }
 
@@ -222,6 +226,29 @@ int StaffCommands::status() {
         print_json(answer->body);
     } else {
         fmt::print("{}", reload::shown_status(answer->body, std::chrono::system_clock::now()));
+    }
+    return 0;
+}
+
+int StaffCommands::routes() {
+    const auto access = access_of(settings_to_reach_it(choice_), url_);
+    if (!access) return fail(access.error());
+    const auto answer = ask_service(*access, "GET", "/api/routes");
+    if (!answer) return fail(answer.error());
+    const auto* all = json_read::array(answer->body, "routes");
+    if (all == nullptr)
+        return fail({access->url, "has no table of routes", "is the service of this version?"});
+    if (format_ == Format::json) {
+        print_json(*all);
+        return 0;
+    }
+    for (const auto& each : *all) {
+        const auto& route = each.as_object();
+        std::string methods;
+        for (const auto& method : route.at("methods").as_array())
+            methods += (methods.empty() ? "" : ",") + std::string(method.as_string());
+        fmt::print("{:<9} {:<42} {:<9} {}\n", methods, json_read::text(route, "path"),
+                   json_read::text(route, "access"), json_read::text(route, "about"));
     }
     return 0;
 }

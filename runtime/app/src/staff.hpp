@@ -1,5 +1,5 @@
 // staff.hpp: the commands of those who write agents: check, explain, diff, new, reload, rollback,
-// status.
+// status, routes.
 #pragma once
 
 #include "commands.hpp"
@@ -28,13 +28,14 @@ class StaffCommands {
     int diff();
     int make();
     int status();
+    int routes();
     int ask_for(const std::string& path);
 
     SettingsChoice& choice_;
     Format format_ = Format::text;
     std::string url_, path_, number_, name_;
     CLI::App *check_, *explain_, *diff_, *new_, *new_agent_, *new_tool_, *reload_, *rollback_,
-        *status_;
+        *status_, *routes_;
 };
 
 }  // namespace parley::app

@@ -7,18 +7,20 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/write.hpp>
 
 #include <fmt/format.h>
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 namespace parley::net {
 namespace {
 
 constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+constexpr std::string_view chunk_end = "\r\n";
+constexpr std::string_view last_chunk = "0\r\n\r\n";
 
 bool is_http_error(const error_code& error) {
     static const auto& category = http::make_error_code(http::error::bad_method).category();
@@ -157,6 +159,7 @@ void HttpConnection::disarm() { clockwork_->timer.cancel(); }
 void HttpConnection::close_when_idle() {
     error_code ignored;
     if (is_idle_) socket_.cancel(ignored);
+    if (stream_) stream_->finish();
 }
 
 Task<> HttpConnection::run() {
@@ -327,17 +330,10 @@ Task<HttpConnection::Next> HttpConnection::refuse(int status, std::string why) {
     co_return co_await write(std::move(response), false, false);
 }
 
-Task<HttpConnection::Next> HttpConnection::write(Response response, bool is_head, bool keep_alive) {
-    if (response.status < 200 || response.status > 599) {
-        log::error("net.bad_response", {{"peer", peer_}, {"status", response.status}});
-        response = {500, "text/plain; charset=utf-8", "internal error\n", {}};
-    }
-    if (service_->is_closing) keep_alive = false;
-    const bool has_body = response.status != 204 && response.status != 304;
-    http::response<http::string_body> message;
+void HttpConnection::fill_head(http::response_header<>& head, const Response& response) const {
     // an HTTP/1.0 client that keeps the connection is told so in its own words
-    message.version(version_);
-    message.result(static_cast<unsigned>(response.status));
+    head.version(version_);
+    head.result(static_cast<unsigned>(response.status));
     for (const auto& [name, value] : response.headers.all()) {
         const auto field = http::string_to_field(name);
         const bool is_ours = field == http::field::content_length ||
@@ -345,17 +341,43 @@ Task<HttpConnection::Next> HttpConnection::write(Response response, bool is_head
                              field == http::field::connection || field == http::field::content_type;
         if (is_ours) continue;
         if (is_safe_header(name, value)) {
-            message.insert(name, value);
+            head.insert(name, value);
         } else {
             log::error("net.bad_response_header", {{"peer", peer_}, {"name", name}});
         }
     }
+    const bool has_body = response.status != 204 && response.status != 304;
+    if (has_body && !response.content_type.empty() &&
+        is_safe_header("Content-Type", response.content_type)) {
+        head.set(http::field::content_type, response.content_type);
+    }
+}
+
+Task<HttpConnection::Next> HttpConnection::write(Response response, bool is_head, bool keep_alive) {
+    const auto stream = std::move(response.stream);
+    if (response.status < 200 || response.status > 599) {
+        log::error("net.bad_response", {{"peer", peer_}, {"status", response.status}});
+        response = {500, "text/plain; charset=utf-8", "internal error\n", {}};
+    } else if (stream) {
+        // its end is the end of the connection for one who does not know chunks
+        if (service_->is_closing || version_ < 11) keep_alive = false;
+        http::response<http::empty_body> message;
+        fill_head(message, response);
+        message.keep_alive(keep_alive);
+        if (version_ >= 11) message.chunked(true);
+        stream_ = stream;
+        if (service_->is_closing) stream->finish();
+        const auto next = co_await write_stream(std::move(message), std::move(response.body),
+                                                is_head, keep_alive);
+        std::exchange(stream_, {})->close(BodyStream::State::over);
+        co_return next;
+    }
+    if (service_->is_closing) keep_alive = false;
+    const bool has_body = response.status != 204 && response.status != 304;
+    http::response<http::string_body> message;
+    fill_head(message, response);
     message.keep_alive(keep_alive);
     if (has_body) {
-        if (is_safe_header("Content-Type", response.content_type) &&
-            !response.content_type.empty()) {
-            message.set(http::field::content_type, response.content_type);
-        }
         message.content_length(response.body.size());
         if (!is_head) message.body() = std::move(response.body);
     }
@@ -372,6 +394,108 @@ Task<HttpConnection::Next> HttpConnection::write(Response response, bool is_head
         error = write_error;
     }
     disarm();
+    co_return !error && keep_alive ? Next::read_again : Next::end;
+}
+
+// Within the time of a request, or the client does not read.
+Task<error_code> HttpConnection::write_all(std::vector<asio::const_buffer> buffers) {
+    arm();
+    const auto [error, bytes] = co_await asio::async_write(socket_, buffers, with_error);
+    disarm();
+    co_return error;
+}
+
+// What a streaming answer waits for between two pieces: the next one, or the client's end. Shared
+// with handlers that may run when the connection is gone.
+struct HttpConnection::Waiting {
+    Waiting(TcpSocket& its_socket, std::weak_ptr<const BodyStream> its_stream)
+        : timer(its_socket.get_executor()), socket(&its_socket), stream(std::move(its_stream)) {
+        timer.expires_at(TimePoint::max());
+    }
+    // There is something to look at.
+    void look() {
+        timer.cancel();
+        const auto known = stream.lock();
+        error_code ignored;
+        // nobody waits for a client who does not read
+        if (socket != nullptr && known && known->is_broken()) socket->cancel(ignored);
+    }
+    Timer timer;
+    TcpSocket* socket;  // null once the answer is over
+    std::weak_ptr<const BodyStream> stream;
+    bool is_gone = false;
+};
+
+Task<HttpConnection::Next> HttpConnection::write_stream(http::response<http::empty_body> head,
+                                                        std::string first, bool is_head,
+                                                        bool keep_alive) {
+    http::response_serializer<http::empty_body> serializer(head);
+    arm();
+    const auto [head_error, head_bytes] =
+        co_await http::async_write_header(socket_, serializer, with_error);
+    disarm();
+    if (head_error) co_return Next::end;
+    if (is_head) co_return keep_alive ? Next::read_again : Next::end;
+
+    const auto waiting = std::make_shared<Waiting>(socket_, stream_);
+    stream_->attach(
+        [waiting] { asio::post(waiting->timer.get_executor(), [waiting] { waiting->look(); }); });
+    // A client that goes says nothing but that its side of the connection has ended. One that has
+    // sent its next request already is not watched any more: a write will tell.
+    if (buffer_.size() == 0) {
+        socket_.async_wait(TcpSocket::wait_read, [waiting](const error_code& error) {
+            if (error || waiting->socket == nullptr) return;
+            char byte = 0;
+            const int socket = waiting->socket->native_handle();
+            waiting->is_gone = ::recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+            if (waiting->is_gone) waiting->timer.cancel();
+        });
+    }
+    const bool is_chunked = version_ >= 11;
+    std::string size;
+    BodyStream::Taken taken;
+    if (!first.empty())
+        taken.pieces.push_back(std::make_shared<const std::string>(std::move(first)));
+    error_code error;
+    while (!error) {
+        auto more = stream_->take();
+        taken.pieces.insert(taken.pieces.end(), more.pieces.begin(), more.pieces.end());
+        taken.state = more.state;
+        if (taken.state == BodyStream::State::overrun)
+            log::warn("net.slow_client",
+                      {{"peer", peer_}, {"what", "does not read what it asked for"}});
+        if (taken.state == BodyStream::State::over || taken.state == BodyStream::State::overrun)
+            break;
+        if (!taken.pieces.empty()) {
+            std::size_t bytes = 0;
+            for (const auto& piece : taken.pieces) bytes += piece->size();
+            size = fmt::format("{:x}\r\n", bytes);
+            std::vector<asio::const_buffer> buffers;
+            if (is_chunked) buffers.push_back(asio::buffer(size));
+            for (const auto& piece : taken.pieces) buffers.push_back(asio::buffer(*piece));
+            if (is_chunked) buffers.push_back(asio::buffer(chunk_end));
+            error = co_await write_all(std::move(buffers));
+            taken.pieces.clear();
+            stream_->taken_away();
+            continue;
+        }
+        if (taken.state == BodyStream::State::finished) break;
+        if (!waiting->is_gone) co_await waiting->timer.async_wait(with_error);
+        if (waiting->is_gone) error = asio::error::eof;
+    }
+    error_code ignored;
+    socket_.cancel(ignored);  // of the watching
+    waiting->socket = nullptr;
+    const bool is_whole = !error && taken.state == BodyStream::State::finished;
+    if (!is_whole) {  // the client must not take what it has for all of it
+        socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+        co_return Next::gone;
+    }
+    if (is_chunked) {
+        std::vector<asio::const_buffer> buffers{asio::buffer(last_chunk)};
+        error = co_await write_all(std::move(buffers));
+    }
+    if (service_->is_closing) keep_alive = false;
     co_return !error && keep_alive ? Next::read_again : Next::end;
 }
 

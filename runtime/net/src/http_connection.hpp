@@ -9,9 +9,12 @@
 #include "http_messages.hpp"
 #include "transport.hpp"
 
+#include <parley/net/body_stream.hpp>
 #include <parley/net/server.hpp>
 
+#include <boost/asio/buffer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 
 #include <atomic>
@@ -19,6 +22,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace parley::net {
 
@@ -57,13 +61,14 @@ class HttpConnection {
     HttpConnection& operator=(const HttpConnection&) = delete;
 
     Task<> run();
-    // Ends a connection that waits for its next request; one being answered ends after its answer.
+    // Ends a connection that waits for its next request; one being answered ends after its answer,
+    // and an answer that is written piece by piece after what is queued of it.
     void close_when_idle();
 
  private:
     using Parser = http::request_parser<http::string_body>;
     using WireRequest = http::request<http::string_body>;
-    enum class Next { read_again, end, upgraded };
+    enum class Next { read_again, end, gone, upgraded };  // gone: without a word
 
     Task<Next> serve_one();
     // The status to refuse the request with, 0 when it is there, or nothing when there is no one to
@@ -73,8 +78,14 @@ class HttpConnection {
     Task<Next> upgrade(WireRequest message, Request request);
     Task<Next> refuse(int status, std::string why);
     Task<Next> write(Response response, bool is_head, bool keep_alive);
+    Task<Next> write_stream(http::response<http::empty_body> head, std::string first, bool is_head,
+                            bool keep_alive);
+    // Fills in status and headers; those of the body are the caller's.
+    void fill_head(http::response_header<>& head, const Response& response) const;
+    Task<error_code> write_all(std::vector<asio::const_buffer> buffers);
     void move_home(WireRequest message, UpgradeAnswer answer);
 
+    struct Waiting;
     struct Clockwork;  // outlives the connection while its timer's handler is queued
     void arm();
     void disarm();
@@ -85,6 +96,7 @@ class HttpConnection {
     std::shared_ptr<Clockwork> clockwork_;
     std::string peer_;
     beast::flat_buffer buffer_;
+    std::shared_ptr<BodyStream> stream_;  // of the answer being written
     bool is_idle_ = false;
     unsigned version_ = 11;  // of the last request: 10 or 11
 };

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,11 +41,15 @@ struct Request {
     std::string_view query() const;  // what follows the first '?', or ""
 };
 
+class BodyStream;
+
 struct Response {
     int status = 200;
     std::string content_type = "text/plain; charset=utf-8";
     std::string body = {};
     Headers headers = {};
+    // of a server's answer: what follows `body`, piece by piece
+    std::shared_ptr<BodyStream> stream = {};
 };
 
 // "https://host:8443/path?x" taken apart. `port` is filled in from the scheme (80, 443; ws, wss
