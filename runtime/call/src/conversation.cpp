@@ -436,6 +436,20 @@ void Conversation::on(const DrainAsked&) {
     if (!ending_) wrap_up("shutdown", "no_booking");
 }
 
+void Conversation::on(const EndAsked& event) {
+    if (is_caller_gone_) return;  // a tool finishes its work, and then it is over anyway
+    if (!attached_ || event.words.empty()) return finish("ended_by_operator", "no_booking");
+    if (ending_) return;
+    says_.end(SayDone::How::hung_up);
+    begin_ending({"ended_by_operator", "no_booking", now_ + policy_.wrap_up_max,
+                  now_ + 2 * policy_.wrap_up_max});
+    if (link_ == Link::live) {
+        says_.add({SayQueue::Wish::Kind::exactly, event.words});
+    } else {
+        play_phrase("goodbye", phrases_->goodbye);
+    }
+}
+
 void Conversation::tell(Turn turn) {
     if (link_ == Link::live) commands_.push_back(InjectText{turn});
     said_.push_back({"", std::move(turn), true, now_});

@@ -280,7 +280,8 @@ void Session::log_entry(const journal::Event& event) const {
 }
 
 Session::Snapshot Session::snapshot() const {
-    return {info_, std::string(state_name(conversation_.state()))};
+    return {info_, std::string(state_name(conversation_.state())),
+            channel_ ? channel_->id() : std::string()};
 }
 
 }  // namespace parley::call

@@ -311,6 +311,18 @@ void Switchboard::snapshots(std::function<void(std::vector<Session::Snapshot>)> 
     (*visit)(0);
 }
 
+bool Switchboard::end(const std::string& call_sid, std::string words) {
+    std::size_t home = 0;
+    {
+        const std::lock_guard lock(impl_->mutex);
+        const auto found = impl_->lines.find(call_sid);
+        if (found == impl_->lines.end()) return false;
+        home = found->second.home;
+    }
+    impl_->tell(call_sid, home, EndAsked{std::move(words)});
+    return true;
+}
+
 void Switchboard::for_each(std::function<void(Session&)> visit) const {
     for (std::size_t home = 0; home < impl_->homes.size(); ++home) {
         asio::post(impl_->homes[home], [impl = impl_, visit, home] {

@@ -168,6 +168,9 @@ std::string event_text(const call::Event& event) {
             },
             [](const call::AlarmRang&) -> std::string { return "alarm"; },
             [](const call::DrainAsked&) -> std::string { return "drain"; },
+            [](const call::EndAsked& each) {
+                return line("end", {{"words", each.words}});
+            },
             // ---- of the script ------------------------------------------------------------------
             [](const call::AgentPrepared& each) {
                 return line("script prepared",
@@ -290,6 +293,7 @@ std::optional<call::Event> event_of(std::string_view text, std::string& scratch,
     const auto flag = [&](std::string_view key) {
         return json_read::boolean(of, key).value_or(false);
     };
+    if (name == "end") return call::EndAsked{field("words")};
     if (name == "gone") {
         return call::CallerGone{
             flag("hung_up") ? call::CallerGone::How::hung_up : call::CallerGone::How::lost,

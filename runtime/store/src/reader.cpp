@@ -1,6 +1,7 @@
 #include <parley/store/store.hpp>
 
 #include "database.hpp"
+#include "script_sql.hpp"
 #include "tables.hpp"
 
 #include <parley/core/clock.hpp>
@@ -80,7 +81,10 @@ struct Reader::Impl {
         if (code == SQLITE_OK) {
             while ((code = statement.step()) == SQLITE_ROW) take(statement);
         }
-        if (code == SQLITE_DONE) return;
+        if (code != SQLITE_DONE) report_failure();
+    }
+
+    void report_failure() const {
         const auto why = database.failure();
         log::error("store.read_failed",
                    {{"path", path}, {"what", why.message}, {"do", remedy_for(why.code, path)}});
@@ -174,6 +178,28 @@ json::array Reader::conversation(std::string_view call_sid) {
     impl_->each(
         "SELECT id, call_sid, at_ms, type, data FROM journal WHERE call_sid = ? ORDER BY at_ms, id",
         [&](const Prepared& row) { rows.emplace_back(journal_row(row)); }, call_sid);
+    return rows;
+}
+
+json::array Reader::rows(std::string_view sql, const json::array& parameters) {
+    json::array rows;
+    auto statement = impl_->database.prepare(sql, 0);
+    int code = statement ? SQLITE_OK : SQLITE_ERROR;
+    for (std::size_t i = 0; i < parameters.size() && code == SQLITE_OK; ++i) {
+        const int index = static_cast<int>(i) + 1;
+        const auto problem =
+            ScriptSql::bind_value(statement, index, std::to_string(index), parameters[i]);
+        ensure(!problem, "a parameter that SQLite knows");
+    }
+    std::size_t bytes = 0;
+    while (code == SQLITE_OK && (code = statement.step()) == SQLITE_ROW) {
+        json::object row;
+        for (int i = 0; i < sqlite3_column_count(statement.get()); ++i)
+            row[sqlite3_column_name(statement.get(), i)] = ScriptSql::column(statement, i, bytes);
+        rows.push_back(std::move(row));
+        code = SQLITE_OK;
+    }
+    if (code != SQLITE_DONE) impl_->report_failure();
     return rows;
 }
 

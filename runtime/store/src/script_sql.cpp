@@ -24,8 +24,9 @@ std::string counted(std::size_t count, std::string_view noun) {
     return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
-// Binds one value; views into `value` stay valid while the statement runs.
-std::optional<QueryProblem> bind_value(Prepared& prepared, int index, const std::string& name,
+}  // namespace
+
+std::optional<QueryProblem> ScriptSql::bind_value(Prepared& prepared, int index, const std::string& name,
                                        const json::value& value) {
     int code = SQLITE_OK;
     switch (value.kind()) {
@@ -51,7 +52,7 @@ std::optional<QueryProblem> bind_value(Prepared& prepared, int index, const std:
     return QueryProblem{Kind::mistake, fmt::format("parameter {}: {}", name, sqlite3_errstr(code))};
 }
 
-json::value column(const Prepared& prepared, int index, std::size_t& bytes) {
+json::value ScriptSql::column(const Prepared& prepared, int index, std::size_t& bytes) {
     switch (sqlite3_column_type(prepared.get(), index)) {
         case SQLITE_INTEGER: return prepared.integer(index);
         case SQLITE_FLOAT: {
@@ -75,8 +76,6 @@ json::value column(const Prepared& prepared, int index, std::size_t& bytes) {
         default: return nullptr;
     }
 }
-
-}  // namespace
 
 QueryProblem ScriptSql::problem() {
     if (auto refusal = gate_.take_refusal(); !refusal.empty())
@@ -242,7 +241,7 @@ std::optional<QueryProblem> ScriptSql::control(const char* sql) {
 QueryResult ScriptSql::query(const Statement& statement) {
     database_.set_busy_timeout(limits_.busy_timeout);
     {
-        Gate::Pass pass(gate_, Gate::Who::script,
+        Gate::Pass pass(gate_, who_,
                         std::chrono::steady_clock::now() + limits_.time_max);
         auto found = prepared(statement.sql);
         if (!found) return found.error();
@@ -264,7 +263,7 @@ TransactionResult ScriptSql::transaction(const std::vector<Statement>& statement
     for (const auto& statement : statements) {
         std::optional<QueryProblem> wrong;
         {
-            Gate::Pass pass(gate_, Gate::Who::script, deadline);
+            Gate::Pass pass(gate_, who_, deadline);
             auto found = prepared(statement.sql);
             if (found) {
                 auto answer = run(**found, statement.parameters);

@@ -1,4 +1,6 @@
-// script_sql.hpp: the statements of scripts, checked, timed and answered as JSON.
+// script_sql.hpp: the statements of scripts, checked, timed and answered as JSON; those of the
+// runtime's own rooms, which may use the runtime's tables, in an object of their own, so that no
+// script finds a statement prepared for them.
 //
 // Thread: the store's. No transaction is left open after a member returns.
 #pragma once
@@ -23,8 +25,12 @@ class ScriptSql {
         std::size_t statements_kept = 64;
     };
 
-    ScriptSql(Database& database, Gate& gate, Limits limits)
-        : database_(database), gate_(gate), limits_(limits), cache_(limits.statements_kept) {}
+    ScriptSql(Database& database, Gate& gate, Limits limits, Gate::Who who = Gate::Who::script)
+        : database_(database),
+          gate_(gate),
+          limits_(limits),
+          who_(who),
+          cache_(limits.statements_kept) {}
 
     QueryResult query(const Statement& statement);
     TransactionResult transaction(const std::vector<Statement>& statements);
@@ -34,6 +40,13 @@ class ScriptSql {
     // The last failure that is the database's and not the script's, once: an operator should see
     // it.
     SqlFailure take_broken() { return std::exchange(broken_, {}); }
+
+    // One value; views into `value` stay valid while the statement runs.
+    static std::optional<QueryProblem> bind_value(Prepared& prepared, int index,
+                                                  const std::string& name,
+                                                  const json::value& value);
+    // Counts the bytes of texts and blobs into `bytes`.
+    static json::value column(const Prepared& prepared, int index, std::size_t& bytes);
 
  private:
     boost::system::result<Prepared*, QueryProblem> prepared(const std::string& sql);
@@ -48,6 +61,7 @@ class ScriptSql {
     Database& database_;
     Gate& gate_;
     Limits limits_;
+    Gate::Who who_;
     StatementCache cache_;
     SqlFailure broken_;
 };

@@ -41,6 +41,9 @@ struct Store::Impl {
         : options(std::move(wanted)),
           scripts(opened.database, opened.gate,
                   {options.query_time_max, options.busy_timeout, options.rows_max}),
+          rooms(opened.database, opened.gate,
+                {options.query_time_max, options.busy_timeout, options.rows_max},
+                Gate::Who::runtime),
           keys(opened.database, {.busy_timeout = options.busy_timeout}) {}
 
     std::optional<QueryProblem> post(Job job);
@@ -55,6 +58,7 @@ struct Store::Impl {
     Options options;
     Opened opened;                                    // the store's thread, once it runs
     ScriptSql scripts;                                // as `opened`
+    ScriptSql rooms;                                  // as `opened`: of the runtime's rooms
     KeyTable keys;                                    // as `opened`
     Retry retry;                                      // as `opened`
     TimePoint broken_quiet_until = TimePoint::min();  // no line about failing queries before
@@ -148,7 +152,8 @@ void Store::Impl::answer(Job job) {
     } catch (const std::exception& error) {
         log::error("store.query_threw", {{"what", error.what()}});
     }
-    const auto broken = scripts.take_broken();
+    auto broken = scripts.take_broken();
+    if (!broken) broken = rooms.take_broken();
     if (!broken) return;
     const auto now = Clock::now();
     if (now < broken_quiet_until) return;
@@ -305,6 +310,7 @@ void Store::close() {
         impl_->thread.join();
         // The connection last: it checkpoints the WAL into the file.
         impl_->scripts.close();
+        impl_->rooms.close();
         impl_->keys.close();
         impl_->opened.writer.close();
         impl_->opened.database.close();
@@ -347,6 +353,13 @@ void Store::transaction(std::vector<Statement> statements,
                         std::function<void(TransactionResult)> done) {
     auto refused = impl_->post([statements = std::move(statements), done](Impl& store) {
         done(store.scripts.transaction(statements));
+    });
+    if (refused) done(std::move(*refused));
+}
+
+void Store::run(Statement statement, std::function<void(QueryResult)> done) {
+    auto refused = impl_->post([statement = std::move(statement), done](Impl& store) {
+        done(store.rooms.query(statement));
     });
     if (refused) done(std::move(*refused));
 }

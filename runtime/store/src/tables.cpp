@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::array runtime_tables = std::to_array<std::string_view>(
     {"calls", "journal", "transcript", "tool_calls", "call_notes", "usage", "script_migrations",
-     "unsaved_imports", "script_keys"});
+     "unsaved_imports", "script_keys", "access_tokens", "audit"});
 
 constexpr std::array versions{
     R"sql(
@@ -122,6 +122,26 @@ CREATE TABLE script_keys (
     expires_at_ms INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX script_keys_by_end ON script_keys(expires_at_ms);
+)sql",
+    R"sql(
+-- Who may enter, beside the token of the settings. Of a token only its digest is kept.
+CREATE TABLE access_tokens (
+    name          TEXT PRIMARY KEY NOT NULL,
+    role          TEXT NOT NULL CHECK (role IN ('viewer', 'operator', 'admin')),
+    digest        TEXT NOT NULL,                -- SHA-256, hexadecimal
+    created_at_ms INTEGER NOT NULL
+);
+
+-- Who changed what.
+CREATE TABLE audit (
+    id     INTEGER PRIMARY KEY,
+    at_ms  INTEGER NOT NULL,
+    who    TEXT NOT NULL,                       -- name of a token
+    role   TEXT NOT NULL,
+    peer   TEXT NOT NULL,
+    action TEXT NOT NULL,                       -- "POST /api/reload"
+    status INTEGER NOT NULL                     -- of the answer
+);
 )sql",
 };
 

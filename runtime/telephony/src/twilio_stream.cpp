@@ -39,7 +39,8 @@ constexpr auto silence = make_silence();
 
 class StreamChannel final : public call::Channel {
  public:
-    explicit StreamChannel(std::weak_ptr<TwilioStream> stream) : stream_(std::move(stream)) {}
+    StreamChannel(std::weak_ptr<TwilioStream> stream, std::string stream_sid)
+        : stream_(std::move(stream)), stream_sid_(std::move(stream_sid)) {}
     ~StreamChannel() override {
         if (const auto stream = stream_.lock()) stream->leave();
     }
@@ -58,9 +59,11 @@ class StreamChannel final : public call::Channel {
     void hang_up() override {
         if (const auto stream = stream_.lock()) stream->hang_up();
     }
+    std::string id() const override { return stream_sid_; }
 
  private:
     std::weak_ptr<TwilioStream> stream_;
+    std::string stream_sid_;
 };
 
 std::string_view name_of(net::CloseReason::How how) {
@@ -154,7 +157,8 @@ void TwilioStream::start_call(const Started& started) {
     log::debug("twilio.stream_started",
                {{"call", call_sid()}, {"stream", shortened(started.stream_sid, 64)}});
     is_attaching_ = true;
-    const bool is_attached = claimed->attach(std::make_unique<StreamChannel>(weak_from_this()));
+    const bool is_attached = claimed->attach(
+        std::make_unique<StreamChannel>(weak_from_this(), shortened(started.stream_sid, 64)));
     is_attaching_ = false;
     if (!is_attached) {
         events_.reset();

@@ -156,5 +156,28 @@ TEST(Conversation, SaysGoodbyeItselfWhenTheModelStallsAtTheEnd) {
     EXPECT_EQ(call.log.back(), "finish time_limit time_limit");
 }
 
+TEST(Conversation, EndsAtOnceForAnOperatorWithoutWords) {
+    Call call;
+    call.greet();
+    call.send(EndAsked{});
+    EXPECT_EQ(call.log.back(), "finish no_booking ended_by_operator");
+    EXPECT_EQ(call.count("hang up"), 1);
+}
+
+TEST(Conversation, SaysAnOperatorsLastWordsBeforeItEnds) {
+    Call call;
+    call.greet();
+    call.send(EndAsked{"We have to end this call. Goodbye."});
+    ASSERT_FALSE(call.log.empty());
+    EXPECT_THAT(call.log.back(), HasSubstr("We have to end this call. Goodbye."));
+    call.send(EndAsked{"Twice."});
+    EXPECT_THAT(call.log.back(), testing::Not(HasSubstr("Twice.")));
+    call.answer("r1", "a1", "We have to end this call. Goodbye.", 2'000ms);
+    call.pass(1'900ms);
+    EXPECT_EQ(call.count("hang up"), 0);
+    call.pass(200ms);
+    EXPECT_EQ(call.log.back(), "finish no_booking ended_by_operator");
+}
+
 }  // namespace
 }  // namespace parley::call

@@ -140,6 +140,7 @@ class Conversation {
     void on(const KeyAnswered& event);
     void on(const AlarmRang&) {}
     void on(const DrainAsked&);
+    void on(const EndAsked& event);
 
     void settle();  // whatever is due now: audio, timers, the end
     void settle_timers();

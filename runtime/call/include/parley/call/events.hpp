@@ -203,13 +203,18 @@ struct KeyAnswered {
 
 struct AlarmRang {};   // the deadline of next_alarm() has passed
 struct DrainAsked {};  // the process wants to stop: wrap up now
+// An operator ends the call: after these last words, or at once when there are none.
+struct EndAsked {
+    std::string words = {};
+};
 
 using Event = std::variant<CallerAttached, CallerAudio, DtmfPressed, MarkPlayed, CallerGone,
                            EngineReady, CallerSpeechStarted, CallerSpeechStopped, CallerTranscribed,
                            ResponseStarted, AgentAudio, AgentText, AgentItemDone, ToolCalled,
                            ResponseDone, EngineProblem, EngineLost, AgentPrepared, AgentUnavailable,
                            ToolFinished, ToolsOffered, OutcomeSet, HangUpAsked, TextInjected,
-                           SayAsked, ModelAsked, NoteTaken, KeyAnswered, AlarmRang, DrainAsked>;
+                           SayAsked, ModelAsked, NoteTaken, KeyAnswered, AlarmRang, DrainAsked,
+                           EndAsked>;
 
 // Whoever takes events in: the Session. Called on the call's io thread.
 class EventSink {

@@ -39,6 +39,8 @@ class Channel {
     virtual void clear() = 0;
     // at once: the caller of this has waited for the last mark
     virtual void hang_up() = 0;
+    // the carrier's name for this stream of audio, if it has one
+    virtual std::string id() const { return {}; }
 };
 
 // When the caller's turn has begun and ended. What is not set goes by the engine's own settings.

@@ -39,6 +39,7 @@ class Session final : public EventSink, public std::enable_shared_from_this<Sess
     struct Snapshot {
         CallInfo info;
         std::string state;  // connecting, listening, speaking, running_tool, ending
+        std::string stream_id = {};  // the carrier's name for the audio; empty before it is there
     };
 
     static std::shared_ptr<Session> create(CallInfo info, Parts parts,

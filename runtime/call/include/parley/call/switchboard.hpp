@@ -61,6 +61,10 @@ class Switchboard {
     // `done` on an io thread
     void snapshots(std::function<void(std::vector<Session::Snapshot>)> done) const;
 
+    // Ends one call: after these last words, or at once when there are none. False: there is none
+    // of that name.
+    bool end(const std::string& call_sid, std::string words);
+
     // Each session on its own thread, soon.
     void for_each(std::function<void(Session&)> visit) const;
 

@@ -110,6 +110,9 @@ class Store final : public call::journal::Subscriber {
     // all together.
     void transaction(std::vector<Statement> statements,
                      std::function<void(TransactionResult)> done);
+    // For the runtime's own rooms: one statement on the runtime's own tables, which are made in
+    // tables.cpp. Never for SQL that comes from elsewhere. `done` as above.
+    void run(Statement statement, std::function<void(QueryResult)> done);
     // Each is one step: nothing comes between reading and writing. `done` as above.
     void key(KeyRequest request, std::function<void(KeyResult)> done);
 
@@ -133,7 +136,8 @@ class Store final : public call::journal::Subscriber {
     std::unique_ptr<Impl> impl_;
 };
 
-// For the command line: a read-only look at a store that may be in use by a running service.
+// A read-only look at a store that may be in use by a running service: for the command line and the
+// dashboard.
 // Thread: one at a time. A read that fails midway gives what it had and logs `store.read_failed`.
 class Reader {
  public:
@@ -147,6 +151,9 @@ class Reader {
     // Every entry of one call in the order it happened, which is not the order of writing: what was
     // said is stamped with the start of the speech. For transcript() in print.hpp.
     json::array conversation(std::string_view call_sid);
+    // One statement of the runtime's own rooms, with parameters in order; rows as objects in the
+    // order of the columns.
+    json::array rows(std::string_view sql, const json::array& parameters);
     // The newest row id of the journal, 0 when empty: where a live view starts.
     std::int64_t newest_id();
     // Calls whose sid starts with `beginning`, newest first: so that nobody has to type 34
