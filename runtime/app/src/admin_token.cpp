@@ -56,8 +56,14 @@ std::string reachable(const std::string& host) {
 Checked<AdminToken> AdminToken::make(const config::Settings& settings, std::uint16_t port) {
     AdminToken made;
     made.token_ = settings.server.admin_token;
+    made.url_ = fmt::format("http://{}:{}", reachable(settings.server.host), port);
+    made.where_ = "the token of server.admin_token (PARLEY_ADMIN_TOKEN)";
     if (settings.store.path == ":memory:") {
-        if (made.token_.empty()) made.token_ = Secret(crypto::random_hex(token_bytes));
+        if (made.token_.empty()) {
+            made.token_ = Secret(crypto::random_hex(token_bytes));
+            made.where_ =
+                "nothing: set PARLEY_ADMIN_TOKEN, for there is no file to write a token to";
+        }
         return {boost::system::in_place_value, std::move(made)};
     }
     if (made.token_.empty()) {
@@ -66,12 +72,10 @@ Checked<AdminToken> AdminToken::make(const config::Settings& settings, std::uint
         if (auto written = write_private(file, made.token_.reveal() + "\n"); !written)
             return written.error();
         made.files_.push_back(file);
+        made.where_ = "the token in " + file;
     }
     const auto file = beside_database(settings, "admin.url");
-    if (auto written = write_private(
-            file, fmt::format("http://{}:{}\n", reachable(settings.server.host), port));
-        !written)
-        return written.error();
+    if (auto written = write_private(file, made.url_ + "\n"); !written) return written.error();
     made.files_.push_back(file);
     return {boost::system::in_place_value, std::move(made)};
 }

@@ -22,14 +22,22 @@ class AdminToken {
     static Checked<AdminToken> make(const config::Settings& settings, std::uint16_t port);
     ~AdminToken();
     AdminToken(AdminToken&& other) noexcept
-        : token_(std::move(other.token_)), files_(std::exchange(other.files_, {})) {}
+        : token_(std::move(other.token_)),
+          url_(std::move(other.url_)),
+          where_(std::move(other.where_)),
+          files_(std::exchange(other.files_, {})) {}
     AdminToken& operator=(AdminToken&&) = delete;
 
     const Secret& token() const { return token_; }
+    // Where this machine reaches the service, and where a person finds the token.
+    const std::string& url() const { return url_; }
+    const std::string& where() const { return where_; }
 
  private:
     AdminToken() = default;
     Secret token_;
+    std::string url_;
+    std::string where_;
     std::vector<std::string> files_;
 };
 

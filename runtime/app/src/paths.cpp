@@ -27,6 +27,13 @@ fs::path shipped_folder() {
 
 std::string schema_dir() { return (shipped_folder() / "schemas").lexically_normal().string(); }
 
+std::string page_dir() {
+    std::error_code ignored;
+    const fs::path of_tree = shipped_folder() / "runtime" / "ops" / "page";
+    const fs::path dir = fs::exists(of_tree, ignored) ? of_tree : shipped_folder() / "page";
+    return dir.lexically_normal().string();
+}
+
 boost::system::result<config::Settings, std::vector<Fault>> load_settings_beside(
     const std::string& file) {
     config::LoadOptions options;

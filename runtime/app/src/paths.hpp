@@ -29,5 +29,7 @@ boost::system::result<config::Settings, std::vector<Fault>> load_settings_beside
     const std::string& file);
 // The folder with the *.schema.json files, found the same way.
 std::string schema_dir();
+// The folder with the dashboard's page, likewise: runtime/ops/page in a tree, page where installed.
+std::string page_dir();
 
 }  // namespace parley::app

@@ -5,6 +5,7 @@
 #include "rehearsal_commands.hpp"
 #include "service.hpp"
 #include "staff.hpp"
+#include "token_commands.hpp"
 
 #include <parley/config/report.hpp>
 #include <parley/config/settings.hpp>
@@ -127,6 +128,7 @@ int run(int argc, char** argv) {
     from_command->add_option("CALL_SID", call_sid, "as for replay")->required();
     flag(from_command, "--database", "store.path", "SQLite file (DATABASE_PATH)");
     StaffCommands staff(cli, choice);
+    TokenCommands tokens(cli, choice);
 
     try {
         cli.parse(argc, argv);
@@ -135,6 +137,7 @@ int run(int argc, char** argv) {
     }
     if (*serve_command) return serve(recipe_of(choice), calls_in_progress);
     if (const auto status = staff.run()) return *status;
+    if (const auto status = tokens.run()) return *status;
     auto settings = load_settings(choice);
     if (!settings) return 2;
     if (*test_command) return test(std::move(*settings), testing);

@@ -3,6 +3,7 @@
 #include "admin_token.hpp"
 #include "control.hpp"
 #include "health.hpp"
+#include "paths.hpp"
 #include "phrases.hpp"
 #include "reload_signal.hpp"
 #include "routing.hpp"
@@ -13,7 +14,10 @@
 #include <parley/core/log.hpp>
 #include <parley/engine/openai_realtime.hpp>
 #include <parley/net/server.hpp>
+#include <parley/ops/audit.hpp>
 #include <parley/ops/doorkeeper.hpp>
+#include <parley/ops/keyring.hpp>
+#include <parley/ops/pages.hpp>
 #include <parley/ops/routes.hpp>
 #include <parley/rehearsal/recording.hpp>
 #include <parley/reload/reloader.hpp>
@@ -32,6 +36,9 @@
 
 namespace parley::app {
 namespace {
+
+// Debian's package libjs-chart.js.
+constexpr const char* chart_file = "/usr/share/javascript/chart.js/chart.min.js";
 
 // The log has a thread of its own that must end before main does.
 struct LogThread {
@@ -249,6 +256,9 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
                               std::move(hooks));
     const Health health(switchboard, **store);
 
+    ops::Audit audit(**store);
+    auto pages = ops::Pages::load(page_dir(), {{"chart.js", chart_file}});
+    if (!pages) log::warn("dashboard.missing", {{"what", pages.error().text()}});
     Control control({switchboard, generations, reloader, registry});
     std::optional<ops::Doorkeeper> doorkeeper;  // needs a token that names the port
     std::optional<ops::Routes> routes;
@@ -263,7 +273,15 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
     auto admin = AdminToken::make(settings, (*server)->port());
     if (!admin) return refuse({admin.error()});
     doorkeeper.emplace(admin->token());
+    ops::Keyring keyring(*doorkeeper, **store);
+    if (const auto loaded = keyring.load(); !loaded) return refuse({loaded.error()});
     routes.emplace(*doorkeeper);
+    routes->set_witness([&audit](const ops::Deed& deed) { audit.note(deed); });
+    doorkeeper->add_to(*routes, pages ? pages->text("login.html") : "",
+                       {{"version", PARLEY_VERSION}, {"canTransfer", false}});
+    keyring.add_to(*routes);
+    audit.add_to(*routes);
+    if (pages) pages->add_to(*routes);
     add_carrier(*routes, twilio);
     health.add_to(*routes);
     control.add_to(*routes);
@@ -276,6 +294,8 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
                                    {"port", (*server)->port()},
                                    {"threads", thread_count},
                                    {"scripts", generations.current()->version}});
+    log::info("dashboard.ready",
+              {{"url", admin->url() + "/dashboard"}, {"log_in_with", admin->where()}});
     reloader.start();
     stop.wait();
     (*server)->close();

@@ -16,7 +16,8 @@ constexpr std::chrono::seconds answer_within{60};
 }  // namespace
 
 Checked<ServiceAnswer> ask_service(const Access& access, const std::string& method,
-                                   const std::string& path) {
+                                   const std::string& path,
+                                   const std::optional<json::object>& body) {
     auto url = net::Url::parse(access.url + path);
     if (!url)
         return Fault{access.url, "is not an address",
@@ -24,6 +25,10 @@ Checked<ServiceAnswer> ask_service(const Access& access, const std::string& meth
     net::Request request;
     request.method = method;
     request.headers.set("Authorization", "Bearer " + access.token.reveal());
+    if (body) {
+        request.headers.set("Content-Type", "application/json");
+        request.body = json::serialize(*body);
+    }
     net::RequestLimits limits;
     limits.timeout = answer_within;
 
@@ -45,13 +50,13 @@ Checked<ServiceAnswer> ask_service(const Access& access, const std::string& meth
         return Fault{
             access.url, "the service does not know this token",
             "is it another service's? name the database (--database) or the token (PARLEY_ADMIN_TOKEN)"};
-    auto body = json_read::parse(answer.body, 64);
-    if (!body || !body->is_object())
+    auto answered = json_read::parse(answer.body, 64);
+    if (!answered || !answered->is_object())
         return Fault{access.url,
                      fmt::format("the answer is none of parley's (status {})", answer.status),
                      "name the service with --url"};
     return {boost::system::in_place_value,
-            ServiceAnswer{answer.status, std::move(body->get_object())}};
+            ServiceAnswer{answer.status, std::move(answered->get_object())}};
 }
 
 }  // namespace parley::app

@@ -17,6 +17,7 @@ struct ServiceAnswer {
 // Fault when nobody answers, when the token is not the service's, or when the answer is none of
 // parley's.
 Checked<ServiceAnswer> ask_service(const Access& access, const std::string& method,
-                                   const std::string& path);
+                                   const std::string& path,
+                                   const std::optional<json::object>& body = {});
 
 }  // namespace parley::app

@@ -38,6 +38,14 @@ std::optional<std::string> field(std::string_view form, std::string_view name) {
     return std::nullopt;
 }
 
+void set_page_policy(net::Response& response) {
+    response.headers.set(
+        "Content-Security-Policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; media-src 'self'; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'");
+}
+
 void add_security_headers(net::Response& response, Privacy privacy) {
     auto& headers = response.headers;
     set_if_absent(headers, "X-Content-Type-Options", "nosniff");

@@ -196,7 +196,16 @@ Task<net::Response> Routes::answer(net::Request request) {
         co_return response;
     }
     if (is_head) asked.request.method = "GET";
+    const bool is_deed =
+        witness_ && route.access >= Access::viewer && asked.request.method != "GET";
+    Deed deed;
+    if (is_deed) {
+        deed = {asked.who, asked.request.method, std::string(asked.request.path()),
+                asked.request.peer, 500};
+    }
     auto response = co_await route.answer(std::move(asked));
+    deed.status = response.status;
+    if (is_deed) witness_(deed);
     add_security_headers(response, privacy);
     co_return response;
 }

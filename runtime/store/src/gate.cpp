@@ -70,8 +70,10 @@ int Gate::refuse(std::string why) {
 int Gate::decide(int action, std::string_view first, std::string_view second) {
     switch (action) {
         case SQLITE_SELECT:
-        case SQLITE_READ:
         case SQLITE_RECURSIVE: return SQLITE_OK;
+        case SQLITE_READ:
+            return is_private_table(first) ? refuse(std::string(first) + " is not for scripts")
+                                           : SQLITE_OK;
         case SQLITE_FUNCTION:
             if (lower(second) == "load_extension")
                 return refuse("load_extension is not available to scripts");

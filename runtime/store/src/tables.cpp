@@ -152,6 +152,11 @@ bool is_runtime_table(std::string_view name) {
            runtime_tables.end();
 }
 
+bool is_private_table(std::string_view name) {
+    const auto wanted = lower(name);
+    return wanted == "access_tokens" || wanted == "audit";
+}
+
 int newest_version() { return static_cast<int>(versions.size()); }
 
 Checked<void> make_tables(Database& database, const std::string& path) {

@@ -13,6 +13,9 @@ namespace parley::store {
 // True for the tables that only the runtime writes; any case.
 bool is_runtime_table(std::string_view name);
 
+// True for those of them that scripts may not even read.
+bool is_private_table(std::string_view name);
+
 int newest_version();
 
 // Brings the tables to the newest version, all or nothing. Fault when a newer Parley wrote the

@@ -230,6 +230,26 @@ TEST(Store, SurvivesAnAnswerHandlerThatThrows) {
     EXPECT_EQ(rows(*store, "SELECT 2 AS two"), R"([{"two":2}])");
 }
 
+TEST(Store, GivesItsOwnTablesToTheRuntimesRoomsAndNotToScripts) {
+    const auto store = open_store(":memory:");
+    const std::string sql =
+        "INSERT INTO access_tokens(name, role, digest, created_at_ms) VALUES (?, 'viewer', 'd', 1)";
+    const auto ask = [&](auto member, const std::string& statement, json::array parameters) {
+        std::promise<QueryResult> answer;
+        ((*store).*member)({statement, std::move(parameters)},
+                           [&](QueryResult result) { answer.set_value(std::move(result)); });
+        return answer.get_future().get();
+    };
+    EXPECT_EQ(ask(&Store::run, sql, {"maria"})->changes, 1);
+    EXPECT_EQ(ask(&Store::run, sql, {"maria"}).error().kind, QueryProblem::Kind::constraint);
+    EXPECT_EQ(ask(&Store::query, sql, {"eve"}).error().kind, QueryProblem::Kind::mistake)
+        << "prepared for the runtime, not for scripts";
+    EXPECT_FALSE(ask(&Store::query, "SELECT digest FROM access_tokens", {}));
+    EXPECT_FALSE(ask(&Store::query, "SELECT count(*) FROM audit", {}));
+    EXPECT_TRUE(ask(&Store::query, "SELECT count(*) FROM calls", {}));
+    EXPECT_EQ(ask(&Store::run, "SELECT name FROM access_tokens", {})->rows.size(), 1U);
+}
+
 TEST(Retry, WaitsLongerEachTimeUpToTheLimitAndSpeaksUpNowAndThen) {
     Retry retry;
     TimePoint now{};

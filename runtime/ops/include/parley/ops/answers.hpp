@@ -4,6 +4,7 @@
 #include <parley/core/json.hpp>
 #include <parley/net/http.hpp>
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,5 +23,8 @@ std::optional<std::string> field(std::string_view form, std::string_view name);
 // run nothing that is not ours. A header that the answer sets itself is left as it is.
 enum class Privacy { open, confidential };  // confidential: is not kept by anyone
 void add_security_headers(net::Response& response, Privacy privacy);
+
+// For pages of ours: scripts, styles and requests of their own origin, nothing inline.
+void set_page_policy(net::Response& response);
 
 }  // namespace parley::ops

@@ -71,10 +71,22 @@ class Guard {
     virtual std::variant<Who, net::Response> admit(const net::Request& request, Access needed) = 0;
 };
 
+// A request that was to change something, and how it was answered.
+struct Deed {
+    Who who;
+    std::string method;
+    std::string path;  // as asked, without the query
+    std::string peer;
+    int status = 0;
+};
+
 class Routes {
  public:
     // `guard` outlives it.
     explicit Routes(Guard& guard) : guard_(guard) {}
+
+    // Told of each deed of those who have a role, refused ones too.
+    void set_witness(std::function<void(const Deed&)> witness) { witness_ = std::move(witness); }
 
     // Bug when a method and path are there already, or the path is not one.
     void add(Route route);
@@ -92,6 +104,7 @@ class Routes {
     net::Response not_there(const net::Request& request) const;
 
     Guard& guard_;
+    std::function<void(const Deed&)> witness_;
     std::vector<Route> routes_;
 };
 
