@@ -48,7 +48,9 @@ void Control::add_to(ops::Routes& routes) {
                 "/api/status",
                 Access::viewer,
                 "what serves, since when, and what is wrong with the files",
-                [this](const ops::Asked&) -> Task<net::Response> { co_return status(); }});
+                [this](const ops::Asked&) -> Task<net::Response> {
+                    co_return ops::as_json(200, status());
+                }});
     routes.add({{"GET"},
                 "/metrics",
                 Access::viewer,
@@ -68,14 +70,14 @@ void Control::add_to(ops::Routes& routes) {
                 asks(Ask::roll_back)});
 }
 
-net::Response Control::status() const {
+json::object Control::status() const {
     auto body = reload::to_json(parts_.generations.status(), parts_.reloader.watching());
     body["parley"] = PARLEY_VERSION;
     body["calls"] = parts_.switchboard.live_count();
     body["uptime_s"] = std::chrono::duration_cast<std::chrono::seconds>(
                            std::chrono::steady_clock::now() - started_)
                            .count();
-    return ops::as_json(200, body);
+    return body;
 }
 
 net::Response Control::figures() {

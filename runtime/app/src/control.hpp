@@ -30,9 +30,10 @@ class Control {
         : parts_(std::move(parts)), started_(std::chrono::steady_clock::now()) {}
 
     void add_to(ops::Routes& routes);
+    // The body of GET /api/status. From any thread.
+    json::object status() const;
 
  private:
-    net::Response status() const;
     net::Response figures();
     Task<net::Response> ask(reload::Reloader::Ask what);
 

@@ -62,6 +62,16 @@ reload::Recipe recipe_of(const SettingsChoice& choice) {
     return recipe;
 }
 
+config::Settings settings_to_reach_it(const SettingsChoice& choice) {
+    auto options = recipe_of(choice).options;
+    auto settings = config::load(options);
+    if (settings) return std::move(*settings);
+    options.overlays.clear();
+    auto bare = config::load_text("agents: {nobody: {}}\nnumbers: {default: nobody}\n", "settings",
+                                  options);
+    return bare ? std::move(*bare) : config::Settings();
+}
+
 std::optional<config::Settings> load_settings(const SettingsChoice& choice) {
     const auto recipe = recipe_of(choice);
     auto settings = config::load(recipe.options);

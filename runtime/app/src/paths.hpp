@@ -23,6 +23,10 @@ reload::Recipe recipe_of(const SettingsChoice& choice);
 // Reads the settings. Faults and warnings go to stderr; nothing when there was a fault.
 std::optional<config::Settings> load_settings(const SettingsChoice& choice);
 
+// The settings as far as they are needed to reach the running service. They may be broken: then one
+// wants its status all the more.
+config::Settings settings_to_reach_it(const SettingsChoice& choice);
+
 // Settings of another place, such as those beside a scenario: without .env, environment and flags,
 // and with scripts.dir beside the file.
 boost::system::result<config::Settings, std::vector<Fault>> load_settings_beside(

@@ -14,9 +14,12 @@
 #include <parley/core/log.hpp>
 #include <parley/engine/openai_realtime.hpp>
 #include <parley/net/server.hpp>
+#include <parley/ops/archive.hpp>
 #include <parley/ops/audit.hpp>
+#include <parley/ops/dashboard.hpp>
 #include <parley/ops/doorkeeper.hpp>
 #include <parley/ops/keyring.hpp>
+#include <parley/ops/live.hpp>
 #include <parley/ops/pages.hpp>
 #include <parley/ops/routes.hpp>
 #include <parley/rehearsal/recording.hpp>
@@ -37,6 +40,7 @@
 namespace parley::app {
 namespace {
 
+constexpr std::size_t appointments_shown = 20;
 // Debian's package libjs-chart.js.
 constexpr const char* chart_file = "/usr/share/javascript/chart.js/chart.min.js";
 
@@ -51,6 +55,55 @@ struct LogThread {
 int refuse(const std::vector<Fault>& faults) {
     for (const auto& fault : faults) fmt::print(stderr, "parley: {}\n", fault.text());
     return 2;
+}
+
+// Each call as its thread sees it. Of its basis only app knows what it is.
+void look_at_calls(const call::Switchboard& switchboard,
+                   std::function<void(std::vector<ops::Board::Seen>)> done) {
+    switchboard.snapshots([done = std::move(done)](std::vector<call::Session::Snapshot> all) {
+        std::vector<ops::Board::Seen> seen;
+        for (const auto& each : all) {
+            const auto generation = generation_of(each.info);
+            seen.push_back({each.info.call_sid, each.stream_id, each.state,
+                            generation ? static_cast<std::int64_t>(generation->number) : 0});
+        }
+        done(std::move(seen));
+    });
+}
+
+// What viewers are told beside the calls, when it is another than before.
+std::vector<ops::Live::Extra> extras_of(store::Reader* reader, const Control& control,
+                                        const call::Switchboard& switchboard) {
+    std::vector<ops::Live::Extra> extras;
+    extras.push_back(
+        {"scripts", [&control, last = json::object()]() mutable -> std::optional<json::value> {
+             auto status = control.status();
+             auto lasting = status;
+             lasting.erase("uptime_s");
+             if (lasting == last) return std::nullopt;
+             last = std::move(lasting);
+             return status;
+         }});
+    if (reader == nullptr) return extras;
+    const auto add = [&](std::string name, std::function<json::value()> read) {
+        auto make = [reader, read = std::move(read), changes = ops::Changes(),
+                     last = json::value()]() mutable -> std::optional<json::value> {
+            if (!changes.have_come(*reader)) return std::nullopt;
+            auto now = read();
+            if (now == last) return std::nullopt;
+            last = now;
+            return now;
+        };
+        extras.push_back({std::move(name), std::move(make)});
+    };
+    add("stats", [reader, &switchboard] {
+        auto stats = ops::read_stats(*reader, std::chrono::system_clock::now());
+        stats["activeCalls"] = switchboard.live_count();
+        return json::value(std::move(stats));
+    });
+    add("appointments",
+        [reader] { return json::value(ops::read_appointments(*reader, appointments_shown)); });
+    return extras;
 }
 
 // The carrier's paths. What they answer is the carrier's room's business, its refusals too.
@@ -163,6 +216,7 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
     reload::Generations generations(std::move(first), std::chrono::system_clock::now());
     PhraseBook phrases(settings.calls.phrases);
     metrics::Registry registry;
+    ops::Live live;  // outlives every session
 
     const std::size_t thread_count = settings.server.io_threads != 0
                                          ? settings.server.io_threads
@@ -216,7 +270,7 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
             return engine::make_openai_realtime(
                 homes[home], engine_options(generation->settings.openai), sink, call.call_sid);
         };
-        parts.journal = {store->get()};
+        parts.journal = {store->get(), &live};
         return parts;
     };
     call::Switchboard switchboard(
@@ -256,6 +310,24 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
                               std::move(hooks));
     const Health health(switchboard, **store);
 
+    // what the dashboard reads; two connections, so that a long search holds up no event
+    const bool has_file = settings.store.path != ":memory:";
+    std::unique_ptr<ops::Archive> archive;
+    std::unique_ptr<store::Reader> reader;  // of the live view
+    if (has_file) {
+        auto opened = ops::Archive::open(settings.store.path);
+        if (!opened) return refuse({opened.error()});
+        archive = std::move(*opened);
+        auto second = store::Reader::open(settings.store.path);
+        if (!second) return refuse({second.error()});
+        reader = std::move(*second);
+    }
+    ops::Dashboard dashboard(
+        {.live = live,
+         .archive = archive.get(),
+         .end_call = [&](const std::string& call_sid,
+                         std::string words) { return switchboard.end(call_sid, std::move(words)); },
+         .has_recording = {}});
     ops::Audit audit(**store);
     auto pages = ops::Pages::load(page_dir(), {{"chart.js", chart_file}});
     if (!pages) log::warn("dashboard.missing", {{"what", pages.error().text()}});
@@ -272,7 +344,9 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
     if (!server) return refuse({server.error()});
     auto admin = AdminToken::make(settings, (*server)->port());
     if (!admin) return refuse({admin.error()});
-    doorkeeper.emplace(admin->token());
+    doorkeeper.emplace(admin->token(), settings.server.admin_token.empty()
+                                           ? ops::Doorkeeper::Token::random
+                                           : ops::Doorkeeper::Token::chosen);
     ops::Keyring keyring(*doorkeeper, **store);
     if (const auto loaded = keyring.load(); !loaded) return refuse({loaded.error()});
     routes.emplace(*doorkeeper);
@@ -281,6 +355,7 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
                        {{"version", PARLEY_VERSION}, {"canTransfer", false}});
     keyring.add_to(*routes);
     audit.add_to(*routes);
+    dashboard.add_to(*routes);
     if (pages) pages->add_to(*routes);
     add_carrier(*routes, twilio);
     health.add_to(*routes);
@@ -289,7 +364,10 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
 
     const ReloadSignal hang_up(threads.context(0), reloader);
     StopSignal stop(threads.context(0), switchboard, settings.server.drain_limit);
+    auto past = reader ? ops::read_past(*reader) : ops::Board::Past();
     threads.start();
+    live.start([&](auto done) { look_at_calls(switchboard, std::move(done)); }, std::move(past),
+               extras_of(reader.get(), control, switchboard));
     log::info("server.listening", {{"host", settings.server.host},
                                    {"port", (*server)->port()},
                                    {"threads", thread_count},
@@ -300,6 +378,7 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
     stop.wait();
     (*server)->close();
     reloader.stop();
+    live.stop();
     threads.stop();
     (*store)->close();
     log::info("server.stopped");

@@ -35,18 +35,6 @@ std::string counted(std::size_t count, const char* thing) {
     return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
 }
 
-// The settings as far as they are needed to reach the service. They may be broken: then one wants
-// its status all the more.
-config::Settings settings_to_reach_it(const SettingsChoice& choice) {
-    auto options = recipe_of(choice).options;
-    auto settings = config::load(options);
-    if (settings) return std::move(*settings);
-    options.overlays.clear();
-    auto bare = config::load_text("agents: {nobody: {}}\nnumbers: {default: nobody}\n", "settings",
-                                  options);
-    return bare ? std::move(*bare) : config::Settings();
-}
-
 // Errors go to stderr; null then.
 std::shared_ptr<reload::Generation> generation_or_errors(const SettingsChoice& choice) {
     auto built = reload::build(recipe_of(choice), nullptr, {});

@@ -80,11 +80,10 @@ std::optional<int> TokenCommands::run() {
 int TokenCommands::make() {
     const auto role = ops::role_named(role_);
     if (!role) return fail(role.error());
-    const auto settings = load_settings(choice_);
-    if (!settings) return 2;
+    const auto settings = settings_to_reach_it(choice_);
     std::string token;
-    if (is_running(*settings, url_)) {
-        const auto access = access_of(*settings, url_);
+    if (is_running(settings, url_)) {
+        const auto access = access_of(settings, url_);
         if (!access) return fail(access.error());
         const auto answer =
             ask_service(*access, "POST", "/api/tokens",
@@ -95,7 +94,7 @@ int TokenCommands::make() {
     } else {
         const auto made = ops::make_token(name_, *role, std::chrono::system_clock::now());
         if (!made) return fail(made.error());
-        const auto store = open_store(*settings);
+        const auto store = open_store(settings);
         if (!store) return fail(store.error());
         if (const auto saved = ops::save_token(**store, made->row); !saved)
             return fail(saved.error());
@@ -114,18 +113,17 @@ int TokenCommands::make() {
 }
 
 int TokenCommands::list() {
-    const auto settings = load_settings(choice_);
-    if (!settings) return 2;
+    const auto settings = settings_to_reach_it(choice_);
     json::array all;
-    if (is_running(*settings, url_)) {
-        const auto access = access_of(*settings, url_);
+    if (is_running(settings, url_)) {
+        const auto access = access_of(settings, url_);
         if (!access) return fail(access.error());
         const auto answer = ask_service(*access, "GET", "/api/tokens");
         if (!answer) return fail(answer.error());
         if (answer->status != 200) return fail(*answer);
         if (const auto* tokens = json_read::array(answer->body, "tokens")) all = *tokens;
     } else {
-        const auto store = open_store(*settings);
+        const auto store = open_store(settings);
         if (!store) return fail(store.error());
         const auto rows = ops::load_tokens(**store);
         if (!rows) return fail(rows.error());
@@ -145,17 +143,16 @@ int TokenCommands::list() {
 }
 
 int TokenCommands::revoke() {
-    const auto settings = load_settings(choice_);
-    if (!settings) return 2;
-    if (is_running(*settings, url_)) {
-        const auto access = access_of(*settings, url_);
+    const auto settings = settings_to_reach_it(choice_);
+    if (is_running(settings, url_)) {
+        const auto access = access_of(settings, url_);
         if (!access) return fail(access.error());
         const auto answer =
             ask_service(*access, "DELETE", "/api/tokens/" + net::percent_encode(name_));
         if (!answer) return fail(answer.error());
         if (answer->status != 200) return fail(*answer);
     } else {
-        const auto store = open_store(*settings);
+        const auto store = open_store(settings);
         if (!store) return fail(store.error());
         const auto gone = ops::delete_token(**store, name_);
         if (!gone) return fail(gone.error());

@@ -12,6 +12,8 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
+
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -444,10 +446,11 @@ Task<HttpConnection::Next> HttpConnection::write_stream(http::response<http::emp
     // sent its next request already is not watched any more: a write will tell.
     if (buffer_.size() == 0) {
         socket_.async_wait(TcpSocket::wait_read, [waiting](const error_code& error) {
-            if (error || waiting->socket == nullptr) return;
+            if (error == asio::error::operation_aborted || waiting->socket == nullptr) return;
             char byte = 0;
             const int socket = waiting->socket->native_handle();
-            waiting->is_gone = ::recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+            const auto got = ::recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+            waiting->is_gone = got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
             if (waiting->is_gone) waiting->timer.cancel();
         });
     }

@@ -51,6 +51,9 @@ std::string_view host_of(const net::Request& request) {
 
 // A page of another site says so. What has no Origin is no browser of these years, or a GET.
 bool is_from_elsewhere(const net::Request& request) {
+    // a proxy may have changed the host, but not this
+    if (const auto site = request.headers.get("Sec-Fetch-Site"))
+        return *site != "same-origin" && *site != "none";
     const auto origin = request.headers.get("Origin");
     if (!origin) return false;
     const auto scheme_end = origin->find("://");
@@ -96,8 +99,10 @@ net::Response unknown(const net::Request& request) {
 
 }  // namespace
 
-Doorkeeper::Doorkeeper(Secret admin_token, Attempts::Limits limits) : attempts_(limits) {
-    tokens_.put({"admin", Access::admin, crypto::sha256_hex(admin_token.reveal()), 0});
+Doorkeeper::Doorkeeper(const Secret& admin_token, Token kind, Attempts::Limits limits)
+    : attempts_(limits) {
+    tokens_.put({"admin", Access::admin, crypto::sha256_hex(admin_token.reveal()), 0,
+                 kind == Token::chosen});
 }
 
 std::variant<Who, net::Response> Doorkeeper::admit(const net::Request& request, Access needed) {
@@ -120,7 +125,9 @@ std::variant<Who, net::Response> Doorkeeper::by_token(const net::Request& reques
     const auto peer = address_of(request);
     const auto now = Clock::now();
     const std::lock_guard lock(mutex_);
-    if (attempts_.is_barred(peer, row ? row->name : "", now)) return barred(peer);
+    const bool is_out_of_question = row && !row->is_chosen;
+    if (!is_out_of_question && attempts_.is_barred(peer, row ? row->name : "", now))
+        return barred(peer);
     if (row) {
         attempts_.succeeded(peer, row->name, now);
         return Who{row->name, row->role, {}};
@@ -204,6 +211,7 @@ Task<net::Response> Doorkeeper::log_in(Asked asked) {
                       {{"name", who.name}, {"role", name_of(who.role)}, {"csrf", session.csrf}});
     response.headers.set("Set-Cookie",
                          cookie_header(request, session.cookie, sessions_.limits().age));
+    response.headers.set("Cache-Control", "no-store");
     co_return response;
 }
 
@@ -212,8 +220,9 @@ Task<net::Response> Doorkeeper::log_out(Asked asked) {
         const std::lock_guard lock(mutex_);
         sessions_.close(cookie_of(asked.request));
     }
-    auto response =
-        is_from_browser(asked.request) ? redirect("/login") : as_json(200, {{"logged_out", true}});
+    auto response = is_from_browser(asked.request)
+                        ? redirect("/login")
+                        : as_json(200, json::object{{"logged_out", true}});
     response.headers.set("Set-Cookie", cookie_header(asked.request, "", std::chrono::seconds(0)));
     co_return response;
 }

@@ -80,7 +80,7 @@ net::Response Keyring::list() const {
             shown["createdAt"] = iso8601(WallTime(milliseconds(row.created_at_ms)));
         all.push_back(std::move(shown));
     }
-    return as_json(200, {{"tokens", std::move(all)}});
+    return as_json(200, json::object{{"tokens", std::move(all)}});
 }
 
 Task<net::Response> Keyring::make(Asked asked) {
@@ -90,7 +90,8 @@ Task<net::Response> Keyring::make(Asked asked) {
     if (!role) co_return refusal(400, role.error().text());
     auto made = make_token(json_read::text(*body, "name"), *role, std::chrono::system_clock::now());
     if (!made) co_return refusal(400, made.error().text());
-    const auto kept = co_await ask(store_, inserting(made->row));
+    auto statement = inserting(made->row);
+    const auto kept = co_await ask(store_, std::move(statement));
     if (!kept) {
         const bool is_taken = kept.error().kind == store::QueryProblem::Kind::constraint;
         co_return refusal(is_taken ? 409 : 500, fault_of(kept.error()).text());
@@ -105,11 +106,12 @@ Task<net::Response> Keyring::revoke(Asked asked) {
     const auto name = asked.param("name");
     if (name == "admin")
         co_return refusal(400, "admin is the token of server.admin_token", "change it there");
-    const auto gone = co_await ask(store_, deleting(name));
+    auto statement = deleting(name);
+    const auto gone = co_await ask(store_, std::move(statement));
     if (!gone) co_return refusal(500, fault_of(gone.error()).text());
     if (!doorkeeper_.revoke(name))
         co_return refusal(404, fmt::format("there is no token \"{}\"", name));
-    co_return as_json(200, {{"revoked", true}});
+    co_return as_json(200, json::object{{"revoked", true}});
 }
 
 void Keyring::add_to(Routes& routes) {

@@ -229,7 +229,7 @@ void add_table(Routes& routes) {
                 Access::viewer,
                 "every path of the service, and who may ask for it",
                 [&routes](const Asked&) -> Task<net::Response> {
-                    co_return as_json(200, {{"routes", routes.to_json()}});
+                    co_return as_json(200, json::object{{"routes", routes.to_json()}});
                 }});
 }
 

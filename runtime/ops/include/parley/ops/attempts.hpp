@@ -1,9 +1,10 @@
 // attempts.hpp: how often someone may show a wrong token.
 //
 // Sans-I/O. Each peer has a few wrong tokens free and gets one more every few seconds. One who has
-// none left is barred: even a right token does not help, or guessing could go on. But a token that
-// was right from that peer before still is: whoever guesses behind the same proxy must not lock out
-// those who work there.
+// none left is barred: even a right token of somebody's choice does not help, or guessing could go
+// on. But a token that was right from that peer before still is: whoever guesses behind the same
+// proxy must not lock out those who work there. Tokens that parley made cannot be guessed and are
+// not asked about here.
 #pragma once
 
 #include <parley/core/clock.hpp>

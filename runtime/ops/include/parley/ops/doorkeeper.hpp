@@ -20,8 +20,9 @@ namespace parley::ops {
 
 class Doorkeeper final : public Guard {
  public:
+    enum class Token { random, chosen };
     // The token that the service was started with is an admin's, under the name "admin".
-    explicit Doorkeeper(Secret admin_token, Attempts::Limits limits = {});
+    Doorkeeper(const Secret& admin_token, Token kind, Attempts::Limits limits = {});
 
     std::variant<Who, net::Response> admit(const net::Request& request, Access needed) override;
 

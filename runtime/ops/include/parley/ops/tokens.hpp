@@ -22,6 +22,8 @@ struct TokenRow {
     Access role = Access::viewer;
     std::string digest;  // SHA-256 of the token, hexadecimal
     std::int64_t created_at_ms = 0;
+    // of a person's choice, so that guessing may lead somewhere
+    bool is_chosen = false;
 };
 
 struct NewToken {
