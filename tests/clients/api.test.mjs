@@ -53,7 +53,7 @@ let parley;
 describe('the API of a running service', () => {
   before(async () => {
     const model = await startSimulatedModel(suite, readFileSync(join(tree, 'examples/demo/model.yaml'), 'utf8'));
-    parley = await startParley(suite, { OPENAI_BASE_URL: model.url, PARLEY_ADMIN_TOKEN: adminToken, TWILIO_ACCOUNT_SID: '' });
+    parley = await startParley(suite, { OPENAI_BASE_URL: model.url, PARLEY_ADMIN_TOKEN: adminToken, TWILIO_ACCOUNT_SID: '' }, 'calls: {record: events}\n');
   });
   after(async () => { for (const stop of suite.stops.reverse()) await stop(); });
 
@@ -70,6 +70,24 @@ describe('the API of a running service', () => {
     assert.ok(pointer, `${path} is described to answer ${answer.status} with JSON`);
     assertShape(pointer, value, `${options.method ?? 'GET'} ${path}`);
     return { status: answer.status, value };
+  }
+
+  async function checkRecording(call) {
+    assert.equal(call.recording, `/dashboard/api/calls/${call.callSid}/recording`);
+    const whole = Buffer.from(await (await ask(call.recording)).arrayBuffer());
+    assert.equal(whole.toString('latin1', 0, 4) + whole.toString('latin1', 8, 16), 'RIFFWAVEfmt ');
+    assert.deepEqual([whole.readUInt16LE(22), whole.readUInt32LE(24), whole.readUInt32LE(40)], [2, 8000, whole.length - 44]);
+    const seconds = (whole.length - 44) / 32_000;
+    assert.ok(Math.abs(seconds - call.duration) < 3, `${seconds} s of sound of a call of ${call.duration} s`);
+    for (const side of [0, 2]) {
+      let loudest = 0;
+      for (let at = 44 + side; at < whole.length; at += 4) loudest = Math.max(loudest, Math.abs(whole.readInt16LE(at)));
+      assert.ok(loudest > 3000, `somebody is heard ${side ? 'right' : 'left'}`);
+    }
+    const part = await ask(call.recording, { headers: { Range: 'bytes=44-143' } });
+    assert.deepEqual([part.status, part.headers.get('content-range')], [206, `bytes 44-143/${whole.length}`]);
+    assert.deepEqual(Buffer.from(await part.arrayBuffer()), whole.subarray(44, 144));
+    assert.equal((await ask(call.recording, { headers: { Range: `bytes=${whole.length}-` } })).status, 416);
   }
 
   test('has every path of its table described, and no other', async () => {
@@ -106,6 +124,7 @@ describe('the API of a running service', () => {
     for (const [status, path, described, options] of [
       [401, '/api/status', '/api/status', { token: '' }],
       [404, '/dashboard/api/calls/CA1', '/dashboard/api/calls/{callSid}'],
+      [404, '/dashboard/api/calls/CA1/recording', '/dashboard/api/calls/{callSid}/recording'],
       [404, '/dashboard/api/transcripts/CA1', '/dashboard/api/transcripts/{callSid}'],
       [404, '/dashboard/api/transcripts/CA1/stream', '/dashboard/api/transcripts/{callSid}/stream'],
       [404, '/api/calls/CA1/end', '/api/calls/{callSid}/end', { method: 'POST', body: { at_once: true } }],
@@ -185,6 +204,7 @@ describe('the API of a running service', () => {
     const { value: call } = await checked(`/dashboard/api/calls/${callSid}`, '/dashboard/api/calls/{callSid}');
     assert.equal(call.tools.filter(({ ok }) => ok === true).length, call.tools.length);
     assert.ok(call.latency.length > 0);
+    await checkRecording(call);
     const { value: entries } = await checked(`/dashboard/api/transcripts/${callSid}`, '/dashboard/api/transcripts/{callSid}');
     assert.deepEqual(new Set(transcript.map(({ id, role }) => `${role} ${id}`)), new Set(entries.map(({ id, role }) => `${role} ${id}`)));
     const { value: stats } = await checked('/dashboard/api/calls/stats');

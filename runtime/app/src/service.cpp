@@ -3,6 +3,7 @@
 #include "admin_token.hpp"
 #include "control.hpp"
 #include "health.hpp"
+#include "listening.hpp"
 #include "paths.hpp"
 #include "phrases.hpp"
 #include "reload_signal.hpp"
@@ -322,12 +323,15 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
         if (!second) return refuse({second.error()});
         reader = std::move(*second);
     }
+    std::optional<Listening> listening;
+    if (archive) listening.emplace(*archive, rehearsal::recordings_dir(settings.store.path));
     ops::Dashboard dashboard(
         {.live = live,
          .archive = archive.get(),
          .end_call = [&](const std::string& call_sid,
                          std::string words) { return switchboard.end(call_sid, std::move(words)); },
-         .has_recording = {}});
+         .has_recording =
+             [&](std::string_view call_sid) { return listening && listening->has(call_sid); }});
     ops::Audit audit(**store);
     auto pages = ops::Pages::load(page_dir(), {{"chart.js", chart_file}});
     if (!pages) log::warn("dashboard.missing", {{"what", pages.error().text()}});
@@ -356,6 +360,7 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
     keyring.add_to(*routes);
     audit.add_to(*routes);
     dashboard.add_to(*routes);
+    if (listening) listening->add_to(*routes);
     if (pages) pages->add_to(*routes);
     add_carrier(*routes, twilio);
     health.add_to(*routes);

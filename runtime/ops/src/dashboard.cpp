@@ -114,13 +114,13 @@ Task<net::Response> Dashboard::stats() {
 Task<net::Response> Dashboard::call(Asked asked) {
     const auto call_sid = asked.param("callSid");
     auto live = parts_.live.active(call_sid);
-    const auto recording = recording_of(call_sid);
-    Archive::Look look = [call_sid, live, recording](store::Reader& reader) -> json::value {
+    Archive::Look look = [this, call_sid, live](store::Reader& reader) -> json::value {
         auto found = read_call(reader, call_sid);
         if (!found) return live ? json::value(*live) : json::value(nullptr);
         if (found->at("endTime").is_null() && live) {
             for (const auto& field : *live) (*found)[field.key()] = field.value();
         }
+        const auto recording = recording_of(call_sid);
         (*found)["recording"] = recording.empty() ? json::value(nullptr) : json::value(recording);
         return *found;
     };

@@ -1,5 +1,7 @@
 #include "support.hpp"
 
+#include <parley/ops/answers.hpp>
+
 namespace parley::ops::test {
 namespace {
 
@@ -144,6 +146,34 @@ TEST_F(TheTableOfRoutes, PrintsItself) {
             {"methods":["POST"],"path":"/act","access":"operator","about":"about /act"},
             {"methods":["GET"],"path":"/api/routes","access":"viewer",
              "about":"every path of the service, and who may ask for it"}]})"));
+}
+
+TEST(ARange, IsCutOutOfWhatThereIs) {
+    const std::string body = "0123456789";
+    const auto ask = [&](const std::string& range) {
+        auto asked = request("GET", "/x");
+        if (!range.empty()) asked.headers.set("Range", range);
+        return ranged(asked, body, "audio/wav");
+    };
+    EXPECT_EQ(ask("").status, 200);
+    EXPECT_EQ(ask("").body, body);
+    EXPECT_EQ(header_of(ask(""), "Accept-Ranges"), "bytes");
+    const std::map<std::string, std::pair<std::string, std::string>> parts{
+        {"bytes=0-0", {"0", "bytes 0-0/10"}},  {"bytes=3-5", {"345", "bytes 3-5/10"}},
+        {"bytes=7-", {"789", "bytes 7-9/10"}}, {"bytes=7-100", {"789", "bytes 7-9/10"}},
+        {"bytes=-3", {"789", "bytes 7-9/10"}}, {"bytes=-100", {body, "bytes 0-9/10"}}};
+    for (const auto& [range, expected] : parts) {
+        EXPECT_EQ(ask(range).status, 206) << range;
+        EXPECT_EQ(ask(range).body, expected.first) << range;
+        EXPECT_EQ(header_of(ask(range), "Content-Range"), expected.second) << range;
+    }
+    for (const char* none : {"bytes=10-", "bytes=-0", "bytes=99-100"}) {
+        EXPECT_EQ(ask(none).status, 416) << none;
+        EXPECT_EQ(header_of(ask(none), "Content-Range"), "bytes */10");
+    }
+    for (const char* nonsense :
+         {"bytes=", "bytes=-", "bytes=a-b", "bytes=5-3", "bytes=0-1,3-4", "lines=0-1"})
+        EXPECT_EQ(ask(nonsense).status, 200) << nonsense;
 }
 
 TEST(AnAskedQuestion, ReadsItsJsonBody) {

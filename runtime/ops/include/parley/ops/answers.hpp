@@ -19,6 +19,10 @@ net::Response redirect(std::string_view where);
 // One value of the query or of a form; nothing when it is not there.
 std::optional<std::string> field(std::string_view form, std::string_view name);
 
+// All of `body`, or the one range of it that was asked for (206), or that there is no such range
+// (416).
+net::Response ranged(const net::Request& request, std::string_view body, std::string content_type);
+
 // What every answer says to browsers: not to guess types, not to show it in a frame, to load and
 // run nothing that is not ours. A header that the answer sets itself is left as it is.
 enum class Privacy { open, confidential };  // confidential: is not kept by anyone
