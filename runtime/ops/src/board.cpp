@@ -82,27 +82,28 @@ void CallFacts::learn(const json::object& fields) {
     take_text(fields, {"appointment_time", "time"}, time);
 }
 
+// A tool that was asked with a day has booked something; one that looks a booking up has not, though
+// it tells the confirmation number too.
 void CallFacts::learn_from_tool(std::string_view arguments, std::string_view output) {
     const auto asked = object_of(arguments);
     const auto answer = object_of(output);
     if (asked) take_text(*asked, {"customerName", "customer_name"}, customer_name);
-    if (!answer) return;
-    const auto before = confirmation_number;
-    learn(*answer);
+    if (!asked || !answer || !(asked->contains("date") || asked->contains("appointment_date")))
+        return;
     std::string number;
     take_text(*answer, {"confirmationNumber", "confirmation_number"}, number);
-    if (number.empty() || !asked) return;
-    if (!answer->contains("date") && !answer->contains("appointment_date"))
-        take_text(*asked, {"appointment_date", "date"}, date);
-    if (!answer->contains("time") && !answer->contains("appointment_time"))
-        take_text(*asked, {"appointment_time", "time"}, time);
+    if (number.empty()) return;
+    take_text(*asked, {"appointment_date", "date"}, date);
+    take_text(*asked, {"appointment_time", "time"}, time);
+    learn(*answer);
 }
 
 std::string_view outcome_word(std::string_view outcome, std::string_view reason,
                               const CallFacts& facts) {
     if (outcome == "appointment_booked") return "appointment_booked";
     if (outcome == "error") return "error";
-    if (!facts.confirmation_number.empty()) return "appointment_booked";
+    if (!facts.confirmation_number.empty() && outcome != "appointment_cancelled")
+        return "appointment_booked";
     return reason == "caller_hung_up" || reason == "channel_lost" ? "user_hangup" : "no_booking";
 }
 

@@ -110,6 +110,18 @@ TEST_F(TheBoard, LearnsNothingFromAToolThatFailed) {
     EXPECT_EQ(json_read::text(past, "outcome"), "no_booking");
 }
 
+TEST_F(TheBoard, TellsABookingFromLookingOneUp) {
+    start();
+    tell("CA1", journal::ToolStarted{"t1", "find_appointment", R"({"customer_name":"Ada"})"});
+    tell("CA1", journal::ToolReturned{"t1", "find_appointment", true,
+                                      R"({"confirmation_number":"APT-1","date":"2026-12-01"})", 5});
+    EXPECT_EQ(json_read::text(active(), "customerName"), "Ada");
+    const auto events = tell("CA1", journal::CallEnded{"caller_hung_up", "caller_hung_up", 1'000});
+    const auto& past = named(events, "ended").data.at("call").as_object();
+    EXPECT_FALSE(past.contains("confirmationNumber"));
+    EXPECT_EQ(json_read::text(past, "outcome"), "user_hangup");
+}
+
 TEST_F(TheBoard, CountsLatenciesByWhereTheTimeWent) {
     start();
     EXPECT_TRUE(board.metrics().at("turnLatency").as_object().at("p50").is_null());

@@ -3,6 +3,8 @@
 #include <parley/net/server.hpp>
 #include <parley/ops/live.hpp>
 
+#include <thread>
+
 #include <arpa/inet.h>
 #include <sys/socket.h>
 #include <sys/time.h>

@@ -23,7 +23,8 @@
 namespace parley::ops {
 
 // What tools, notes and summaries tell of the caller and of what was booked, by the names of the
-// fields: customer_name, confirmation_number, and date and time beside a confirmation number.
+// fields: customer_name, confirmation_number, and date and time beside a confirmation number. Of
+// tools only those count that were asked with a date.
 struct CallFacts {
     std::string customer_name, confirmation_number, date, time;
 
