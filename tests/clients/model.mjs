@@ -193,6 +193,7 @@ class Session {
     if (this.active) {
       return this.#error(event, 'conversation_already_has_active_response', `Conversation already has an active response in progress: ${this.active.id}.`);
     }
+    this.asked = event.response?.metadata ?? null;
     this.#respondAsScripted();
   }
 
@@ -263,7 +264,8 @@ class Session {
   }
 
   #start() {
-    this.active = { id: newId('resp'), output: [], open: null };
+    this.active = { id: newId('resp'), output: [], open: null, metadata: this.asked ?? null };
+    this.asked = null;
     this.send('response.created', { response: this.#response('in_progress', null, null) });
   }
 
@@ -352,7 +354,7 @@ class Session {
     return {
       object: 'realtime.response', id: this.active.id, status, status_details, output: this.active.output, conversation_id: 'conv_1',
       output_modalities: ['audio'], max_output_tokens: 'inf', audio: { output: { format: this.settings.audio.output.format, voice: 'marin' } },
-      usage, metadata: null,
+      usage, metadata: this.active.metadata,
     };
   }
 

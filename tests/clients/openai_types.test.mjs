@@ -98,10 +98,7 @@ test('what Parley sends, and what it understands', async (t) => {
   session.speechStarts();
   await until(() => session.of('conversation.item.truncate').length, 'the answer is truncated');
   session.script.push([{ says: 'Sorry.', audio: noise(4, 800) }]);
-  const cut = phone.echoed.length;
   session.speechStops();
-  // Parley must know of this answer before it asks for the next one, or takes the one for the other.
-  await until(() => phone.echoed.length > cut, 'the apology is heard');
 
   // A key. The caller speaks up before it is answered: the answer is cancelled as soon as it begins.
   session.script.push('later');

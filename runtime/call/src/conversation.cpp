@@ -195,8 +195,11 @@ void Conversation::interrupt() {
         discarded_.insert(*active_response_);
         if (discarded_.size() > discarded_max) discarded_.erase(discarded_.begin());
     }
-    if (respond_requested_ || (active_response_ && !policy_.engine_interrupts_itself))
+    if (respond_requested_ || (active_response_ && !policy_.engine_interrupts_itself)) {
         commands_.push_back(CancelResponse{});
+    } else {
+        commands_.push_back(WithdrawResponse{});  // the server's answer may have overtaken a wish
+    }
     respond_requested_ = false;
     retry_respond_at_ = TimePoint::max();
     bool is_first = true;
@@ -237,8 +240,11 @@ void Conversation::on(const CallerTranscribed& event) {
 
 void Conversation::on(const ResponseStarted& event) {
     active_response_ = event.response_id;
-    says_.response_started(event.response_id);
-    respond_requested_ = answer_expected_ = false;
+    answer_expected_ = false;
+    if (event.is_asked_for) {
+        says_.response_started(event.response_id);
+        respond_requested_ = false;
+    }
     if (!says_.is_current(event.response_id)) are_results_unanswered_ = false;
     has_response_spoken_ = false;
     progress_at_ = now_;

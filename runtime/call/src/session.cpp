@@ -201,6 +201,7 @@ void Session::carry_out(const Command& command) {
                    [this](const AppendAudio& each) { engine_->append(each.audio); },
                    [this](const Respond& each) { engine_->respond(each.instructions); },
                    [this](const CancelResponse&) { engine_->cancel(); },
+                   [this](const WithdrawResponse&) { engine_->withdraw(); },
                    [this](const Truncate& each) {
                        engine_->truncate(each.item_id, each.content_index, each.audio_end_ms);
                    },

@@ -346,6 +346,9 @@ class OpenAiRealtime final : public call::Engine {
     void cancel() override {
         core_->command([](auto& session, auto& output) { session.cancel(output); });
     }
+    void withdraw() override {
+        core_->command([](auto& session, auto&) { session.withdraw(); });
+    }
     void truncate(std::string_view item_id, int content_index, std::int64_t audio_end_ms) override {
         core_->command([&](auto& session, auto& output) {
             session.truncate(item_id, content_index, audio_end_ms, output);

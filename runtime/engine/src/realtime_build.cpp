@@ -163,12 +163,13 @@ std::string create_tool_output(std::string_view event_id, std::string_view call_
 
 std::string create_response(std::string_view event_id, std::string_view instructions) {
     std::string out = begin_event("response.create", event_id);
-    if (!instructions.empty()) {
-        out += R"(,"response":{"instructions":)";
-        append_json_string(out, instructions);
-        out += '}';
-    }
+    out += R"(,"response":{"metadata":{")";
+    out += create_id_key;
+    out += R"(":)";
+    append_json_string(out, event_id);
     out += '}';
+    if (!instructions.empty()) append_field(out, "instructions", instructions);
+    out += "}}";
     return out;
 }
 

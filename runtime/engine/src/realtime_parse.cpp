@@ -190,6 +190,9 @@ ServerEvent response_created(const json::object& event) {
         Fields inner(*response);
         read.response_id = inner.id("id");
         if (read.response_id.empty()) fields.wrong("response.id");
+        // null where the server answers by itself
+        if (const auto* metadata = json_read::object(*response, "metadata"))
+            read.create_id = json_read::text(*metadata, create_id_key);
     }
     return fields.finish(std::move(read));
 }

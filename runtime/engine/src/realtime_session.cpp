@@ -260,9 +260,9 @@ void RealtimeSession::on(const TranscriptionFailed& event, Output& out) {
 void RealtimeSession::on(const ResponseCreated& event, Output& out) {
     if (state_ != State::ready || find_response(event.response_id) != nullptr) return;
     response(event.response_id);
-    const auto to_cancel = gate_.on_created(event.response_id);
-    if (to_cancel) send_cancel(*to_cancel, out);
-    out.events.push_back(call::ResponseStarted{event.response_id});
+    const auto began = gate_.on_created(event.response_id, event.create_id);
+    if (began.is_cancel_due) send_cancel(event.response_id, out);
+    out.events.push_back(call::ResponseStarted{event.response_id, began.is_asked_for});
 }
 
 void RealtimeSession::on(const AudioDelta& event, Output& out) {

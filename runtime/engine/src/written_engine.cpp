@@ -29,6 +29,7 @@ class Written final : public WrittenEngine, public call::EventSink {
         model_->respond(instructions);
     }
     void cancel() override { model_->cancel(); }
+    void withdraw() override { model_->withdraw(); }
     void truncate(std::string_view, int, std::int64_t) override {}
     void tool_output(std::string_view tool_call_id, std::string_view output) override {
         model_->tool_output(tool_call_id, output);

@@ -128,7 +128,9 @@ std::string event_text(const call::Event& event) {
                 return line("caller_said", {{"item", each.item_id}, {"text", each.text}});
             },
             [](const call::ResponseStarted& each) {
-                return line("response", {{"id", each.response_id}});
+                return each.is_asked_for
+                           ? line("response", {{"id", each.response_id}})
+                           : line("response", {{"id", each.response_id}, {"unasked", true}});
             },
             [](const call::AgentAudio& each) {
                 return line("agent_audio", {{"response", each.response_id},
@@ -228,6 +230,7 @@ std::string command_text(const call::Command& command) {
                 return line("respond", {{"instructions", each.instructions}});
             },
             [](const call::CancelResponse&) -> std::string { return "cancel"; },
+            [](const call::WithdrawResponse&) -> std::string { return "withdraw"; },
             [](const call::Truncate& each) {
                 return line("truncate", {{"item", each.item_id},
                                          {"part", each.content_index},
@@ -307,7 +310,7 @@ std::optional<call::Event> event_of(std::string_view text, std::string& scratch,
     if (name == "speech_started") return call::CallerSpeechStarted{field("item")};
     if (name == "speech_stopped") return call::CallerSpeechStopped{field("item")};
     if (name == "caller_said") return call::CallerTranscribed{field("item"), field("text")};
-    if (name == "response") return call::ResponseStarted{field("id")};
+    if (name == "response") return call::ResponseStarted{field("id"), !flag("unasked")};
     if (name == "agent_audio" || name == "agent_text") {
         // The views need owners: one text behind the other.
         const std::string response = field("response"), item = field("item"),

@@ -45,7 +45,7 @@ TEST(Conversation, CutsTheAgentOffAtWhatTheCallerHeard) {
     call.pass(1'000ms);
     call.log.clear();
     call.send(CallerSpeechStarted{"u2"});
-    EXPECT_THAT(call.log, testing::ElementsAre("clear", "truncate a1 1000"));
+    EXPECT_THAT(call.log, testing::ElementsAre("clear", "withdraw", "truncate a1 1000"));
     const auto said = call.journal<journal::AgentSaid>();
     ASSERT_EQ(said.size(), 2u);
     EXPECT_TRUE(said[1].interrupted);
@@ -76,6 +76,28 @@ TEST(Conversation, CancelsTheResponseItselfWhenTheEngineDoesNot) {
     call.log.clear();
     call.send(CallerSpeechStarted{"u2"});
     EXPECT_EQ(call.count("cancel"), 1);
+}
+
+TEST(Conversation, TakesBackWhatIsAskedForWhenTheCallerCutsInOnAnAnswerThatOvertookIt) {
+    Call call;
+    call.greet();
+    call.send(TextInjected{"The door is open.", true});
+    call.send(ResponseStarted{"r_own", false});
+    call.send(AgentAudio{"r_own", "a1", 0, speech(500ms)});
+    call.log.clear();
+    call.send(CallerSpeechStarted{"u1"});
+    EXPECT_EQ(call.count("cancel"), 1);
+}
+
+TEST(Conversation, TakesBackWhatMayStillBeAskedForWhenTheServerCutsItselfOff) {
+    Call call;
+    call.greet();
+    call.send(ResponseStarted{"r1"});
+    call.send(AgentAudio{"r1", "a1", 0, speech(500ms)});
+    call.log.clear();
+    call.send(CallerSpeechStarted{"u1"});
+    EXPECT_EQ(call.count("withdraw"), 1);
+    EXPECT_EQ(call.count("cancel"), 0);
 }
 
 TEST(Conversation, DoesNothingWhenTheCallerSpeaksIntoSilence) {

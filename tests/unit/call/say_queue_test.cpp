@@ -119,6 +119,21 @@ TEST(Say, WaitsUntilNobodySpeaks) {
     EXPECT_THAT(call.log, ElementsAre(HasSubstr("\"One moment.\"")));
 }
 
+TEST(Say, IsNotTakenForAnAnswerOfTheServersOwn) {
+    Call call;
+    call.greet();
+    call.send(SayAsked{7, "One moment."});
+    call.send(ResponseStarted{"r_own", false});
+    call.send(AgentText{"r_own", "a1", "Of course."});
+    call.send(AgentAudio{"r_own", "a1", 0, speech(300ms)});
+    call.send(ResponseDone{"r_own", ResponseDone::Status::completed});
+    call.pass(400ms);
+    EXPECT_TRUE(call.told<SayDone>().empty());
+    call.speak("r1", "One moment.", 500ms);
+    ASSERT_EQ(call.told<SayDone>().size(), 1u);
+    EXPECT_EQ(call.told<SayDone>()[0].heard, "One moment.");
+}
+
 TEST(Say, SpeaksOneAfterTheOther) {
     Call call;
     call.greet();

@@ -144,6 +144,7 @@ class Call {
     }
     void carry_out(const Respond& respond) { log.push_back("respond " + respond.instructions); }
     void carry_out(const CancelResponse&) { log.push_back("cancel"); }
+    void carry_out(const WithdrawResponse&) { log.push_back("withdraw"); }
     void carry_out(const Truncate& cut) {
         log.push_back("truncate " + cut.item_id + " " + std::to_string(cut.audio_end_ms));
     }

@@ -47,6 +47,7 @@ class CountingEngine final : public Engine {
     void append(Bytes) override {}
     void respond(std::string_view) override {}
     void cancel() override {}
+    void withdraw() override {}
     void truncate(std::string_view, int, std::int64_t) override {}
     void tool_output(std::string_view, std::string_view) override {}
     void inject(const Turn&) override {}

@@ -443,12 +443,14 @@ TEST(ClientEvents, ItemsCarryRolesAndText) {
 }
 
 TEST(ClientEvents, ResponsesAndTruncation) {
-    EXPECT_EQ(reparsed(create_response("c1", "")),
-              reparsed(R"({"type":"response.create","event_id":"c1"})"));
+    EXPECT_EQ(
+        reparsed(create_response("c1", "")),
+        reparsed(
+            R"({"type":"response.create","event_id":"c1","response":{"metadata":{"parley_create":"c1"}}})"));
     EXPECT_EQ(
         reparsed(create_response("c1", "Greet.")),
         reparsed(
-            R"({"type":"response.create","event_id":"c1","response":{"instructions":"Greet."}})"));
+            R"({"type":"response.create","event_id":"c1","response":{"metadata":{"parley_create":"c1"},"instructions":"Greet."}})"));
     EXPECT_EQ(reparsed(cancel_response("x1", "resp_1")),
               reparsed(R"({"type":"response.cancel","event_id":"x1","response_id":"resp_1"})"));
     EXPECT_EQ(reparsed(cancel_response("x1", "")),

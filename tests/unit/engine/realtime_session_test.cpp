@@ -293,7 +293,35 @@ TEST(RealtimeSession, AddsTheAgentsOwnInstructionsToThoseOfAResponse) {
     d.done("r1");
     d.respond("");
     EXPECT_EQ(d.last_type(), "response.create");
-    EXPECT_FALSE(d.sent.back().contains("response"));
+    EXPECT_FALSE(d.sent.back().at("response").as_object().contains("instructions"));
+}
+
+TEST(RealtimeSession, TellsTheServersOwnResponseFromTheOneAskedFor) {
+    Ready d;
+    d.respond("greet");
+    d.created("r1", d.last_event_id());
+    d.done("r1");
+    d.respond("result");
+    const auto asked = d.last_event_id();
+    d.created("r_vad");
+    d.done("r_vad");
+    d.created("r2", asked);
+    const auto began = d.all<call::ResponseStarted>();
+    ASSERT_EQ(began.size(), 3u);
+    EXPECT_TRUE(began[0].is_asked_for);
+    EXPECT_FALSE(began[1].is_asked_for);
+    EXPECT_TRUE(began[2].is_asked_for);
+}
+
+TEST(RealtimeSession, DoesNotAskAgainForWhatWasTakenBack) {
+    Ready d;
+    d.respond("greet");
+    d.created("r_vad");
+    d.session.withdraw();
+    d.error("conversation_already_has_active_response", "There is one", "create-1");
+    d.sent.clear();
+    d.done("r_vad");
+    EXPECT_TRUE(d.sent.empty());
 }
 
 TEST(RealtimeSession, FallsBackToTheTranscriptWhenTheFinishedItemHasNone) {

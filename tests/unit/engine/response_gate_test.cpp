@@ -64,10 +64,10 @@ TEST(ResponseGate, RemembersACancelUntilTheResponseHasAName) {
     gate.respond("");
     (void)gate.take_due("e1");
     EXPECT_EQ(gate.cancel(), std::nullopt);
-    EXPECT_EQ(gate.on_created("r1"), "r1");
+    EXPECT_TRUE(gate.on_created("r1").is_cancel_due);
     EXPECT_EQ(gate.state(), State::cancel_requested);
     gate.on_done("r1");
-    EXPECT_EQ(gate.on_created("r2"), std::nullopt);  // the next one is wanted
+    EXPECT_FALSE(gate.on_created("r2").is_cancel_due);  // the next one is wanted
 }
 
 TEST(ResponseGate, ForgetsTheFollowUpOnCancelButNotOneAskedForLater) {
@@ -149,7 +149,7 @@ TEST(ResponseGate, DoesNotAskAgainForWhatWasCancelled) {
     EXPECT_EQ(gate.on_error("e1", race, ""), Refusal::requeued);
     gate.on_done("r_vad");
     EXPECT_EQ(gate.take_due("e2"), std::nullopt);
-    EXPECT_EQ(gate.on_created("r2"), std::nullopt);  // nor is the next one cancelled
+    EXPECT_FALSE(gate.on_created("r2").is_cancel_due);  // nor is the next one cancelled
 }
 
 TEST(ResponseGate, DropsACreateRefusedForAnotherReason) {
@@ -181,6 +181,90 @@ TEST(ResponseGate, GivesUpOnAServerThatAlwaysRefuses) {
     ASSERT_TRUE(gate.take_due("e"));
     EXPECT_EQ(gate.on_error("e", race, ""), Refusal::dropped);
     EXPECT_FALSE(gate.has_follow_up());
+}
+
+// ---- whose response it is ----
+
+TEST(ResponseGate, TellsItsOwnResponseFromTheServersOnceTheServerNamesTheCause) {
+    ResponseGate gate;
+    gate.respond("greet");
+    (void)gate.take_due("e1");
+    EXPECT_TRUE(gate.on_created("r1", "e1").is_asked_for);
+    gate.on_done("r1");
+    EXPECT_FALSE(gate.on_created("r_vad").is_asked_for);
+    gate.on_done("r_vad");
+    EXPECT_EQ(gate.state(), State::free);
+}
+
+TEST(ResponseGate, CountsAResponseAsItsOwnWhereTheServerNeverNamesTheCause) {
+    ResponseGate gate;
+    gate.respond("greet");
+    (void)gate.take_due("e1");
+    EXPECT_TRUE(gate.on_created("r1").is_asked_for);
+    gate.on_done("r1");
+    EXPECT_EQ(gate.state(), State::free);
+}
+
+struct OvertakenGate : testing::Test {
+    OvertakenGate() {
+        gate.respond("greet");
+        (void)gate.take_due("e1");
+        gate.on_created("r1", "e1");
+        gate.on_done("r1");
+        gate.respond("result");
+        (void)gate.take_due("e2");
+        gate.on_created("r_vad");  // the server was faster
+    }
+    ResponseGate gate;
+};
+
+TEST_F(OvertakenGate, WaitsForItsOwnCreateAfterTheServersResponse) {
+    gate.respond("more");
+    gate.on_done("r_vad");
+    EXPECT_EQ(gate.take_due("e3"), std::nullopt);  // e2 may still begin
+    EXPECT_TRUE(gate.on_created("r2", "e2").is_asked_for);
+    gate.on_done("r2");
+    EXPECT_EQ(gate.take_due("e3"), "more");
+}
+
+TEST_F(OvertakenGate, AsksAgainWhenRefusedBeforeTheEndOfTheServersResponse) {
+    EXPECT_EQ(gate.on_error("e2", race, ""), Refusal::requeued);
+    gate.on_done("r_vad");
+    EXPECT_EQ(gate.take_due("e3"), "result");
+}
+
+TEST_F(OvertakenGate, AsksAgainWhenRefusedAfterTheEndOfTheServersResponse) {
+    gate.on_done("r_vad");
+    EXPECT_EQ(gate.on_error("e2", race, ""), Refusal::requeued);
+    EXPECT_EQ(gate.take_due("e3"), "result");
+}
+
+TEST_F(OvertakenGate, DoesNotAskAgainForWhatWasWithdrawn) {
+    gate.withdraw();
+    EXPECT_EQ(gate.state(), State::active);  // the server ends its own
+    EXPECT_EQ(gate.on_error("e2", race, ""), Refusal::requeued);
+    gate.on_done("r_vad");
+    EXPECT_EQ(gate.take_due("e3"), std::nullopt);
+}
+
+TEST_F(OvertakenGate, CancelsWhatWasWithdrawnAndBeginsAllTheSame) {
+    gate.withdraw();
+    gate.on_done("r_vad");
+    EXPECT_FALSE(gate.on_created("r_answer").is_cancel_due);  // to what the caller said then
+    gate.on_done("r_answer");
+    EXPECT_TRUE(gate.on_created("r2", "e2").is_cancel_due);
+}
+
+TEST(ResponseGate, DoesNotAskAgainForWhatWasWithdrawnWhereTheCauseIsNotTold) {
+    ResponseGate gate;
+    gate.respond("result");
+    (void)gate.take_due("e1");
+    gate.on_created("r_vad");
+    gate.withdraw();
+    EXPECT_EQ(gate.on_error("e1", race, ""), Refusal::requeued);
+    gate.on_done("r_vad");
+    EXPECT_EQ(gate.take_due("e2"), std::nullopt);
+    EXPECT_FALSE(gate.on_created("r_answer").is_cancel_due);
 }
 
 }  // namespace

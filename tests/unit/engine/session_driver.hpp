@@ -85,10 +85,14 @@ struct Driver {
         sent.clear();
         events.clear();
     }
-    void created(std::string_view id) {
+    // create_id: the response.create that the server answers; "": it answers by itself
+    void created(std::string_view id, std::string_view create_id = {}) {
+        const auto metadata = create_id.empty()
+                                  ? std::string("null")
+                                  : fmt::format(R"({{"parley_create":"{}"}})", create_id);
         receive(fmt::format(
-            R"({{"type":"response.created","response":{{"id":"{}","status":"in_progress"}}}})",
-            id));
+            R"({{"type":"response.created","response":{{"id":"{}","status":"in_progress","metadata":{}}}}})",
+            id, metadata));
     }
     void audio(std::string_view response, std::string_view item, std::size_t bytes) {
         const std::vector<std::uint8_t> speech(bytes, 0x55);

@@ -79,6 +79,9 @@ struct CallerTranscribed {  // may come after the answer has begun
 };
 struct ResponseStarted {
     std::string response_id;
+    // False: the server answers by itself, and what was asked for is still to come. A server that
+    // does not tell counts as answering what was asked for.
+    bool is_asked_for = true;
 };
 struct AgentAudio {  // in the channel's format
     std::string_view response_id;
@@ -245,6 +248,8 @@ struct Respond {
     std::string instructions;
 };  // empty: answer as the conversation stands
 struct CancelResponse {};
+// Takes back what was asked for and has not begun; the server cuts off the active one by itself.
+struct WithdrawResponse {};
 struct Truncate {
     std::string item_id;
     int content_index = 0;
@@ -321,7 +326,7 @@ struct Finish {
 };
 
 using Command = std::variant<Play, SendMark, ClearPlayback, HangUp, OpenEngine, AppendAudio,
-                             Respond, CancelResponse, Truncate, SendToolOutput, InjectText,
-                             OfferTools, RunTool, TellAgent, Finish>;
+                             Respond, CancelResponse, WithdrawResponse, Truncate, SendToolOutput,
+                             InjectText, OfferTools, RunTool, TellAgent, Finish>;
 
 }  // namespace parley::call

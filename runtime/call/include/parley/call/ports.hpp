@@ -77,7 +77,10 @@ class Engine {
     virtual void append(Bytes audio) = 0;
     // at most one waits while a response is active
     virtual void respond(std::string_view instructions) = 0;
+    // the active response, and what was asked for
     virtual void cancel() = 0;
+    // only what was asked for and has not begun
+    virtual void withdraw() = 0;
     virtual void truncate(std::string_view item_id, int content_index,
                           std::int64_t audio_end_ms) = 0;
     virtual void tool_output(std::string_view tool_call_id, std::string_view output) = 0;

@@ -23,6 +23,9 @@ namespace parley::engine::realtime {
 
 // ---- server events ----------------------------------------------------------------------------
 
+// Key of our metadata in response.create (a response may have 16 such pairs).
+constexpr std::string_view create_id_key = "parley_create";
+
 constexpr std::size_t id_bytes_max = 512;  // real ones have about 25; a longer one is Malformed
 
 struct AudioFormat {
@@ -59,6 +62,7 @@ struct TranscriptionFailed {
 };
 struct ResponseCreated {
     std::string response_id;
+    std::string create_id = {};  // of the response.create it answers, if the server tells
 };
 struct AudioDelta {
     std::string response_id, item_id;
@@ -182,7 +186,8 @@ std::string agent_update(std::string_view event_id, std::string_view instruction
 std::string create_text_item(std::string_view event_id, const call::Turn& turn);
 std::string create_tool_output(std::string_view event_id, std::string_view call_id,
                                std::string_view output);
-// "": the session's own
+// instructions "": the session's own. The event id travels along as metadata, which the server
+// repeats in response.created.
 std::string create_response(std::string_view event_id, std::string_view instructions);
 // "": the active one
 std::string cancel_response(std::string_view event_id, std::string_view response_id);

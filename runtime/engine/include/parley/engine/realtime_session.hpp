@@ -60,6 +60,7 @@ class RealtimeSession {
     std::string_view append(call::Bytes audio);
     void respond(std::string_view instructions, Output& out);
     void cancel(Output& out);
+    void withdraw() { gate_.withdraw(); }
     void truncate(std::string_view item_id, int content_index, std::int64_t audio_end_ms,
                   Output& out);
     void tool_output(std::string_view tool_call_id, std::string_view output, Output& out);

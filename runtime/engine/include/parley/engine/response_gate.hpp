@@ -7,6 +7,10 @@
 // before the server has named the response would be lost on the wire, so it is remembered and sent
 // by id.
 //
+// Whose response begins, ours or the server's own, is told by the event id of our create, which a
+// GA server repeats as metadata. From one that never does, a response that begins while a create
+// is out counts as ours.
+//
 //   free -> create_requested -> active -> (cancel_requested) -> free
 #pragma once
 
@@ -32,12 +36,18 @@ class ResponseGate {
     // slot.
     std::optional<std::string> take_due(std::string_view event_id);
 
-    // Silence is wanted: forgets the follow-up. The id to cancel now ("": the active one), if there
-    // is one.
+    // Silence is wanted: withdraws, too. The id to cancel now ("": the active one), if there is one.
     std::optional<std::string> cancel();
-    // A response began, by our wish or the server's. The id to cancel now, if that was wanted
-    // before.
-    std::optional<std::string> on_created(std::string_view response_id);
+    // Takes back the follow-up, and the create that is out: refused, it is not asked for again;
+    // begun, it is cancelled.
+    void withdraw();
+
+    struct Began {
+        bool is_asked_for = true;  // as far as can be told
+        bool is_cancel_due = false;
+    };
+    // create_id: of our create that the response names as its cause; "": none.
+    Began on_created(std::string_view response_id, std::string_view create_id = {});
     void on_done(std::string_view response_id);
     Refusal on_error(std::string_view event_id, std::string_view code, std::string_view param);
 
@@ -54,7 +64,9 @@ class ResponseGate {
     // event id of the last create, while a refusal may still come
     std::string create_id_;
     std::string create_instructions_;
-    bool is_cancel_wanted_ = false;  // as soon as the response has a name
+    bool is_withdrawn_ = false;     // the last create
+    bool was_overtaken_ = false;    // by another response, since the last create
+    bool are_causes_told_ = false;  // the server has named a create of ours as a cause
     int races_lost_ = 0;
 };
 

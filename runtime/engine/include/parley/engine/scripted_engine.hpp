@@ -76,6 +76,7 @@ class ScriptedEngine final : public TypedCaller {
     void append(call::Bytes) override {}
     void respond(std::string_view instructions) override;
     void cancel() override;
+    void withdraw() override { pending_.reset(); }
     void truncate(std::string_view, int, std::int64_t) override {}
     void tool_output(std::string_view, std::string_view) override {}
     void inject(const call::Turn& turn) override;
