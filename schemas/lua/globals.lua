@@ -3,7 +3,7 @@
 --- What is there without a table in front of it. There are no global variables of your own: write `local`.
 ---
 --- Of Lua itself there are the base functions, `string`, `table`, `math` and `bit` as listed; patterns and sorting are
---- limited in time. There is no `io`, `debug`, `package`, `coroutine`, `load`, `dofile` or `ffi`.
+--- limited in time. Functions given to `table.sort` and `string.gsub` may wait. There is no `io`, `debug`, `package`, `coroutine`, `load`, `dofile` or `ffi`.
 -- standard: assert error getmetatable ipairs next pairs pcall rawequal rawget rawset select setmetatable tonumber tostring type unpack xpcall
 -- standard string: byte char find format gmatch gsub len lower match rep reverse sub upper
 -- standard table: concat insert remove sort

@@ -8,8 +8,7 @@
 --- A response of status 400 and above is a problem of the kind `status`.
 ---
 --- Limits: 20 requests in one run, `scripts.open_requests_max` open at once in one call (with `db`), a response of
---- `scripts.http.response_bytes_max`, and the deadline of the tool. Not usable at the top level of a file, nor inside a
---- function given to `table.sort` or `string.gsub`.
+--- `scripts.http.response_bytes_max`, and the deadline of the tool. Not usable at the top level of a file.
 ---@class http
 http = {}
 

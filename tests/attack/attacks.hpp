@@ -5,7 +5,7 @@
 // line which limit ends it:
 //
 //   cpu          computing time            memory   bytes of the VM
-//   unyielding   inside a sort or gsub function      wall   the tool's deadline
+//   unyielding   inside __tostring                   wall   the tool's deadline
 //   error: TEXT  an ordinary error with that text
 #pragma once
 
@@ -62,7 +62,8 @@ inline std::string replaced(std::string text, std::string_view what, std::string
 inline std::string limit_text(const Attack& attack) {
     if (attack.expected == "cpu") return "used more than 50 ms of computing time";
     if (attack.expected == "memory") return "used more than 8388608 bytes of memory";
-    if (attack.expected == "unyielding") return "took too long inside a sort or gsub function";
+    if (attack.expected == "unyielding")
+        return "took too long inside a function that cannot pause, such as __tostring";
     if (attack.expected == "wall") return "gave no result within 200 ms";
     if (attack.expected.starts_with("error: "))
         return replaced(attack.expected.substr(7), "tools/attack.lua", attack.file);

@@ -1,5 +1,5 @@
 -- A replacement that never ends, and catches its end.
--- expect: unyielding
+-- expect: cpu
 while true do
   pcall(string.gsub, "x", "x", function() while true do pcall(function() while true do end end) end end)
 end

@@ -1,4 +1,4 @@
 -- Replaces inside a replacement.
--- expect: error: too deeply
+-- expect: error: stack overflow
 local function f() local s = ("x"):gsub("x", f) return s end
 f()

@@ -188,7 +188,8 @@ std::string Core::failure_text(const Job& job, Vm::Step step, const std::string&
         case Kill::memory:
             return fmt::format("{}used more than {} bytes of memory", where,
                                parts_.limits.memory_bytes_max);
-        case Kill::unyielding: return where + "took too long inside a sort or gsub function";
+        case Kill::unyielding:
+            return where + "took too long inside a function that cannot pause, such as __tostring";
         default:
             return fmt::format("{}used more than {} ms of computing time", where,
                                parts_.limits.cpu_max.count());

@@ -109,6 +109,7 @@ void add_crypto_functions(lua_State* L);  // bind_crypto.cpp: crypto
 void add_secret_functions(lua_State* L);  // bind_secrets.cpp: secrets
 void add_metric_functions(lua_State* L);  // bind_metrics.cpp: metrics
 // Into the table on top, for the prelude:
+void add_sort_check(lua_State* L);  // bind_table.cpp
 // bind_host.cpp: files, the call, the log, the ends of a handler
 void add_host_functions(lua_State* L);
 void add_call_functions(lua_State* L);      // bind_call.cpp

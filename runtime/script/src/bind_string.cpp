@@ -146,8 +146,8 @@ int gmatch(lua_State* L, Vm&, std::string& problem) {
     return 1;
 }
 
-// Appends what takes the place of one match. Returns refused or raised on trouble, else 0.
-int replace(lua_State* L, Vm& vm, const Matcher& match, std::string_view subject, std::size_t at,
+// Appends what takes the place of one match. Returns refused on trouble, else 0.
+int replace(lua_State* L, const Matcher& match, std::string_view subject, std::size_t at,
             std::string& out, std::string& problem) {
     const int kind = lua_type(L, 3);
     if (kind == LUA_TSTRING || kind == LUA_TNUMBER) {
@@ -176,24 +176,11 @@ int replace(lua_State* L, Vm& vm, const Matcher& match, std::string_view subject
         }
         return 0;
     }
-    if (kind == LUA_TTABLE) {
-        if (!push_capture(L, match, 0, subject, at)) {
-            problem = "unfinished capture in pattern";
-            return refused;
-        }
-        lua_rawget(L, 3);
-    } else {
-        lua_pushvalue(L, 3);
-        const int captures = push_captures(L, match, subject, at, true, problem);
-        if (captures < 0) return captures;
-        if (!vm.enter_callback()) {
-            problem = "functions call each other too deeply through string.gsub";
-            return refused;
-        }
-        const int status = lua_pcall(L, captures, 1, 0);
-        vm.leave_callback();
-        if (status != 0) return raised;
+    if (!push_capture(L, match, 0, subject, at)) {
+        problem = "unfinished capture in pattern";
+        return refused;
     }
+    lua_rawget(L, 3);
     if (lua_type(L, -1) == LUA_TSTRING || lua_type(L, -1) == LUA_TNUMBER) {
         std::size_t length = 0;
         const char* text = lua_tolstring(L, -1, &length);
@@ -209,13 +196,14 @@ int replace(lua_State* L, Vm& vm, const Matcher& match, std::string_view subject
     return 0;
 }
 
+// With a text or a table; the prelude has the one with a function.
 int gsub(lua_State* L, Vm& vm, std::string& problem) {
     const auto subject = text_argument(L, 1, "string.gsub", problem);
     if (!subject) return refused;
     auto pattern = text_argument(L, 2, "string.gsub: the pattern", problem);
     if (!pattern) return refused;
     const int kind = lua_type(L, 3);
-    if (kind != LUA_TSTRING && kind != LUA_TNUMBER && kind != LUA_TTABLE && kind != LUA_TFUNCTION) {
+    if (kind != LUA_TSTRING && kind != LUA_TNUMBER && kind != LUA_TTABLE) {
         problem = fmt::format(
             "string.gsub: expected text, a table or a function as replacement, found {}",
             describe(L, 3));
@@ -239,7 +227,7 @@ int gsub(lua_State* L, Vm& vm, std::string& problem) {
         }
         if (is_found) {
             ++count;
-            const int outcome = replace(L, vm, matcher, *subject, at, out, problem);
+            const int outcome = replace(L, matcher, *subject, at, out, problem);
             if (outcome != 0) return outcome;
         }
         if (out.size() > text_bytes_max) {

@@ -6,7 +6,7 @@
 namespace parley::script {
 namespace {
 
-constexpr std::size_t sort_items_max = 20'000;  // 5 ms of numbers
+constexpr std::size_t sort_items_max = 20'000;
 constexpr std::size_t concat_items_max = 50'000;
 constexpr std::size_t text_bytes_max = 1024 * 1024;
 
@@ -117,7 +117,8 @@ int concat(lua_State* L, Vm& vm, std::string& problem) {
     return 1;
 }
 
-int sort(lua_State* L, Vm& vm, std::string& problem) {
+// For the prelude: the number of items; refused when they cannot be sorted like this.
+int check_sort(lua_State* L, Vm&, std::string& problem) {
     if (!is_table(L, "table.sort", problem)) return refused;
     const std::size_t size = lua_objlen(L, 1);
     if (size > sort_items_max) {
@@ -130,14 +131,22 @@ int sort(lua_State* L, Vm& vm, std::string& problem) {
                               describe(L, 2));
         return refused;
     }
-    lua_settop(L, 2);
+    lua_pushnumber(L, static_cast<double>(size));
+    return 1;
+}
+
+// Of a short list of numbers or texts; the prelude does the rest. A mixed list may have an item
+// with a function __lt, which cannot yield.
+int sort_plain(lua_State* L, Vm& vm, std::string& problem) {
+    const std::size_t size = lua_objlen(L, 1);
+    lua_settop(L, 1);
     lua_getfield(L, LUA_REGISTRYINDEX, "parley.sort");
     lua_insert(L, 1);
     if (!vm.enter_callback()) {
         problem = "functions call each other too deeply through table.sort";
         return refused;
     }
-    const int status = lua_pcall(L, 2, 0, 0);
+    const int status = lua_pcall(L, 1, 0, 0);
     vm.leave_callback();
     if (status != 0) return raised;
     const auto comparisons = static_cast<double>(size) * std::log2(static_cast<double>(size) + 1);
@@ -154,7 +163,12 @@ void add_table_functions(lua_State* L) {
     static constexpr Binding bindings[] = {{"concat", bound<concat>},
                                            {"insert", bound<insert>},
                                            {"remove", bound<remove>},
-                                           {"sort", bound<sort>}};
+                                           {"sort", bound<sort_plain>}};
+    set_functions(L, bindings);
+}
+
+void add_sort_check(lua_State* L) {
+    static constexpr Binding bindings[] = {{"check_sort", bound<check_sort>}};
     set_functions(L, bindings);
 }
 

@@ -20,7 +20,8 @@ int ask_host(lua_State* L, Vm& vm, std::string& problem) {
         return refused;
     }
     if (lua_isyieldable(L) == 0) {
-        problem = fmt::format("{} cannot be used inside a sort or gsub function", *what);
+        problem = fmt::format(
+            "{} cannot be used inside a function that cannot wait, such as __tostring", *what);
         return refused;
     }
     HostRequest request{std::string(*what), nullptr};

@@ -99,7 +99,8 @@ bool may_wait(lua_State* L, Vm& vm, const char* function, std::string& problem, 
         return false;
     }
     if (lua_isyieldable(L) == 0) {
-        problem = fmt::format("{} cannot be used inside a sort or gsub function", function);
+        problem = fmt::format(
+            "{} cannot be used inside a function that cannot wait, such as __tostring", function);
         return false;
     }
     const Budgets& budgets = vm.limits().budgets;

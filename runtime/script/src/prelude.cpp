@@ -10,7 +10,7 @@ constexpr std::string_view before_modules = R"lua(
 local host = ...
 local type, pairs, ipairs, setmetatable, select, unpack = type, pairs, ipairs, setmetatable, select, unpack
 local raw_pcall, raw_error, tostring = pcall, error, tostring
-local raise, check_kill, list, table_sort = host.raise, host.check_kill, json.list, table.sort
+local raise, check_kill, list = host.raise, host.check_kill, json.list
 
 -- A broken limit goes through every pcall.
 local function after(ok, ...)
@@ -57,6 +57,116 @@ local function open(path)
   return value
 end
 function require(name) return open(host.module_path(name)) end
+
+-- ---- sorting and replacing ---------------------------------------------------------------------
+-- In C, a function that a script gives to these could neither pause nor wait. Here it can; and a long list is sorted
+-- in parts, with pauses between them.
+local find_text, sub_text, replace_text, sort_plain = string.find, string.sub, string.gsub, table.sort
+local concat, min, huge = table.concat, math.min, math.huge
+local plain_run = 500
+
+local function ascending(a, b) return a < b end
+
+-- Merges sorted runs of `width` items of `from`, `to` being as long: the one that holds them all in the end.
+local function merge(from, to, count, width, less)
+  while width < count do
+    for low = 1, count, 2 * width do
+      local left, middle = low, min(low + width, count + 1)
+      local right, high = middle, min(low + 2 * width, count + 1)
+      for at = low, high - 1 do
+        if left < middle and (right >= high or not less(from[right], from[left])) then
+          to[at], left = from[left], left + 1
+        else
+          to[at], right = from[right], right + 1
+        end
+      end
+    end
+    from, to, width = to, from, 2 * width
+  end
+  return from
+end
+
+-- Copies, sorted in runs of `width`.
+local function sorted_runs(items, count, width)
+  local copy = {}
+  for low = 1, count, width do
+    local run = {}
+    for at = low, min(low + width - 1, count) do run[at - low + 1] = items[at] end
+    if width > 1 then sort_plain(run) end
+    for i = 1, #run do copy[low + i - 1] = run[i] end
+  end
+  return copy
+end
+
+local function sort_in_parts(items, count, less)
+  local first = type(items[1])
+  local width = not less and (first == "number" or first == "string") and plain_run or 1
+  return merge(sorted_runs(items, count, width), {}, count, width, less or ascending)
+end
+
+function table.sort(items, less)
+  local count = host.check_sort(items, less)
+  local first = type(items[1])
+  if not less and count <= plain_run and (first == "number" or first == "string") then
+    return sort_plain(items)
+  end
+  local ok, sorted = after(raw_pcall(sort_in_parts, items, count, less))
+  if not ok then
+    if type(sorted) ~= "string" or sub_text(sorted, 1, 7) ~= "parley:" then raw_error(sorted, 0) end
+    raise((replace_text(sorted, "^parley:%d+: ", "")))  -- items that cannot be compared
+  end
+  for at = 1, count do items[at] = sorted[at] end
+end
+
+local function with_whole(text, first, last, ...)
+  if first and select("#", ...) == 0 then return first, last, sub_text(text, first, last) end
+  return first, last, ...
+end
+local function with_replacement(replace, first, last, ...)
+  if first then return first, last, (replace(...)) end
+end
+
+local text_bytes_max = 1048576
+local function check_length(bytes)
+  if bytes > text_bytes_max then raise("string.gsub: the text would be longer than " .. text_bytes_max .. " characters") end
+end
+
+function string.gsub(text, pattern, replace, limit)
+  if type(replace) ~= "function" then return replace_text(text, pattern, replace, limit) end
+  text = replace_text(text, pattern, "", 0)  -- checks its arguments
+  limit = type(limit) == "number" and limit or huge
+  local is_anchored = sub_text(pattern, 1, 1) == "^"
+  local out, parts, bytes, at, count, size = {}, {}, 0, 1, 0, #text
+  local function add(piece)
+    bytes = bytes + #piece
+    check_length(bytes)
+    out[#out + 1] = piece
+    if #out == 1000 then parts[#parts + 1], out = concat(out), {} end
+  end
+  while count < limit and at <= size + 1 do
+    local first, last, value = with_replacement(replace, with_whole(text, find_text(text, pattern, at)))
+    if not first then break end
+    count = count + 1
+    if type(value) == "number" then
+      value = tostring(value)
+    elseif not value then
+      value = sub_text(text, first, last)
+    elseif type(value) ~= "string" then
+      raise("string.gsub: the replacement for a match is " .. (value == true and "true" or "a " .. type(value)) .. "; expected text")
+    end
+    add(sub_text(text, at, first - 1))
+    add(value)
+    at = last + 1
+    if last < first then  -- nothing was matched: on with the next character
+      add(sub_text(text, first, first))
+      at = first + 1
+    end
+    if is_anchored then break end
+  end
+  add(sub_text(text, at))
+  parts[#parts + 1] = concat(out)
+  return concat(parts), count
+end
 
 -- ---- lists -------------------------------------------------------------------------------------
 local function check_list(name, items, f)

@@ -61,7 +61,7 @@ function parallel(branches)
   end
   host.check_waiting("parallel")
   host.room_for(count)
-  table_sort(names, function(a, b) return tostring(a) < tostring(b) end)
+  table.sort(names, function(a, b) return tostring(a) < tostring(b) end)
   local results, problems, errors = {}, {}, {}
   for _, name in ipairs(names) do
     local f = branches[name]

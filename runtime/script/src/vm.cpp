@@ -148,6 +148,7 @@ bool Vm::build() {
         }
         lua_newtable(L);
         add_host_functions(L);
+        add_sort_check(L);
         add_call_functions(L);
         add_wait_functions(L);
         add_database_functions(L);
@@ -248,7 +249,7 @@ void Vm::hook(lua_State* L, lua_Debug*) {
     }
     vm.is_armed_early_ = true;
     vm.arm(L, 1);
-    luaL_error(L, "stopped: this takes too long inside a sort or gsub function");
+    luaL_error(L, "stopped: this takes too long inside a function that cannot pause");
 }
 
 bool Vm::charge(lua_State* L, std::uint64_t nanoseconds) {

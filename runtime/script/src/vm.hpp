@@ -6,7 +6,7 @@
 // Idea: JIT off, so that the count hook fires everywhere. Every 1000 instructions the hook looks at
 // the clock: after a slice the handler's coroutine yields to the event loop and is resumed later;
 // after its CPU budget it is never resumed. No pcall can catch that. Where a coroutine cannot yield
-// (inside a sort or gsub function) the hook raises an error, at every instruction until the handler
+// (inside __tostring, called by string.format) the hook raises an error, at every instruction until the handler
 // is out. Memory is counted round LuaJIT's own allocator. The hook also guards the C stack, which
 // LuaJIT itself does not.
 // Cost: about 16 % on script code.

@@ -79,8 +79,10 @@ TEST(Say, WantsWords) {
     EXPECT_THAT(error_of("call:say(('x'):rep(3000))"),
                 HasSubstr("call.say: the text is longer than 2000 characters"));
     EXPECT_THAT(error_of("call:say()"), HasSubstr("call.say"));
-    EXPECT_THAT(error_of("table.sort({ 1, 2 }, function() call:say('x') end)"),
-                HasSubstr("cannot be used inside a sort"));
+    EXPECT_THAT(
+        error_of(
+            "string.format('%s', setmetatable({}, { __tostring = function() call:say('x') end }))"),
+        HasSubstr("cannot be used inside a function that cannot wait"));
 }
 
 // ---- the rest ---------------------------------------------------------------------------------

@@ -160,6 +160,15 @@ TEST(StringModule, KeepsLuasPatterns) {
         {"('hello'):gsub('', '-')", R"(["-h-e-l-l-o-",6])"},
         {"('hello'):gsub('l', { l = 'L' })", R"(["heLLo",2])"},
         {"('hello'):gsub('l', function() end)", R"(["hello",2])"},
+        {"('hello'):gsub('l', function(l) return l:upper() end)", R"(["heLLo",2])"},
+        {"('hello'):gsub('(h)(e)', function(h, e) return e .. h end)", R"(["ehllo",1])"},
+        {"('hello'):gsub('', function(s) return '-' .. s end)", R"(["-h-e-l-l-o-",6])"},
+        {"('abc'):gsub('%w*', function() return 'x' end)", R"(["xx",2])"},
+        {"('aab'):gsub('^a', function() return 'x' end)", R"(["xab",1])"},
+        {"('hello'):gsub('l', function() return 7 end, 1)", R"(["he7lo",1])"},
+        {"('hello'):gsub('l', function() return 'x' end, 0)", R"(["hello",0])"},
+        {"('h.h'):gsub('.', function(c) return c == '.' and '!' or false end)", R"(["h!h",3])"},
+        {"('hello'):gsub('()l', function(at) return at end)", R"(["he34o",2])"},
         {"('hello'):gsub('(h)(e)', '%2%1%0%%')", R"(["ehhe%llo",1])"},
         {"('hello'):gsub('l', 'x', 1)", R"(["hexlo",1])"},
         {"('abc'):gsub('^a', 'x')", R"(["xbc",1])"},
@@ -218,10 +227,58 @@ TEST(TableModule, WorksAsUsual) {
             "tools/probe.lua:2: table.concat: item 2 is a table; only text and numbers can be joined"));
     EXPECT_THAT(log_of("table.insert(nil, 1)"),
                 HasSubstr("table.insert: expected a table, found nothing"));
-    EXPECT_THAT(log_of("table.sort({ 1, 'x' })"), HasSubstr("attempt to compare"));
+    EXPECT_THAT(log_of("table.sort({ 1, 'x' })"),
+                HasSubstr("tools/probe.lua:2: attempt to compare"));
+    EXPECT_THAT(log_of("table.sort({ {}, {} })"),
+                HasSubstr("tools/probe.lua:2: attempt to compare two table values"));
+    EXPECT_THAT(log_of("table.sort({ 1 }, 'x')"),
+                HasSubstr("table.sort: expected a function that compares two items, found"));
+    EXPECT_THAT(
+        log_of("local out = ('x'):gsub('x', function() return {} end) return out"),
+        HasSubstr(
+            "tools/probe.lua:2: string.gsub: the replacement for a match is a table; expected text"));
     EXPECT_THAT(
         log_of("local t = { 3, 2, 1 } table.sort(t, function(a, b) local x = nil return x.y end)"),
         HasSubstr("tools/probe.lua:2: `x` is nil"));
+}
+
+TEST(TableModule, SortsListsOfAnyLength) {
+    for (const int size : {0, 1, 2, 3, 499, 500, 501, 1'000, 1'001, 2'500, 20'000}) {
+        for (const char* less : {"nil", "function(a, b) return a < b end"}) {
+            EXPECT_EQ(
+                result_of(
+                    fmt::format(
+                        "local t = {{}} for i = 1, {0} do t[i] = i * 7919 % 20011 end table.sort(t, {1}) "
+                        "for i = 2, #t do if t[i - 1] > t[i] then return 'not sorted' end end return #t",
+                        size, less))
+                    .text,
+                std::to_string(size))
+                << less;
+        }
+    }
+    EXPECT_EQ(
+        result_of(
+            "local t = {} for i = 1, 600 do t[i] = 'n' .. i % 10 end t[601] = 'a' table.sort(t) "
+            "return { t[1], t[2], t[601], #t }")
+            .text,
+        R"(["a","n0","n9",601])");
+}
+
+TEST(TableModule, LeavesAListAsItWasWhenAComparisonFails) {
+    EXPECT_EQ(
+        result_of(
+            "local t = { 3, 1, 2 } local n = 0 local ok = pcall(table.sort, t, function(a, b) n = n + 1 "
+            "if n == 2 then error('x') end return a < b end) return { ok, t[1], t[2], t[3] }")
+            .text,
+        "[false,3,1,2]");
+}
+
+TEST(TableModule, MayWaitInAComparison) {
+    Probe probe(
+        "local t = { 2, 1 } table.sort(t, function(a, b) db.query('select 1') return a < b end) return t");
+    for (int i = 0; i < 4; ++i)
+        probe.database.answers.push_back(store::QueryAnswer{json::array{}, 0, 0});
+    EXPECT_EQ(probe.run().text, "[1,2]");
 }
 
 TEST(DbModule, GivesRowsCountsAndProblems) {
@@ -271,8 +328,10 @@ TEST(DbModule, WithoutADatabaseGivesAProblem) {
 TEST(DbModule, SaysWhereItCannotBeUsed) {
     EXPECT_THAT(
         log_of(
-            "local out = ('x'):gsub('x', function() local rows = db.query('select 1') return rows end) return out"),
-        HasSubstr("tools/probe.lua:2: db.query cannot be used inside a sort or gsub function"));
+            "local t = setmetatable({}, { __tostring = function() local rows = db.query('select 1') return rows end }) "
+            "local out = string.format('%s', t) return out"),
+        HasSubstr(
+            "tools/probe.lua:2: db.query cannot be used inside a function that cannot wait, such as __tostring"));
     EXPECT_THAT(log_of("return db.query(nil)"),
                 HasSubstr("db.query: the statement: expected text, found nothing"));
     EXPECT_THAT(
