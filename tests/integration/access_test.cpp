@@ -84,9 +84,9 @@ TEST_F(Doors, AreClosedToThoseWithoutTheRole) {
             EXPECT_THAT(ask(method, path, "parley_0000").status, testing::AnyOf(401, 429))
                 << method << " " << path;
             for (const auto& [role, token] : tokens) {
-                if (rank(role) < rank(access))
-                    EXPECT_EQ(ask(method, path, token).status, 403)
-                        << method << " " << path << " as " << role;
+                if (rank(role) >= rank(access)) continue;
+                EXPECT_EQ(ask(method, path, token).status, 403)
+                    << method << " " << path << " as " << role;
             }
         }
     }
