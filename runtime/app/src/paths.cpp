@@ -10,27 +10,31 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path shipped_folder() {
+// The first of the places where Parley's own files may be that has this one; "." when none has.
+fs::path folder_with(const fs::path& file) {
     std::error_code ignored;
     const fs::path binary = fs::read_symlink("/proc/self/exe", ignored);
     const fs::path built = binary.parent_path() / ".." / "..";  // build/bin/parley
     // build/PRESET/bin/parley is one deeper
     for (const fs::path& candidate :
          {fs::path("."), built, built / "..", fs::path("/usr/share/parley")}) {
-        if (fs::exists(candidate / "schemas" / "parley.schema.json", ignored))
-            return candidate.lexically_normal();
+        if (fs::exists(candidate / file, ignored)) return candidate.lexically_normal();
     }
     return ".";
 }
+
+fs::path shipped_folder() { return folder_with("schemas/parley.schema.json"); }
 
 }  // namespace
 
 std::string schema_dir() { return (shipped_folder() / "schemas").lexically_normal().string(); }
 
 std::string page_dir() {
+    const fs::path in_tree = "runtime/ops/page", installed = "page";
     std::error_code ignored;
-    const fs::path of_tree = shipped_folder() / "runtime" / "ops" / "page";
-    const fs::path dir = fs::exists(of_tree, ignored) ? of_tree : shipped_folder() / "page";
+    const fs::path of_tree = folder_with(in_tree / "index.html") / in_tree;
+    const fs::path dir =
+        fs::exists(of_tree, ignored) ? of_tree : folder_with(installed / "index.html") / installed;
     return dir.lexically_normal().string();
 }
 

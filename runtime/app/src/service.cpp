@@ -370,9 +370,9 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
     const ReloadSignal hang_up(threads.context(0), reloader);
     StopSignal stop(threads.context(0), switchboard, settings.server.drain_limit);
     auto past = reader ? ops::read_past(*reader) : ops::Board::Past();
-    threads.start();
     live.start([&](auto done) { look_at_calls(switchboard, std::move(done)); }, std::move(past),
                extras_of(reader.get(), control, switchboard));
+    threads.start();
     log::info("server.listening", {{"host", settings.server.host},
                                    {"port", (*server)->port()},
                                    {"threads", thread_count},

@@ -301,6 +301,7 @@ void Live::start(Look look, Board::Past past, std::vector<Extra> extras) {
     impl_->look = std::move(look);
     impl_->extras = std::move(extras);
     impl_->board.remember(std::move(past));
+    impl_->tick(Clock::now());  // so that whoever asks at once gets whole answers
     impl_->thread = std::thread([impl = impl_.get()] { impl->run(); });
 }
 

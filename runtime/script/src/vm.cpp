@@ -365,7 +365,10 @@ Vm::Step Vm::after_yield(Run& run, Run::Strand& strand) {
         strand.state = Run::Strand::State::joining;
         return Step::waiting;
     }
-    if (run.request.index() == 0) return Step::paused;
+    if (run.request.index() == 0) {
+        strand.answer = std::move(run.answer);  // it may not have been fetched yet
+        return Step::paused;
+    }
     strand.state = Run::Strand::State::waiting;
     strand.waits_for = run.next_request_++;
     strand.has_open_request = is_open_request(run.request);

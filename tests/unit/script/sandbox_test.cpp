@@ -281,6 +281,20 @@ TEST(Sandbox, SlicesChangeNoResult) {
     }
 }
 
+TEST(Sandbox, SlicesLoseNoAnswer) {
+    for (const int instructions : {1, 2, 3, 5, 7, 10}) {
+        Probe probe(
+            "local out = {} for i = 1, 3 do local rows = db.query('select 1') out[i] = rows[1].n end return out");
+        probe.parts.budgets.slice = std::chrono::microseconds(0);
+        probe.parts.budgets.instructions_per_check = instructions;
+        for (int i = 1; i <= 3; ++i)
+            probe.database.answers.push_back(
+                store::QueryAnswer{json::array{json::object{{"n", i}}}, 0, 0});
+        EXPECT_EQ(probe.run().text, "[1,2,3]")
+            << "a yield every " << instructions << " instructions";
+    }
+}
+
 TEST(Sandbox, SurvivesRunningOutOfMemoryAnywhere) {
     const std::string body = R"(
         local t = {}
