@@ -60,12 +60,12 @@ async function answers(child, url) {
   }, `${child.spawnfile} listens`);
 }
 
-// `overlay`: settings beside the shipped ones, as YAML.
-export async function startParley(t, env, overlay) {
+// `overlay`: settings beside the shipped ones, as YAML. `config`: another file in place of the shipped one.
+export async function startParley(t, env, overlay, config) {
   const folder = mkdtempSync(join(tmpdir(), 'parley-test-'));
   const database = join(folder, 'parley.db');
   const port = await freePort();
-  const args = ['serve'];
+  const args = config ? ['serve', '-c', config] : ['serve'];
   if (overlay) {
     const file = join(folder, 'overlay.yaml');
     writeFileSync(file, overlay);
@@ -94,4 +94,15 @@ export async function startSimulatedModel(t, script, args = []) {
   const child = start(t, 'parley-sim', ['openai', '--port', String(port), '--script', file, ...args], {}, folder);
   await answers(child, `http://127.0.0.1:${port}/`);
   return { port, child, url: `http://127.0.0.1:${port}/v1` };
+}
+
+// `callees`: the account's numbers and who answers, as YAML.
+export async function startSimulatedTwilio(t, callees, args = [], port) {
+  const folder = mkdtempSync(join(tmpdir(), 'parley-sim-test-'));
+  const file = join(folder, 'callees.yaml');
+  writeFileSync(file, callees);
+  port ??= await freePort();
+  const child = start(t, 'parley-sim', ['twilio', '--port', String(port), '--auth-token', authToken, '--callees', file, ...args], {}, folder);
+  await answers(child, `http://127.0.0.1:${port}/`);
+  return { port, child, url: `http://127.0.0.1:${port}` };
 }

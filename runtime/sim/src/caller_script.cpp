@@ -2,7 +2,7 @@
 
 #include <parley/sim/template.hpp>
 
-#include "yaml_reader.hpp"
+#include "caller_reader.hpp"
 
 #include <array>
 
@@ -137,6 +137,21 @@ Expectations read_expect(const YamlReader& yaml, const YAML::Node& node) {
 
 }  // namespace
 
+CallerScript read_caller(const YamlReader& yaml, const YAML::Node& map) {
+    CallerScript script;
+    script.voice = yaml.text(map, "voice", script.voice);
+    script.words_per_minute = yaml.whole_number(map, "words_per_minute", script.words_per_minute);
+    script.time_limit =
+        milliseconds(static_cast<std::int64_t>(yaml.number(map, "time_limit_s", 120) * 1000));
+    const YAML::Node steps = map["steps"];
+    if (!steps.IsDefined()) yaml.fail(map, "`steps` is missing");
+    yaml.expect_list(steps, "steps");
+    for (const auto& step : steps) read_step(yaml, step, script.steps);
+    if (const YAML::Node expect = map["expect"]; expect.IsDefined())
+        script.expect = read_expect(yaml, expect);
+    return script;
+}
+
 const char* name_of(CallerStep::Kind kind) {
     for (const auto& [name, known] : kind_names) {
         if (known == kind) return name.data();
@@ -150,19 +165,7 @@ Checked<CallerScript> CallerScript::parse(std::string_view text, std::string_vie
         const YAML::Node root = yaml.parse(text);
         yaml.expect_map(root, "caller script",
                         {"voice", "words_per_minute", "time_limit_s", "steps", "expect"});
-        CallerScript script;
-        script.voice = yaml.text(root, "voice", script.voice);
-        script.words_per_minute =
-            yaml.whole_number(root, "words_per_minute", script.words_per_minute);
-        script.time_limit =
-            milliseconds(static_cast<std::int64_t>(yaml.number(root, "time_limit_s", 120) * 1000));
-        const YAML::Node steps = root["steps"];
-        if (!steps.IsDefined()) yaml.fail(root, "`steps` is missing");
-        yaml.expect_list(steps, "steps");
-        for (const auto& step : steps) read_step(yaml, step, script.steps);
-        if (const YAML::Node expect = root["expect"]; expect.IsDefined())
-            script.expect = read_expect(yaml, expect);
-        return script;
+        return read_caller(yaml, root);
     } catch (const YamlProblem& problem) {
         return problem.fault;
     } catch (const YAML::Exception& error) {

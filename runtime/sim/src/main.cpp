@@ -149,6 +149,43 @@ struct CallCommand {
     }
 };
 
+struct TwilioCommand {
+    sim::TwilioServer::Options options;
+    std::string callees;
+    std::string callbacks = "kept";
+    std::string log;
+    bool is_wss_only = false;
+
+    int run() {
+        if (!callees.empty()) {
+            auto book = sim::CalleeBook::load(callees);
+            if (!book) return complain(book.error());
+            options.numbers = std::move(book->numbers);
+            options.callees = std::move(book->callees);
+        }
+        if (callbacks == "shuffled")
+            options.callbacks = sim::TwilioServer::Options::Callbacks::shuffled;
+        if (is_wss_only) options.scheme = sim::StreamScheme::wss_only;
+        Lines lines(log);
+        options.watch = [&lines](std::string_view line) { lines("phone " + std::string(line)); };
+        auto server = sim::TwilioServer::start(std::move(options));
+        if (!server) return complain(server.error());
+        lines(fmt::format("phone listening: TWILIO_BASE_URL={}", (*server)->base_url()));
+        wait_for_signal();
+        int violations = 0;
+        const auto calls = (*server)->calls();
+        for (const auto& call : calls) {
+            const auto report = (*server)->report_of(call.sid);
+            if (!report) continue;
+            for (const auto& violation : report->violations)
+                lines(fmt::format("phone {} violation: {}", call.sid.substr(0, 8), violation));
+            violations += static_cast<int>(report->violations.size());
+        }
+        lines(fmt::format("phone stopped after {} calls, {} violations", calls.size(), violations));
+        return violations == 0 ? 0 : 1;
+    }
+};
+
 struct SpeakCommand {
     std::string text;
     std::string output;
@@ -227,6 +264,43 @@ int main(int argc, char** argv) {
                        "lose what is not a whole 20 ms frame when playback runs dry");
     call_app->add_option("--log", call.log, "also write the lines to this file");
 
+    TwilioCommand twilio;
+    auto* twilio_app = app.add_subcommand(
+        "twilio",
+        "serve Twilio's REST API and carry out the calls it is asked for, until SIGINT or "
+        "SIGTERM");
+    twilio_app->add_option("--host", twilio.options.host, "address to listen on")
+        ->capture_default_str();
+    twilio.options.port = 8091;
+    twilio_app->add_option("--port", twilio.options.port, "port to listen on; 0: any free one")
+        ->capture_default_str();
+    twilio_app->add_option("--account-sid", twilio.options.account_sid, "the account")
+        ->capture_default_str()
+        ->envname("TWILIO_ACCOUNT_SID");
+    twilio_app->add_option("--auth-token", twilio.options.auth_token, "its token")
+        ->capture_default_str()
+        ->envname("TWILIO_AUTH_TOKEN");
+    twilio_app->add_option("--api-key", twilio.options.api_key, "an API key that is good too");
+    twilio_app->add_option("--api-secret", twilio.options.api_secret, "its secret");
+    twilio_app->add_option("--callees", twilio.callees,
+                           "the account's numbers, and who answers (YAML); without it anyone hangs "
+                           "up at once");
+    twilio_app->add_option("--connect-to", twilio.options.connect_to,
+                           "where requests to webhooks really go, such as http://127.0.0.1:3000");
+    twilio_app
+        ->add_option("--calls-per-second", twilio.options.creates_per_second,
+                     "calls placed faster are refused with 429; 0: any rate")
+        ->capture_default_str();
+    twilio_app->add_option("--geo", twilio.options.geo_prefixes,
+                           "prefixes that may be called, such as +1; default: all");
+    twilio_app
+        ->add_option("--callbacks", twilio.callbacks,
+                     "kept: in their order; shuffled: in any, and some twice")
+        ->check(CLI::IsMember({"kept", "shuffled"}))
+        ->capture_default_str();
+    twilio_app->add_flag("--wss-only", twilio.is_wss_only, "refuse ws:// streams, as Twilio does");
+    twilio_app->add_option("--log", twilio.log, "also write the lines to this file");
+
     SpeakCommand speak;
     auto* speak_app = app.add_subcommand("speak", "say something into a WAV file");
     speak_app->add_option("text", speak.text, "the words")->required();
@@ -245,6 +319,8 @@ int main(int argc, char** argv) {
         status = openai.run();
     } else if (call_app->parsed()) {
         status = call.run();
+    } else if (twilio_app->parsed()) {
+        status = twilio.run();
     } else {
         status = speak.run();
     }

@@ -138,7 +138,15 @@ void TwilioCall::lose() {
 
 void TwilioCall::end_by_rest() {
     is_hang_up_wanted_ = true;
+    if (report_.ending.empty()) report_.ending = "ended by the REST API";
     end_stream("agent", "ended by the REST API");
+    wake();
+}
+
+void TwilioCall::replace(std::string url, CallOptions::Method method, std::string twiml) {
+    replacement_ = Replacement{std::move(url), method, std::move(twiml)};
+    end_stream("agent", "another document took its place");
+    wake();
 }
 
 // `stop`, then the close.
@@ -197,12 +205,31 @@ Task<> TwilioCall::carry_out() {
     const bool has_voice = co_await prepare_speech();
     if (!has_voice) co_return;
     watch(fmt::format("calls {} from {}", options_.to, options_.from));
-    Question question = ask(options_.webhook, options_.method, true);
-    Answer answer = co_await request(std::move(question));
+    Question question;
+    Answer answer;
+    if (options_.twiml.empty()) {
+        question = ask(options_.webhook, options_.method, true);
+        answer = co_await request(std::move(question));
+    } else {
+        answer = read_twiml("Twiml", options_.twiml);
+    }
     std::string base = options_.webhook;
     std::size_t next = 0;
     int documents = 1;
     while (!is_hang_up_wanted_) {
+        if (replacement_) {
+            const Replacement wanted = *std::exchange(replacement_, std::nullopt);
+            report_.notes.push_back("the document was replaced");
+            next = 0;
+            if (wanted.twiml.empty()) {
+                base = resolved(wanted.url, base);
+                question = ask(base, wanted.method, false);
+                answer = co_await request(std::move(question));
+            } else {
+                answer = read_twiml("Twiml", wanted.twiml);
+            }
+            continue;
+        }
         if (!answer.problem.empty()) {
             report_.failure = answer.problem;
             report_.ending = "the webhook gave no usable TwiML";
@@ -231,11 +258,12 @@ Task<> TwilioCall::carry_out() {
             case TwimlVerb::Kind::redirect: next_document = verb.text; break;
             case TwimlVerb::Kind::connect:
                 co_await stream(verb);
+                if (replacement_ && !is_hang_up_wanted_) break;
                 if (report_.ended_by != "agent" || is_hang_up_wanted_) co_return;
                 next_document = verb.action;
                 break;
         }
-        if (next_document.empty()) continue;
+        if (next_document.empty() || replacement_) continue;
         if (++documents > documents_max) {
             report_.failure = "more than ten documents in one call";
             co_return;
@@ -279,32 +307,35 @@ Task<bool> TwilioCall::prepare_speech() {
 }
 
 Form TwilioCall::form(bool is_first) const {
-    return {{"AccountSid", options_.account_sid},
-            {"ApiVersion", "2010-04-01"},
-            {"CallSid", options_.call_sid},
-            {"CallStatus", is_first ? "ringing" : "in-progress"},
-            {"Called", options_.to},
-            {"CalledCity", ""},
-            {"CalledCountry", "US"},
-            {"CalledState", ""},
-            {"CalledZip", ""},
-            {"Caller", options_.from},
-            {"CallerCity", ""},
-            {"CallerCountry", "US"},
-            {"CallerState", "CA"},
-            {"CallerZip", ""},
-            {"Direction", "inbound"},
-            {"From", options_.from},
-            {"FromCity", ""},
-            {"FromCountry", "US"},
-            {"FromState", "CA"},
-            {"FromZip", ""},
-            {"StirVerstat", "TN-Validation-Passed-A"},
-            {"To", options_.to},
-            {"ToCity", ""},
-            {"ToCountry", "US"},
-            {"ToState", ""},
-            {"ToZip", ""}};
+    const bool rings = is_first && options_.direction == "inbound";
+    Form fields{{"AccountSid", options_.account_sid},
+                {"ApiVersion", "2010-04-01"},
+                {"CallSid", options_.call_sid},
+                {"CallStatus", rings ? "ringing" : "in-progress"},
+                {"Called", options_.to},
+                {"CalledCity", ""},
+                {"CalledCountry", "US"},
+                {"CalledState", ""},
+                {"CalledZip", ""},
+                {"Caller", options_.from},
+                {"CallerCity", ""},
+                {"CallerCountry", "US"},
+                {"CallerState", "CA"},
+                {"CallerZip", ""},
+                {"Direction", options_.direction},
+                {"From", options_.from},
+                {"FromCity", ""},
+                {"FromCountry", "US"},
+                {"FromState", "CA"},
+                {"FromZip", ""},
+                {"StirVerstat", "TN-Validation-Passed-A"},
+                {"To", options_.to},
+                {"ToCity", ""},
+                {"ToCountry", "US"},
+                {"ToState", ""},
+                {"ToZip", ""}};
+    if (is_first) fields.insert(fields.end(), options_.extra.begin(), options_.extra.end());
+    return fields;
 }
 
 std::string TwilioCall::signature(CallOptions::Signature mode, std::string_view url,
@@ -394,7 +425,12 @@ TwilioCall::Answer TwilioCall::read_answer(const std::string& shown,
                                      response->content_type);
         return answer;
     }
-    auto twiml = parse_twiml(response->body, options_.scheme);
+    return read_twiml(shown, response->body);
+}
+
+TwilioCall::Answer TwilioCall::read_twiml(const std::string& shown, std::string_view document) {
+    Answer answer;
+    auto twiml = parse_twiml(document, options_.scheme);
     if (!twiml) {
         answer.problem = fmt::format("{}: {}", shown, twiml.error().text());
         return answer;

@@ -19,6 +19,7 @@
 #include <parley/sim/call_report.hpp>
 #include <parley/sim/caller_script.hpp>
 #include <parley/sim/playback.hpp>
+#include <parley/sim/twilio_account.hpp>
 #include <parley/sim/twiml.hpp>
 
 #include <boost/asio/steady_timer.hpp>
@@ -33,8 +34,6 @@
 #include <vector>
 
 namespace parley::sim {
-
-using Form = std::vector<std::pair<std::string, std::string>>;
 
 // X-Twilio-Signature over the URL as Twilio requests it and the decoded form fields.
 std::string twilio_signature(std::string_view auth_token, std::string_view url, const Form& form);
@@ -56,6 +55,10 @@ struct CallOptions {
     std::string to = "+15550100002";
     CallerScript script;
     std::string record;  // WAV file; empty: none
+    // of a call that was placed through the REST API: it is answered already
+    std::string direction = "inbound";
+    std::string twiml = {};  // in place of the webhook
+    Form extra = {};         // more fields of the first request
 
     Signature webhook_signature = Signature::right;
     Signature stream_signature = Signature::right;
@@ -85,6 +88,9 @@ class TwilioCall : public std::enable_shared_from_this<TwilioCall> {
     std::string_view status() const { return status_; }
     // As a REST update with Status=completed does; on the io thread.
     void end_by_rest();
+    // As a REST update with another document does: a stream ends, and the call goes on there. On the
+    // io thread.
+    void replace(std::string url, CallOptions::Method method, std::string twiml);
     // The io thread has stopped and the call will never end: report() must not wait for it.
     void abandon();
 
@@ -104,12 +110,18 @@ class TwilioCall : public std::enable_shared_from_this<TwilioCall> {
         Twiml twiml;
         std::string problem;  // empty: there is TwiML
     };
+    struct Replacement {
+        std::string url;
+        CallOptions::Method method;
+        std::string twiml;  // in place of the url
+    };
 
     Task<> carry_out();
     Task<bool> prepare_speech();
     Question ask(std::string url, CallOptions::Method method, bool is_first) const;
     Task<Answer> request(Question question);
     Answer read_answer(const std::string& shown, const Result<net::Response>& response);
+    Answer read_twiml(const std::string& shown, std::string_view document);
     Task<> stream(TwimlVerb verb);
     Task<> read_stream();
     Task<> tick_stream();
@@ -139,6 +151,7 @@ class TwilioCall : public std::enable_shared_from_this<TwilioCall> {
     std::shared_future<CallReport> result_;
     bool is_done_ = false;
     bool is_hang_up_wanted_ = false;  // before the stream, too
+    std::optional<Replacement> replacement_;
 
     std::vector<std::vector<std::uint8_t>> speech_;  // µ-law, per step of the script
     CallerPlayer player_;
