@@ -25,6 +25,7 @@
 ---@field name? string For people
 ---@field about? string What the agent is for, for people and for agents that hand over
 ---@field greeting? string Spoken first, word for word; without it the caller speaks first
+---@field voicemail? string Of calls it places: `"hang up"` when a machine answers, or what is left on it, with {vars}; without it machines are not looked for
 ---@field vars? table<string, any> Names and default values, which the YAML settings can replace
 ---@field tools? string[] Names of files in `scripts/tools/`
 ---@field hand_offs? string[] Names of other agents

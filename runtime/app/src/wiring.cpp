@@ -47,10 +47,23 @@ Checked<telephony::TwilioService::Options> twilio_options(const config::Settings
     options.account_sid = settings.twilio.account_sid;
     options.listening_port = settings.server.port;
     options.io_threads = io_threads;
-    if (!settings.twilio.account_sid.empty() && !settings.twilio.auth_token.empty()) {
-        auto rest = telephony::TwilioRest::make({.base_url = settings.twilio.base_url,
-                                                 .account_sid = settings.twilio.account_sid,
-                                                 .auth_token = settings.twilio.auth_token});
+    options.paths.clear();
+    for (const auto& path : settings.twilio.paths) {
+        options.paths.push_back({path.voice,
+                                 path.stream,
+                                 path.methods,
+                                 {path.greeting, path.greeting_voice, path.greeting_language}});
+    }
+    const auto& account = settings.twilio;
+    const bool has_key = !account.api_key.empty() && !account.api_secret.empty();
+    if (!account.account_sid.empty() && (!account.auth_token.empty() || has_key)) {
+        auto rest = telephony::TwilioRest::make({.base_url = account.base_url,
+                                                 .region = account.region,
+                                                 .edge = account.edge,
+                                                 .account_sid = account.account_sid,
+                                                 .auth_token = account.auth_token,
+                                                 .api_key = account.api_key,
+                                                 .api_secret = account.api_secret});
         if (!rest) return rest.error();
         options.rest = *rest;
     }

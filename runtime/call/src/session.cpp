@@ -76,6 +76,9 @@ bool Session::attach(std::unique_ptr<Channel> channel) {
     if (channel_ || is_finished_) return false;
     channel_ = std::move(channel);
     on(CallerAttached{});
+    if (!info_.greeted_with.empty() && !is_finished_)
+        write(journal::AgentSaid{.item_id = "", .heard = info_.greeted_with, .unheard = ""},
+              parts_.time->wall_now());
     return true;
 }
 

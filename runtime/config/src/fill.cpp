@@ -2,7 +2,10 @@
 
 #include "models.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace parley::config {
@@ -62,6 +65,16 @@ class Group {
         to(key, value);
         target = value;
     }
+    // Calls `read` with each group in a list of groups.
+    template <class Read>
+    void each(std::string_view key, Read read) const {
+        const auto* value = find(key);
+        if (value == nullptr || !value->is_array()) return;
+        for (const auto& item : value->get_array()) {
+            if (item.is_object()) read(Group(&item.get_object()));
+        }
+    }
+    bool has(std::string_view key) const { return find(key) != nullptr; }
     const json::object* values() const { return values_; }
 
  private:
@@ -80,6 +93,18 @@ Price to_price(const Group& from) {
     from.to("audio_cached", price.audio_cached);
     from.to("audio_out", price.audio_out);
     return price;
+}
+
+TwilioPath to_path(const Group& from) {
+    TwilioPath path;
+    from.to("voice", path.voice);
+    from.to("stream", path.stream);
+    from.to("methods", path.methods);
+    const auto greeting = from.in("greeting");
+    greeting.to("say", path.greeting);
+    greeting.to("voice", path.greeting_voice);
+    greeting.to("language", path.greeting_language);
+    return path;
 }
 
 AgentSettings to_agent(std::string name, const Group& from, std::string where) {
@@ -143,6 +168,76 @@ std::vector<Fault> check_routes(const Document& document) {
     return faults;
 }
 
+namespace {
+
+// What the service answers itself, and all below it.
+constexpr std::array own_paths{"/api",           "/dashboard",     "/health", "/login",
+                               "/logout",        "/metrics",       "/ready",  "/generate-voice",
+                               "/twilio/status", "/twilio/call-me"};
+
+bool is_within(std::string_view path, std::string_view above) {
+    return path == above || (path.starts_with(above) && path[above.size()] == '/');
+}
+
+// "/media-stream/3" is the stream of the call on thread 3.
+bool is_thread_of(std::string_view path, std::string_view stream) {
+    return is_within(path, stream) && path.size() > stream.size() + 1 &&
+           path.find_first_not_of("0123456789", stream.size() + 1) == path.npos;
+}
+
+}  // namespace
+
+std::vector<Fault> check_paths(const Document& document) {
+    std::vector<Fault> faults;
+    const auto* paths = document.find("/twilio/paths");
+    if (paths == nullptr || !paths->is_array()) return faults;
+    struct Taken {
+        std::string path, pointer;
+        enum class Use { webhook, ended, stream } use;
+    };
+    std::vector<Taken> taken;
+    for (std::size_t i = 0; i < paths->get_array().size(); ++i) {
+        const auto* each = paths->get_array()[i].if_object();
+        if (each == nullptr) continue;
+        const auto at = pointer_to("/twilio/paths", std::to_string(i));
+        const auto voice = json_read::text(*each, "voice");
+        const auto stream = json_read::text(*each, "stream");
+        if (!voice.empty()) {
+            taken.push_back({voice, at + "/voice", Taken::Use::webhook});
+            taken.push_back({voice + "/ended", at + "/voice", Taken::Use::ended});
+        }
+        if (!stream.empty()) taken.push_back({stream, at + "/stream", Taken::Use::stream});
+    }
+    const auto refuse = [&](const Taken& which, std::string what) {
+        if (faults.size() < faults_max)
+            faults.push_back(
+                {document.where(which.pointer), std::move(what), "choose another path"});
+    };
+    for (std::size_t i = 0; i < taken.size(); ++i) {
+        const auto& later = taken[i];
+        const auto* own = std::find_if(own_paths.begin(), own_paths.end(), [&](const char* path) {
+            return is_within(later.path, path);
+        });
+        if (own != own_paths.end() && later.use != Taken::Use::ended)
+            refuse(later, fmt::format("{} belongs to the service itself", later.path));
+        for (std::size_t k = 0; k < i; ++k) {
+            const auto& earlier = taken[k];
+            const bool both_streams =
+                earlier.use == Taken::Use::stream && later.use == Taken::Use::stream;
+            const bool is_thread =
+                (earlier.use == Taken::Use::stream && is_thread_of(later.path, earlier.path)) ||
+                (later.use == Taken::Use::stream && is_thread_of(earlier.path, later.path));
+            // Several webhooks may announce the same stream.
+            const bool is_same = earlier.path == later.path && !both_streams;
+            if (is_same || is_thread)
+                refuse(later,
+                       fmt::format("{} is taken by {}{}", later.path, dotted(earlier.pointer),
+                                   earlier.use == Taken::Use::ended ? " (its end)" : ""));
+        }
+    }
+    return faults;
+}
+
 std::vector<std::string> settle(Document& document) {
     change_text(document, "/server/public_url", [](std::string url) {
         if (!url.empty() && url.find("://") == std::string::npos) url = "https://" + url;
@@ -195,7 +290,14 @@ Settings fill(const Document& document) {
     twilio.to("auth_token", settings.twilio.auth_token);
     twilio.to("phone_number", settings.twilio.phone_number);
     twilio.to("base_url", settings.twilio.base_url);
+    twilio.to("api_key", settings.twilio.api_key);
+    twilio.to("api_secret", settings.twilio.api_secret);
+    twilio.to("region", settings.twilio.region);
+    twilio.to("edge", settings.twilio.edge);
     twilio.to("validate_signatures", settings.twilio.validate_signatures);
+    if (twilio.has("paths")) settings.twilio.paths.clear();
+    twilio.each("paths",
+                [&](const Group& path) { settings.twilio.paths.push_back(to_path(path)); });
 
     const auto openai = root.in("openai");
     openai.to("api_key", settings.openai.api_key);
@@ -233,6 +335,22 @@ Settings fill(const Document& document) {
     calls.to("silence_prompts_max", settings.calls.silence_prompts_max);
     calls.to("record", settings.calls.record);
     for (auto& [name, words] : settings.calls.phrases) calls.in("phrases").to(name, words);
+
+    const auto outbound = root.in("outbound");
+    outbound.to("allowed_prefixes", settings.outbound.allowed_prefixes);
+    outbound.to("agent", settings.outbound.agent);
+    outbound.to("calls_per_second", settings.outbound.calls_per_second);
+    outbound.to("calls_max", settings.outbound.calls_max);
+    outbound.to("per_number_per_day", settings.outbound.per_number_per_day);
+    outbound.to("per_day", settings.outbound.per_day);
+    outbound.to("quiet_hours", settings.outbound.quiet_hours);
+    outbound.to("default_time_zone", settings.outbound.default_time_zone);
+    const auto zones = outbound.in("time_zones");
+    if (zones.values() != nullptr) {
+        for (const auto& zone : *zones.values())
+            zones.to(zone.key(), settings.outbound.time_zones[zone.key()]);
+    }
+    outbound.to("ring_seconds", settings.outbound.ring_limit);
 
     const auto scripts = root.in("scripts");
     scripts.to("dir", settings.scripts.dir);

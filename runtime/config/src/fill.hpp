@@ -10,6 +10,9 @@ namespace parley::config {
 // Numbers must lead to agents that exist.
 std::vector<Fault> check_routes(const Document& document);
 
+// No two of twilio.paths may clash, nor one with a path of the service itself.
+std::vector<Fault> check_paths(const Document& document);
+
 // Brings values into the form the runtime uses: addresses with a scheme and without a trailing
 // slash, models that are alive. Returns what an operator should know.
 std::vector<std::string> settle(Document& document);

@@ -222,6 +222,14 @@ class Inspector {
 
     void check_array(const json::array& array, const json::object& schema,
                      const std::string& pointer) {
+        if (const auto least = json_read::integer(schema, "minItems");
+            least && array.size() < static_cast<std::size_t>(*least))
+            refuse(pointer,
+                   fmt::format(
+                       "expected at least {}, found {}",
+                       *least == 1 ? std::string("one entry") : fmt::format("{} entries", *least),
+                       array.size()),
+                   schema);
         if (const auto most = json_read::integer(schema, "maxItems");
             most && array.size() > static_cast<std::size_t>(*most))
             refuse(pointer,

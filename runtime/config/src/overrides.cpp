@@ -84,7 +84,9 @@ std::vector<Fault> apply_environment(Document& document, const json::object& sch
     for_each_setting(schema, "", [&](const std::string& pointer, const json::object& own) {
         const auto name = json_read::string(own, "x-env");
         if (!name) return;
-        const auto variable = environment.find(*name);
+        auto variable = environment.find(*name);
+        if (const auto alias = json_read::string(own, "x-env-alias"); alias && !variable)
+            variable = environment.find(*alias);
         if (!variable) return;
         if (!is_valid_utf8(variable->value)) {
             faults.push_back({variable->where, "not valid UTF-8 text", ""});

@@ -29,6 +29,7 @@ struct Source {
 void hide_from_log(const Settings& settings) {
     log::hide(settings.openai.api_key.reveal());
     log::hide(settings.twilio.auth_token.reveal());
+    log::hide(settings.twilio.api_secret.reveal());
     for (const auto& [name, secret] : settings.scripts.secrets) log::hide(secret.value.reveal());
 }
 
@@ -56,6 +57,7 @@ class Load {
         collect_secrets(document_, schema_, secrets_);
         append(faults_, inspect(document_, schema_, broken_, secrets_));
         append(faults_, check_routes(document_));
+        append(faults_, check_paths(document_));
         if (faults_.empty())
             append(faults_, check_by_schema(document_, json::value(schema_), schema_file_));
         if (!faults_.empty()) return failed();

@@ -63,7 +63,7 @@ Checked<Performed> played(const Scenario& scenario, const Stage& stage,
     const auto at = time_of(scenario, *agent, stage);
     if (!at) return at.error();
     auto rig = Rig::make(stage, {std::move(*agent), scenario.from, scenario.to, *at, scenario.seed,
-                                 scenario.secrets});
+                                 scenario.secrets, scenario.direction});
     if (!rig) return rig.error();
     prepare(**rig, scenario);
     for (std::size_t i = 0; i < scenario.given.size(); ++i) {

@@ -64,6 +64,8 @@ std::string head_of(const RecordedCall& call) {
         {"from", call.info.from},
         {"to", call.info.to},
         {"channel", call.info.channel},
+        {"direction", call.info.direction},
+        {"greeted_with", call.info.greeted_with},
         {"began_at_us", std::chrono::duration_cast<std::chrono::microseconds>(
                             call.info.started_at.time_since_epoch())
                             .count()},
@@ -97,6 +99,9 @@ std::optional<RecordedCall> read_head(std::string_view line) {
     call.info.from = text("from");
     call.info.to = text("to");
     call.info.channel = text("channel");
+    if (const auto direction = text("direction"); !direction.empty())
+        call.info.direction = direction;
+    call.info.greeted_with = text("greeted_with");
     call.info.started_at =
         WallTime(std::chrono::microseconds(json_read::integer(head, "began_at_us").value_or(0)));
     call.began = TimePoint(nanoseconds(json_read::integer(head, "began_ns").value_or(0)));

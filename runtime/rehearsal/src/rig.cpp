@@ -132,6 +132,7 @@ void Rig::begin(MakeEngine make_engine) {
     info.to = call_.to;
     info.agent = call_.agent.name;
     info.channel = "rehearsal";
+    info.direction = call_.direction;
     const auto over = [this] {
         is_over_ = true;
         sink_ = nullptr;

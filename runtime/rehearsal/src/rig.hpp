@@ -43,6 +43,7 @@ class Rig final : public call::journal::Subscriber, public script::Database {
         WallTime at;
         std::uint64_t seed = 1;
         std::map<std::string, std::string> secrets = {};  // in place of the settings'
+        std::string direction = "inbound";
     };
     using MakeEngine = std::function<std::unique_ptr<call::Engine>(call::EventSink&, Timekeeper&)>;
     // Told of each happening at once, besides the record.

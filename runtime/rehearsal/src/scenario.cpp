@@ -68,6 +68,7 @@ class Reader {
         };
         scenario.to = text("to", "+15550100001");
         scenario.from = text("from", "+15550100002");
+        scenario.direction = text("direction", "inbound");
         scenario.at = text("at", "2026-12-01 10:00");
         scenario.agent = text("agent", "");
         scenario.call_where = file_.where("/call");

@@ -197,9 +197,10 @@ Checked<void> talk(const Stage& stage, TalkOptions options,
                               happening.kind != Kind::caller_pressed;
         if (is_shown) print(line_of(happening, options.ink) + "\n");
     };
-    auto rig = Rig::make(
-        stage, {std::move(*agent), scenario.from, scenario.to, at, scenario.seed, scenario.secrets},
-        watch);
+    auto rig = Rig::make(stage,
+                         {std::move(*agent), scenario.from, scenario.to, at, scenario.seed,
+                          scenario.secrets, scenario.direction},
+                         watch);
     if (!rig) return rig.error();
     prepare(**rig, scenario);
     for (std::size_t i = 0; i < scenario.given.size(); ++i) {

@@ -19,6 +19,18 @@ struct Fixed {
     enum class Kind { plain, secret } kind = Kind::plain;
 };
 
+std::string paths_text(const Settings& s) {
+    std::string text;
+    for (const auto& path : s.twilio.paths) {
+        text += fmt::format("{}{} {} -> {}", text.empty() ? "" : ", ", fmt::join(path.methods, "|"),
+                            path.voice, path.stream);
+        if (!path.greeting.empty())
+            text += fmt::format(" ({} {} says: {})", path.greeting_voice, path.greeting_language,
+                                path.greeting);
+    }
+    return text;
+}
+
 // What the process has built its sockets, threads and files on.
 const std::array fixed{
     Fixed{"server.host", [](const Settings& s) { return s.server.host; }},
@@ -36,10 +48,16 @@ const std::array fixed{
           Fixed::Kind::secret},
     Fixed{"twilio.phone_number", [](const Settings& s) { return s.twilio.phone_number; }},
     Fixed{"twilio.base_url", [](const Settings& s) { return s.twilio.base_url; }},
+    Fixed{"twilio.api_key", [](const Settings& s) { return s.twilio.api_key; }},
+    Fixed{"twilio.api_secret", [](const Settings& s) { return s.twilio.api_secret.reveal(); },
+          Fixed::Kind::secret},
+    Fixed{"twilio.region", [](const Settings& s) { return s.twilio.region; }},
+    Fixed{"twilio.edge", [](const Settings& s) { return s.twilio.edge; }},
     Fixed{"twilio.validate_signatures",
           [](const Settings& s) {
               return std::string(s.twilio.validate_signatures ? "true" : "false");
           }},
+    Fixed{"twilio.paths", paths_text},
     Fixed{"calls.record", [](const Settings& s) { return s.calls.record; }},
     Fixed{"scripts.dir", [](const Settings& s) { return s.scripts.dir; }},
     Fixed{"scripts.watch", [](const Settings& s) { return s.scripts.watch; }},
@@ -48,8 +66,8 @@ const std::array fixed{
 
 // Groups whose settings a call takes from its generation, or that the process can change while it
 // runs.
-constexpr std::array<std::string_view, 7> live{"openai.", "calls.",  "scripts.", "secrets.",
-                                               "log.",    "agents.", "numbers."};
+constexpr std::array<std::string_view, 8> live{"openai.",  "calls.", "outbound.", "scripts.",
+                                               "secrets.", "log.",   "agents.",   "numbers."};
 
 }  // namespace
 

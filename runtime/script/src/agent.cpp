@@ -126,7 +126,7 @@ call::AgentProfile Core::profile() const {
             day[0] = static_cast<char>(day[0] - 'a' + 'A');
             return day;
         }
-        if (name == "caller") return parts_.info.from;
+        if (name == "caller") return parts_.info.other_party();
         const auto* value = vars_.if_contains(name);
         return value == nullptr ? std::nullopt : shown(*value);
     };
@@ -137,6 +137,14 @@ call::AgentProfile Core::profile() const {
     profile.name = entry_->name;
     profile.instructions = filled(prompt_, value_of);
     profile.greeting = filled(first_of(parts_.settings.greeting, entry_->greeting), value_of);
+    if (entry_->voicemail != "hang up") profile.voicemail = filled(entry_->voicemail, value_of);
+    if (const auto& said = parts_.info.greeted_with; !said.empty()) {
+        profile.greeting.clear();
+        profile.instructions += fmt::format(
+            "\n\nThe caller has just been greeted with these words: \"{}\" Do not greet again; wait "
+            "for what the caller says.",
+            said);
+    }
     profile.language = first_of(parts_.settings.language, entry_->language);
     profile.voice = first_of(parts_.settings.voice, entry_->voice);
     profile.model = first_of(parts_.settings.model, entry_->model);

@@ -22,6 +22,7 @@ bool Core::make_vm() {
     world.call_sid = parts_.info.call_sid;
     world.from = parts_.info.from;
     world.to = parts_.info.to;
+    world.other_party = parts_.info.other_party();
     world.agent = parts_.info.agent;
     world.direction = parts_.info.direction;
     world.started_at = parts_.info.started_at;

@@ -193,8 +193,8 @@ std::optional<std::string> memory_key(lua_State* L, const Vm& vm, const char* fu
         return std::nullopt;
     }
     const auto& world = vm.world();
-    if (!is_number(world.from) || world.from == withheld_as_number) return "";
-    return fmt::format("remember/{}/{}/{}", world.script, world.from, *key);
+    if (!is_number(world.other_party) || world.other_party == withheld_as_number) return "";
+    return fmt::format("remember/{}/{}/{}", world.script, world.other_party, *key);
 }
 
 const Problem no_number{"no_number", "the caller has withheld the number", false};

@@ -32,6 +32,8 @@ struct AgentEntry {
     std::string path;
     std::string script;  // "sarah", of agents/sarah.lua
     std::string name, about, greeting, voice, model, language;
+    // "hang up", or what is said to an answering machine; empty: machines are not looked for
+    std::string voicemail;
     std::string prompt;  // empty when it is a function
     bool has_prompt_function = false;
     json::object vars;

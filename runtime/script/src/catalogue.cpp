@@ -35,6 +35,7 @@ std::vector<AgentFacts> agents_of(const Bundle& bundle) {
         facts.has_prompt_function = agent.has_prompt_function;
         facts.hand_offs = agent.hand_offs;
         facts.greeting = agent.greeting;
+        facts.voicemail = agent.voicemail;
         facts.prompt = agent.prompt;
         facts.voice = agent.voice;
         facts.model = agent.model;

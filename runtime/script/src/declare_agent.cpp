@@ -12,11 +12,10 @@ namespace {
 constexpr std::size_t prompt_bytes_max = 64 * 1024;
 
 const std::vector<std::string> agent_keys{
-    "api",           "name",        "about",      "greeting",       "prompt",
-    "vars",          "tools",       "hand_offs",  "voice",          "model",
-    "language",      "turn_taking", "on_start",   "on_dtmf",        "on_silence",
-    "on_tool_error", "on_end",      "check_vars", "on_caller_said", "on_agent_said",
-    "on_interrupted"};
+    "api",         "name",           "about",         "greeting",      "voicemail",     "prompt",
+    "vars",        "tools",          "hand_offs",     "voice",         "model",         "language",
+    "turn_taking", "on_start",       "on_dtmf",       "on_silence",    "on_tool_error", "on_end",
+    "check_vars",  "on_caller_said", "on_agent_said", "on_interrupted"};
 const std::vector<std::string> turn_keys{
     "type",      "threshold",     "prefix_padding_ms",       "silence_ms",
     "eagerness", "interruptions", "silence_before_prompt_ms"};
@@ -113,6 +112,7 @@ std::optional<AgentEntry> read_agent(const FileCheck& check, const std::string& 
                                "say who the agent is and how it works", prompt_bytes_max);
     }
     agent.greeting = text_of(check, *spec, "greeting", Need::optional, "", 2'000);
+    agent.voicemail = text_of(check, *spec, "voicemail", Need::optional, "", 1'000);
     agent.voice = text_of(check, *spec, "voice", Need::optional, "", 100);
     agent.model = text_of(check, *spec, "model", Need::optional, "", 100);
     agent.language = text_of(check, *spec, "language", Need::optional, "", 35);

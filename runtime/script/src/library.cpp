@@ -198,7 +198,7 @@ void check_agent(const FileCheck& check, AgentEntry& agent, const Bundle::Conten
     std::vector<std::string> var_names{"today", "now", "weekday", "caller"};
     for (const auto& [name, value] : agent.vars) var_names.emplace_back(name);
     std::set<std::string> reported;
-    for (const auto* text : {&agent.prompt, &agent.greeting}) {
+    for (const auto* text : {&agent.prompt, &agent.greeting, &agent.voicemail}) {
         for (const auto& name : names_in(*text)) {
             if (is_always_known(name) || !reported.insert(name).second) continue;
             const int line = check.line_of_text("{" + name + "}");
@@ -252,7 +252,8 @@ std::vector<Fault> check_settings(const Bundle::Content& content,
             fault(fmt::format("greeting: unknown var {{{}}}", name));
     }
     std::set<std::string> seen;
-    for (const auto* text : {&agent->prompt, &agent->greeting, &settings.greeting}) {
+    for (const auto* text :
+         {&agent->prompt, &agent->greeting, &agent->voicemail, &settings.greeting}) {
         for (const auto& name : names_in(*text)) {
             const auto* value = vars.if_contains(name);
             if (value != nullptr && !shown(*value) && seen.insert(name).second)

@@ -126,7 +126,8 @@ class Vm : public std::enable_shared_from_this<Vm> {
     // What the scripts may know of the world.
     struct World {
         std::string call_sid, from, to, agent, direction;
-        std::string script;  // the agent's file, without .lua
+        std::string other_party;  // whom it remembers
+        std::string script;       // the agent's file, without .lua
         WallTime started_at{};
         json::object vars;
         std::function<WallTime()> wall_now;

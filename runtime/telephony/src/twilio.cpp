@@ -6,15 +6,18 @@
 #include <parley/core/log.hpp>
 #include <parley/telephony/twiml.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 namespace parley::telephony {
 namespace {
 
-constexpr std::string_view voice_path = "/voice";
-constexpr std::string_view ended_path = "/voice/ended";
-constexpr std::string_view stream_path = "/media-stream";
+constexpr std::string_view ended_suffix = "/ended";
+constexpr std::string_view status_path = "/twilio/status";
+constexpr std::string_view attempt_field = "attempt";
 constexpr std::size_t sid_bytes_max = 64;
 
 std::string_view without_slash(std::string_view path) {
@@ -22,16 +25,25 @@ std::string_view without_slash(std::string_view path) {
     return path;
 }
 
-// "/media-stream" -> "", "/media-stream/3" -> "3"; nothing for other paths.
-std::optional<std::string_view> stream_suffix(std::string_view path) {
-    path = without_slash(path);
-    if (path == stream_path) return "";
-    if (!path.starts_with(stream_path) || path[stream_path.size()] != '/') return std::nullopt;
-    path.remove_prefix(stream_path.size() + 1);
+// Of the stream at /media-stream: "/media-stream" -> "", "/media-stream/3" -> "3"; nothing for other
+// paths.
+std::optional<std::string_view> suffix_of(std::string_view stream, std::string_view path) {
+    if (path == stream) return "";
+    if (!path.starts_with(stream) || path[stream.size()] != '/') return std::nullopt;
+    path.remove_prefix(stream.size() + 1);
     const bool is_number =
         !path.empty() && path.size() <= 4 &&
         std::all_of(path.begin(), path.end(), [](char c) { return c >= '0' && c <= '9'; });
     return is_number ? std::optional(path) : std::nullopt;
+}
+
+std::optional<std::string_view> stream_suffix(const std::vector<TwilioService::Path>& paths,
+                                              std::string_view path) {
+    path = without_slash(path);
+    for (const auto& each : paths) {
+        if (const auto suffix = suffix_of(each.stream, path)) return suffix;
+    }
+    return std::nullopt;
 }
 
 net::Response plain(int status, std::string text) {
@@ -100,11 +112,26 @@ std::optional<std::string> public_url_of(const net::Request& request, const std:
     return "https://" + std::string(*host);
 }
 
+struct Found {
+    const TwilioService::Path* path = nullptr;  // null: no webhook
+    bool is_ended = false;
+};
+Found find_door(const std::vector<TwilioService::Path>& paths, std::string_view path) {
+    path = without_slash(path);
+    for (const auto& each : paths) {
+        if (path == each.voice) return {&each, false};
+        if (path.starts_with(each.voice) && path.substr(each.voice.size()) == ended_suffix)
+            return {&each, true};
+    }
+    return {};
+}
+
 }  // namespace
 
 struct TwilioService::Webhook {
     std::string public_url;
-    FormFields form;  // of the body, or of a GET's query
+    FormFields form;      // of the body, or of a GET's query
+    std::string attempt;  // our own mark in the query, of a call that we have placed
 
     std::string_view field(std::string_view name) const {
         for (const auto& [known, value] : form) {
@@ -125,29 +152,69 @@ TwilioService::TwilioService(Options options, std::shared_ptr<Calls> calls, Reso
 
 TwilioService::~TwilioService() = default;
 
-bool TwilioService::is_ours(std::string_view path) {
-    path = without_slash(path);
-    return path == voice_path || path == ended_path || stream_suffix(path).has_value();
+std::string TwilioService::voice_url(const std::string& public_url, const Path& path,
+                                     std::string_view attempt) {
+    return fmt::format("{}{}?{}={}", public_url, path.voice, attempt_field, attempt);
+}
+
+std::string TwilioService::status_url(const std::string& public_url, std::string_view attempt) {
+    return fmt::format("{}{}?{}={}", public_url, status_path, attempt_field, attempt);
+}
+
+bool TwilioService::is_ours(std::string_view path) const {
+    return without_slash(path) == status_path ||
+           find_door(shared_->options.paths, path).path != nullptr ||
+           stream_suffix(shared_->options.paths, path).has_value();
+}
+
+std::vector<TwilioService::Door> TwilioService::doors() const {
+    std::vector<Door> all;
+    all.push_back({{"POST"}, std::string(status_path), "how a call goes that we have placed"});
+    std::set<std::string> streams;  // several webhooks may announce the same
+    for (const auto& path : shared_->options.paths) {
+        all.push_back({path.methods, path.voice, "a call comes in"});
+        all.push_back({{"GET", "POST"},
+                       path.voice + std::string(ended_suffix),
+                       "a call's media stream is over"});
+        if (!streams.insert(path.stream).second) continue;
+        all.push_back({{"GET"}, path.stream, "media stream (WebSocket)"});
+        all.push_back({{"GET"}, path.stream + "/:thread", "media stream of a call on that thread"});
+    }
+    return all;
 }
 
 // ---- webhooks -------------------------------------------------------------------------------
 
 net::Response TwilioService::answer(const net::Request& request) {
-    const std::string_view path = without_slash(request.path());
-    if (stream_suffix(path)) {
+    const auto& paths = shared_->options.paths;
+    if (stream_suffix(paths, request.path())) {
         net::Response response = plain(426, "This address speaks WebSocket.\n");
         response.headers.set("Upgrade", "websocket");
         return response;
     }
-    if (path != voice_path && path != ended_path) return plain(404, "Not found.\n");
-    if (request.method != "POST" && request.method != "GET") {
-        net::Response response = plain(405, "Use POST.\n");
-        response.headers.set("Allow", "GET, POST");
+    if (without_slash(request.path()) == status_path) {
+        if (request.method != "POST") {
+            net::Response response = plain(405, "Use POST.\n");
+            response.headers.set("Allow", "POST");
+            return response;
+        }
+        Webhook webhook;
+        if (auto refusal = refuse(request, webhook)) return std::move(*refusal);
+        return take_status(webhook);
+    }
+    const auto [path, is_ended] = find_door(paths, request.path());
+    if (path == nullptr) return plain(404, "Not found.\n");
+    static const std::vector<std::string> both{"GET", "POST"};
+    const auto& methods = is_ended ? both : path->methods;
+    if (std::find(methods.begin(), methods.end(), request.method) == methods.end()) {
+        const auto allowed = fmt::format("{}", fmt::join(methods, ", "));
+        net::Response response = plain(405, fmt::format("Use {}.\n", allowed));
+        response.headers.set("Allow", allowed);
         return response;
     }
     Webhook webhook;
     if (auto refusal = refuse(request, webhook)) return std::move(*refusal);
-    return path == voice_path ? answer_call(webhook) : answer_ended(webhook);
+    return is_ended ? answer_ended(webhook) : answer_call(*path, webhook);
 }
 
 std::optional<net::Response> TwilioService::refuse(const net::Request& request, Webhook& webhook) {
@@ -157,6 +224,10 @@ std::optional<net::Response> TwilioService::refuse(const net::Request& request, 
     webhook.public_url = std::move(*public_url);
     const bool has_form = request.method == "POST" && is_form(request);
     webhook.form = net::parse_form(has_form ? std::string_view(request.body) : request.query());
+
+    for (auto& [name, value] : net::parse_form(request.query())) {
+        if (name == attempt_field && is_sid(value)) webhook.attempt = value;
+    }
 
     const std::string_view call_sid = webhook.field("CallSid");
     const std::string_view shown_sid = is_sid(call_sid) ? call_sid : std::string_view("-");
@@ -192,7 +263,7 @@ std::optional<net::Response> TwilioService::refuse(const net::Request& request, 
     return std::nullopt;
 }
 
-net::Response TwilioService::answer_call(const Webhook& webhook) {
+net::Response TwilioService::answer_call(const Path& path, const Webhook& webhook) {
     const std::string call_sid(webhook.field("CallSid"));
     const std::string_view to = webhook.field("To");
     const Sentences& sentences = shared_->options.sentences;
@@ -209,17 +280,29 @@ net::Response TwilioService::answer_call(const Webhook& webhook) {
              {"remedy", "add the number, or \"default\", under numbers: in config/parley.yaml"}});
         return document(twiml::say_and_hang_up(sentences.no_agent));
     };
-    auto route = resolve_(to);
-    if (!route) return no_agent();
-
     call::CallInfo info;
     info.call_sid = call_sid;
     info.from = to_valid_utf8(webhook.field("From"));
     info.to = to_valid_utf8(to);
-    info.agent = std::move(route->agent);
-    info.basis = std::move(route->basis);
+    if (!webhook.attempt.empty() && shared_->options.outgoing) {
+        auto outgoing = shared_->options.outgoing(webhook.attempt, call_sid);
+        if (!outgoing) {
+            log::warn("twilio.unknown_attempt", {{"call", call_sid}, {"attempt", webhook.attempt}});
+            return document(twiml::hang_up());
+        }
+        info.direction = "outbound";
+        info.agent = std::move(outgoing->agent);
+        info.vars = std::move(outgoing->vars);
+        info.basis = std::move(outgoing->basis);
+    } else {
+        auto route = resolve_(to);
+        if (!route) return no_agent();
+        info.agent = std::move(route->agent);
+        info.basis = std::move(route->basis);
+    }
     info.started_at = std::chrono::system_clock::now();
-    std::string caller = info.from;
+    info.greeted_with = path.greeting.text;
+    std::string caller = info.other_party();
     const auto announced = shared_->calls->announce(std::move(info));
     if (!announced) {
         switch (announced.error()) {
@@ -238,13 +321,13 @@ net::Response TwilioService::answer_call(const Webhook& webhook) {
         }
     }
     twiml::Stream stream;
-    stream.action = webhook.public_url + std::string(ended_path);
-    stream.url = as_websocket(webhook.public_url) + std::string(stream_path);
+    stream.action = webhook.public_url + path.voice + std::string(ended_suffix);
+    stream.url = as_websocket(webhook.public_url) + path.stream;
     // Lets the connection move to the call's own thread before a byte of audio has come.
     if (shared_->options.io_threads > 1) stream.url += "/" + std::to_string(announced->home);
     stream.parameters = {
         {"callSid", call_sid}, {"callerNumber", std::move(caller)}, {"token", announced->token}};
-    return document(twiml::connect(stream));
+    return document(twiml::connect(stream, path.greeting));
 }
 
 net::Response TwilioService::answer_ended(const Webhook& webhook) {
@@ -257,16 +340,35 @@ net::Response TwilioService::answer_ended(const Webhook& webhook) {
         twiml::say_and_hang_up(options.apology ? options.apology() : options.sentences.apology));
 }
 
+net::Response TwilioService::take_status(const Webhook& webhook) {
+    const auto number = [&](std::string_view name) -> std::optional<int> {
+        const auto text = webhook.field(name);
+        int value = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+        return value;
+    };
+    if (shared_->options.told) {
+        shared_->options.told({.attempt = webhook.attempt,
+                               .call_sid = std::string(webhook.field("CallSid")),
+                               .status = std::string(webhook.field("CallStatus")),
+                               .answered_by = std::string(webhook.field("AnsweredBy")),
+                               .sequence = number("SequenceNumber"),
+                               .duration_s = number("CallDuration")});
+    }
+    return net::Response{.status = 204};
+}
+
 // ---- media streams --------------------------------------------------------------------------
 
 net::UpgradeAnswer TwilioService::admit(const net::Request& request) {
     net::UpgradeAnswer answer;
-    const auto suffix = stream_suffix(request.path());
+    const Options& options = shared_->options;
+    const auto suffix = stream_suffix(options.paths, request.path());
     if (!suffix) {
         answer.refusal = plain(404, "Not found.\n");
         return answer;
     }
-    const Options& options = shared_->options;
     if (options.signatures == Signatures::required) {
         const auto public_url =
             public_url_of(request, options.public_url, shared_->has_told_no_public_url);

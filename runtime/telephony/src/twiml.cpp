@@ -2,6 +2,8 @@
 
 #include <parley/core/text.hpp>
 
+#include <fmt/format.h>
+
 namespace parley::telephony::twiml {
 namespace {
 
@@ -15,6 +17,15 @@ std::string document(std::string_view verbs) {
     text += verbs;
     text += tail;
     return text;
+}
+
+std::string attribute(std::string_view name, std::string_view value) {
+    return value.empty() ? std::string() : fmt::format(" {}=\"{}\"", name, escaped(value));
+}
+
+std::string say(const Say& words) {
+    return "<Say" + attribute("voice", words.voice) + attribute("language", words.language) + ">" +
+           escaped(words.text) + "</Say>";
 }
 
 }  // namespace
@@ -42,9 +53,10 @@ std::string escaped(std::string_view text) {
     return out;
 }
 
-std::string connect(const Stream& stream) {
-    std::string verbs = "<Connect action=\"" + escaped(stream.action) + "\"><Stream url=\"" +
-                        escaped(stream.url) + "\">";
+std::string connect(const Stream& stream, const Say& greeting) {
+    std::string verbs = greeting.text.empty() ? std::string() : say(greeting);
+    verbs += "<Connect action=\"" + escaped(stream.action) + "\"><Stream url=\"" +
+             escaped(stream.url) + "\">";
     for (const auto& [name, value] : stream.parameters) {
         const std::size_t left =
             name.size() < parameter_bytes_max ? parameter_bytes_max - name.size() : 0;

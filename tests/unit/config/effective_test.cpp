@@ -156,7 +156,8 @@ TEST(Explained, ListsEverySettingInAStableOrder) {
         ElementsAre("server.host", "server.port", "server.public_url", "server.io_threads",
                     "server.calls_max", "server.drain_limit_seconds", "server.admin_token",
                     "twilio.account_sid", "twilio.auth_token", "twilio.phone_number",
-                    "twilio.base_url", "twilio.validate_signatures", "openai.api_key",
+                    "twilio.base_url", "twilio.api_key", "twilio.api_secret", "twilio.region",
+                    "twilio.edge", "twilio.validate_signatures", "twilio.paths", "openai.api_key",
                     "openai.base_url", "openai.model", "openai.voice", "openai.audio",
                     "openai.transcription_model", "openai.turn_detection.type",
                     "openai.turn_detection.threshold", "openai.turn_detection.prefix_padding_ms",
@@ -164,6 +165,9 @@ TEST(Explained, ListsEverySettingInAStableOrder) {
                     "calls.duration_max_minutes", "calls.filler_after_ms",
                     "calls.silence_before_prompt_ms", "calls.silence_prompts_max", "calls.record",
                     "calls.phrases.one_moment", "calls.phrases.apology", "calls.phrases.goodbye",
+                    "outbound.allowed_prefixes", "outbound.agent", "outbound.calls_per_second",
+                    "outbound.calls_max", "outbound.per_number_per_day", "outbound.per_day",
+                    "outbound.quiet_hours", "outbound.default_time_zone", "outbound.ring_seconds",
                     "scripts.dir", "scripts.memory_bytes_max", "scripts.cpu_max_ms",
                     "scripts.tool_timeout_ms", "scripts.output_bytes_max", "scripts.watch",
                     "scripts.open_requests_max", "scripts.http.allow", "scripts.http.allow_private",
@@ -207,6 +211,7 @@ TEST(Defaults, SchemaAndStructAgree) {
     std::map<std::string, std::string> flags;
     for (const auto& line : unsaid.explained) {
         if (line.source != "default" || line.value == "not set") continue;
+        if (line.path == "twilio.paths") continue;  // groups in a list are not for flags
         flags.emplace(line.path, line.value);
     }
     ASSERT_GT(flags.size(), 25U);
@@ -225,6 +230,20 @@ TEST(Defaults, SchemaAndStructAgree) {
         EXPECT_EQ(settings->twilio.phone_number, structs.twilio.phone_number);
         EXPECT_EQ(settings->twilio.base_url, structs.twilio.base_url);
         EXPECT_EQ(settings->twilio.validate_signatures, structs.twilio.validate_signatures);
+        EXPECT_EQ(settings->twilio.paths, structs.twilio.paths);
+        EXPECT_EQ(settings->twilio.api_key, structs.twilio.api_key);
+        EXPECT_EQ(settings->twilio.api_secret.reveal(), structs.twilio.api_secret.reveal());
+        EXPECT_EQ(settings->twilio.region, structs.twilio.region);
+        EXPECT_EQ(settings->twilio.edge, structs.twilio.edge);
+        EXPECT_EQ(settings->outbound.allowed_prefixes, structs.outbound.allowed_prefixes);
+        EXPECT_EQ(settings->outbound.agent, structs.outbound.agent);
+        EXPECT_EQ(settings->outbound.calls_per_second, structs.outbound.calls_per_second);
+        EXPECT_EQ(settings->outbound.calls_max, structs.outbound.calls_max);
+        EXPECT_EQ(settings->outbound.per_number_per_day, structs.outbound.per_number_per_day);
+        EXPECT_EQ(settings->outbound.per_day, structs.outbound.per_day);
+        EXPECT_EQ(settings->outbound.quiet_hours, structs.outbound.quiet_hours);
+        EXPECT_EQ(settings->outbound.default_time_zone, structs.outbound.default_time_zone);
+        EXPECT_EQ(settings->outbound.ring_limit, structs.outbound.ring_limit);
         EXPECT_EQ(settings->openai.api_key.reveal(), structs.openai.api_key.reveal());
         EXPECT_EQ(settings->openai.base_url, structs.openai.base_url);
         EXPECT_EQ(settings->openai.model, structs.openai.model);
@@ -262,7 +281,9 @@ TEST(Settings, EverySettingIsRead) {
     const auto settings = settings_of(
         "server: {host: h, port: 1, public_url: p.example, io_threads: 2, calls_max: 3, drain_limit_seconds: 4,\n"
         "         admin_token: 0123456789abcdef-}\n"
-        "twilio: {account_sid: s, auth_token: t, phone_number: +15550100001, base_url: 'http://t', validate_signatures: false}\n"
+        "twilio: {account_sid: s, auth_token: t, phone_number: +15550100001, base_url: 'http://t', validate_signatures: false,\n"
+        "  api_key: ak, api_secret: as, region: ie1, edge: dublin,\n"
+        "  paths: [{voice: /v, stream: /s, methods: [POST], greeting: {say: Hi, voice: Polly.Amy, language: en-GB}}, {voice: /w, stream: /s}]}\n"
         "openai:\n"
         "  {api_key: k, base_url: 'ws://o', model: m, voice: v, audio: pcm16_24k, transcription_model: '',\n"
         "   turn_detection: {type: semantic_vad, threshold: 0.25, prefix_padding_ms: 5, silence_duration_ms: 60, eagerness: low},\n"
@@ -270,6 +291,8 @@ TEST(Settings, EverySettingIsRead) {
         "   transcription_prices: {t: 0.25, u: 1}}\n"
         "calls: {duration_max_minutes: 8, filler_after_ms: 700, silence_before_prompt_ms: 900, silence_prompts_max: 1, record: events,\n"
         "        phrases: {one_moment: o, apology: a, goodbye: g}}\n"
+        "outbound: {allowed_prefixes: ['+1', '+49'], agent: sarah, calls_per_second: 2.5, calls_max: 4, per_number_per_day: 5, per_day: 6,\n"
+        "  quiet_hours: '22:00-07:30', default_time_zone: Europe/Berlin, time_zones: {'+1212': America/New_York}, ring_seconds: 20}\n"
         "scripts: {dir: d, memory_bytes_max: 300000, cpu_max_ms: 11, tool_timeout_ms: 12, output_bytes_max: 2048, watch: poll}\n"
         "store: {path: x}\n"
         "log: {level: warning}\n"
@@ -289,6 +312,24 @@ TEST(Settings, EverySettingIsRead) {
     EXPECT_EQ(settings.twilio.phone_number, "+15550100001");
     EXPECT_EQ(settings.twilio.base_url, "http://t");
     EXPECT_FALSE(settings.twilio.validate_signatures);
+    EXPECT_EQ(settings.twilio.api_key, "ak");
+    EXPECT_EQ(settings.twilio.api_secret.reveal(), "as");
+    EXPECT_EQ(settings.twilio.region, "ie1");
+    EXPECT_EQ(settings.twilio.edge, "dublin");
+    EXPECT_THAT(settings.outbound.allowed_prefixes, ElementsAre("+1", "+49"));
+    EXPECT_EQ(settings.outbound.agent, "sarah");
+    EXPECT_EQ(settings.outbound.calls_per_second, 2.5);
+    EXPECT_EQ(settings.outbound.calls_max, 4);
+    EXPECT_EQ(settings.outbound.per_number_per_day, 5);
+    EXPECT_EQ(settings.outbound.per_day, 6);
+    EXPECT_EQ(settings.outbound.quiet_hours, "22:00-07:30");
+    EXPECT_EQ(settings.outbound.default_time_zone, "Europe/Berlin");
+    EXPECT_EQ(settings.outbound.time_zones,
+              (std::map<std::string, std::string>{{"+1212", "America/New_York"}}));
+    EXPECT_EQ(settings.outbound.ring_limit, std::chrono::seconds(20));
+    EXPECT_THAT(settings.twilio.paths,
+                ElementsAre(TwilioPath{"/v", "/s", {"POST"}, "Hi", "Polly.Amy", "en-GB"},
+                            TwilioPath{"/w", "/s"}));
     EXPECT_EQ(settings.openai.api_key.reveal(), "k");
     EXPECT_EQ(settings.openai.base_url, "ws://o");
     EXPECT_EQ(settings.openai.model, "m");
@@ -337,7 +378,7 @@ TEST(Settings, EverySettingIsRead) {
     EXPECT_EQ(sarah.turn_taking.eagerness, "high");
     EXPECT_EQ(sarah.turn_taking.interruptions, false);
     EXPECT_EQ(sarah.turn_taking.silence_before_prompt, std::chrono::milliseconds(700));
-    EXPECT_EQ(sarah.where, "parley.yaml:14");
+    EXPECT_EQ(sarah.where, "parley.yaml:18");
 }
 
 TEST(Texts, OfFilesThatHaveBeenReadAreNotReadAgain) {
@@ -397,6 +438,7 @@ TEST(ShippedSchema, UsesOnlyKeywordsThatHaveWordsAndDocumentsEverySetting) {
                                          "required",
                                          "minProperties",
                                          "items",
+                                         "minItems",
                                          "maxItems",
                                          "enum",
                                          "minimum",
@@ -408,6 +450,7 @@ TEST(ShippedSchema, UsesOnlyKeywordsThatHaveWordsAndDocumentsEverySetting) {
                                          "writeOnly",
                                          "x-remedy",
                                          "x-env",
+                                         "x-env-alias",
                                          "x-flag",
                                          "propertyNames/pattern",
                                          "propertyNames/maxLength",

@@ -38,6 +38,31 @@ TEST(Agent, TakesTheGreetingOfTheSettings) {
     EXPECT_EQ(call.prepare()->greeting, "Hi +15550001111");
 }
 
+TEST(Agent, DoesNotGreetWhoHasBeenGreetedByTheCarrier) {
+    TestCall call(bundle_of({{"agents/tester.lua", agent_file("greeting = 'Hello.'", "")}}));
+    call.parts.info.greeted_with = "Thanks for calling.";
+    const auto profile = call.prepare();
+    ASSERT_TRUE(profile);
+    EXPECT_EQ(profile->greeting, "");
+    EXPECT_THAT(profile->instructions, HasSubstr("\"Thanks for calling.\" Do not greet again"));
+}
+
+TEST(Agent, KnowsWhomItHasCalledAndWhatToLeaveOnAMachine) {
+    const auto bundle = bundle_of({{"agents/tester.lua", R"(return agent { api = 1,
+        prompt = "With {caller}.", greeting = "Hello {name}.", voicemail = "Hello {name}, call us back.",
+        vars = { name = "friend" } })"}});
+    config::AgentSettings settings;
+    settings.vars = {{"name", "Ann"}};
+    TestCall call(bundle, settings);
+    call.parts.info.direction = "outbound";
+    const auto profile = call.prepare();
+    ASSERT_TRUE(profile);
+    EXPECT_EQ(profile->instructions, "With +15550002222.");
+    EXPECT_EQ(profile->voicemail, "Hello Ann, call us back.");
+    TestCall silent(bundle_of({{"agents/tester.lua", agent_file("voicemail = 'hang up'", "")}}));
+    EXPECT_EQ(silent.prepare()->voicemail, "");
+}
+
 TEST(Agent, ServesAScriptUnderAnotherName) {
     config::AgentSettings settings;
     settings.name = "front_desk";

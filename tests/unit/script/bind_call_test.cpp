@@ -124,6 +124,11 @@ TEST(Memory, KeepsWhatOneAgentKnowsOfOneCaller) {
     EXPECT_EQ(probe.run().text, R"({"likes":["tea"]})");
     EXPECT_EQ(probe.run().text, R"({"before":1,"likes":["tea"]})");
     EXPECT_EQ(probe.keys.values.at("remember/tester/+15550001111/visits"), "2");
+    // Of a call that we have placed it remembers whom we called.
+    Probe placed("call:remember('visits', 1) return {}");
+    placed.parts.info.direction = "outbound";
+    placed.run();
+    EXPECT_EQ(placed.keys.values.count("remember/tester/+15550002222/visits"), 1U);
     EXPECT_EQ(probe.keys.last_lifetime, std::chrono::hours(24 * 365));
 }
 

@@ -15,7 +15,7 @@ TEST(AgentFile, MaySayAllThereIsToSay) {
     EXPECT_THAT(faults_of({{"agents/other.lua", "return agent { api = 1, prompt = 'x' }"},
                            {"tools/t.lua", tool_file("return 1")},
                            {"agents/a.lua", R"(return agent {
-        api = 1, name = "A", about = "For billing.", voice = "v", language = "en", model = "m", greeting = "Hi",
+        api = 1, name = "A", about = "For billing.", voice = "v", language = "en", model = "m", greeting = "Hi", voicemail = "Bye",
         prompt = function(call) return "x" end, vars = { a = 1 }, tools = { "t" }, hand_offs = { "other" },
         turn_taking = { type = "server_vad", threshold = 0.5, prefix_padding_ms = 300, silence_ms = 500, eagerness = "auto",
                         interruptions = true, silence_before_prompt_ms = 8000 },

@@ -93,10 +93,122 @@ TEST(TwilioWebhook, KnowsItsPathsAndMethods) {
     EXPECT_EQ(desk.service.answer({"GET", "/media-stream", {}, "", ""}).status, 426);
     for (const char* ours : {"/voice", "/voice/", "/voice/ended", "/media-stream", "/media-stream/",
                              "/media-stream/3"})
-        EXPECT_TRUE(TwilioService::is_ours(ours)) << ours;
+        EXPECT_TRUE(desk.service.is_ours(ours)) << ours;
     for (const char* other : {"/", "", "/health", "/voices", "/voice/x", "/media-stream/x",
                               "/media-streams", "/media-stream/1/2"})
-        EXPECT_FALSE(TwilioService::is_ours(other)) << other;
+        EXPECT_FALSE(desk.service.is_ours(other)) << other;
+}
+
+// As the users of older systems have them in Twilio's console.
+TwilioService::Options options_with_many_paths() {
+    TwilioService::Options options = options_for(base);
+    options.paths = {
+        {"/voice", "/voice/stream", {"POST"}, {"Hi & welcome", "Polly.Joanna", "en-US"}},
+        {"/twiml", "/call"},
+        {"/incoming-call", "/media-stream"},
+        {"/twilio/voice", "/twilio-stream"}};
+    return options;
+}
+
+TEST(TwilioWebhook, SeveralPathsServeAtOnceAndEachAnnouncesItsStream) {
+    Desk desk(options_with_many_paths());
+    const auto asked = [&](const std::string& path, const std::string& sid) {
+        return desk.service.answer(signed_post(base, path, incoming(sid)));
+    };
+    const auto twiml = asked("/twiml", "CA1");
+    EXPECT_TRUE(has(twiml, "\"wss://voice.example.com/call\"")) << twiml.body;
+    EXPECT_TRUE(has(twiml, "\"https://voice.example.com/twiml/ended\""));
+    EXPECT_FALSE(has(twiml, "<Say"));
+    EXPECT_TRUE(has(asked("/incoming-call/", "CA2"), "\"wss://voice.example.com/media-stream\""));
+    EXPECT_TRUE(has(asked("/twilio/voice", "CA3"), "\"wss://voice.example.com/twilio-stream\""));
+    for (const char* stream : {"/voice/stream", "/call/7", "/twilio-stream", "/media-stream"})
+        EXPECT_TRUE(desk.service.is_ours(stream)) << stream;
+    EXPECT_EQ(desk.service.admit({"GET", "/calls", {}, "", ""}).refusal->status, 404);
+    const auto right = signature(auth_token, "wss://voice.example.com/call");
+    net::Request upgrade{"GET", "/call", {}, "", ""};
+    upgrade.headers.set("X-Twilio-Signature", right);
+    EXPECT_FALSE(desk.service.admit(upgrade).refusal);
+}
+
+TEST(TwilioWebhook, TheCarrierGreetsWhereItIsToldTo) {
+    Desk desk(options_with_many_paths());
+    const auto response = desk.voice(incoming("CA1"));
+    EXPECT_TRUE(
+        has(response,
+            "<Response><Say voice=\"Polly.Joanna\" language=\"en-US\">Hi &amp; welcome</Say>"
+            "<Connect action=\"https://voice.example.com/voice/ended\">"))
+        << response.body;
+    ASSERT_EQ(desk.calls->announced.size(), 1u);
+    EXPECT_EQ(desk.calls->announced[0].greeted_with, "Hi & welcome");
+}
+
+TEST(TwilioWebhook, TakesOnlyTheMethodsOfThePath) {
+    Desk desk(options_with_many_paths());
+    const auto refused = desk.service.answer({"GET", "/voice?CallSid=CA1", {}, "", ""});
+    EXPECT_EQ(refused.status, 405);
+    EXPECT_EQ(refused.headers.get("allow"), "POST");
+    EXPECT_EQ(desk.service.answer({"GET", "/twiml?CallSid=CA1", {}, "", ""}).status, 403)
+        << "allowed, but unsigned";
+}
+
+TEST(TwilioWebhook, ListsItsDoors) {
+    std::string all;
+    for (const auto& door : Desk(options_with_many_paths()).service.doors()) all += door.path + " ";
+    EXPECT_EQ(
+        all,
+        "/twilio/status /voice /voice/ended /voice/stream /voice/stream/:thread /twiml /twiml/ended /call "
+        "/call/:thread /incoming-call /incoming-call/ended /media-stream /media-stream/:thread "
+        "/twilio/voice /twilio/voice/ended /twilio-stream /twilio-stream/:thread ");
+}
+
+TEST(TwilioWebhook, ACallThatWeHavePlacedIsLedByWhomItsMarkNames) {
+    TwilioService::Options options = options_for(base);
+    options.outgoing = [](std::string_view attempt,
+                          std::string_view call_sid) -> std::optional<TwilioService::Outgoing> {
+        if (attempt != "mark-1" || call_sid != "CA1") return std::nullopt;
+        return TwilioService::Outgoing{"reminder", {{"name", "Ann"}}, nullptr};
+    };
+    Desk desk(std::move(options));
+    FormFields form = incoming("CA1");
+    form[2].second = "in-progress";
+    const auto asked = [&](const std::string& mark) {
+        const auto url = TwilioService::voice_url(base, {}, mark);
+        return desk.service.answer(signed_post(base, url.substr(base.size()), form));
+    };
+    EXPECT_TRUE(has(asked("mark-2"), "<Response><Hangup/></Response>"));
+    EXPECT_TRUE(desk.calls->announced.empty());
+    const auto response = asked("mark-1");
+    EXPECT_TRUE(has(response, "name=\"callerNumber\" value=\"+15550100002\"")) << response.body;
+    ASSERT_EQ(desk.calls->announced.size(), 1u);
+    const auto& info = desk.calls->announced[0];
+    EXPECT_EQ(info.direction, "outbound");
+    EXPECT_EQ(info.agent, "reminder");
+    EXPECT_EQ(info.vars, (json::object{{"name", "Ann"}}));
+    EXPECT_EQ(info.other_party(), "+15550100002");
+}
+
+TEST(TwilioWebhook, TellsHowPlacedCallsGo) {
+    std::vector<TwilioService::StatusReport> told;
+    TwilioService::Options options = options_for(base);
+    options.told = [&](const TwilioService::StatusReport& report) { told.push_back(report); };
+    Desk desk(std::move(options));
+    const auto path = TwilioService::status_url(base, "mark-1").substr(base.size());
+    const FormFields form{{"AccountSid", account_sid}, {"CallSid", "CA1"},
+                          {"CallStatus", "completed"}, {"SequenceNumber", "3"},
+                          {"CallDuration", "12"},      {"AnsweredBy", "human"}};
+    EXPECT_EQ(desk.service.answer(signed_post(base, path, form)).status, 204);
+    ASSERT_EQ(told.size(), 1u);
+    EXPECT_EQ(told[0].attempt, "mark-1");
+    EXPECT_EQ(told[0].call_sid, "CA1");
+    EXPECT_EQ(told[0].status, "completed");
+    EXPECT_EQ(told[0].answered_by, "human");
+    EXPECT_EQ(told[0].sequence, 3);
+    EXPECT_EQ(told[0].duration_s, 12);
+    net::Request forged = signed_post(base, path, form);
+    forged.target = "/twilio/status?attempt=mark-2";
+    EXPECT_EQ(desk.service.answer(forged).status, 403);
+    EXPECT_EQ(desk.service.answer({"GET", path, {}, "", ""}).status, 405);
+    EXPECT_EQ(told.size(), 1u);
 }
 
 TEST(TwilioWebhook, ConnectsACallToItsAgent) {

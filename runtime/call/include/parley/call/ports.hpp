@@ -24,6 +24,11 @@ struct CallInfo {
     std::string channel = "twilio";
     WallTime started_at = {};
     std::string direction = "inbound";
+    // What the carrier has said to the caller already; the agent then does not greet. Empty: nothing.
+    std::string greeted_with = {};
+    json::object vars = {};  // of this call alone, over the agent's own
+    // The other party: who called, or who is called.
+    const std::string& other_party() const { return direction == "outbound" ? to : from; }
     // What the call was routed by and keeps to its end: one generation of scripts and settings.
     // Only app looks into it.
     std::shared_ptr<const void> basis = {};
@@ -63,6 +68,8 @@ struct AgentProfile {
     std::string model;  // empty: the engine's setting
     json::array tools;  // {"type":"function","name","description","parameters"}
     TurnTaking turn_taking = {};
+    // For the answering machine of somebody who is called; empty: no message.
+    std::string voicemail = {};
     AgentPrepared rules = {};  // for the Conversation; its greeting is the one above
 };
 

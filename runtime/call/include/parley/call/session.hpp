@@ -38,7 +38,7 @@ class Session final : public EventSink, public std::enable_shared_from_this<Sess
     // What others may know of a running call.
     struct Snapshot {
         CallInfo info;
-        std::string state;  // connecting, listening, speaking, running_tool, ending
+        std::string state;           // connecting, listening, speaking, running_tool, ending
         std::string stream_id = {};  // the carrier's name for the audio; empty before it is there
     };
 
@@ -60,6 +60,11 @@ class Session final : public EventSink, public std::enable_shared_from_this<Sess
 
     const CallInfo& info() const { return info_; }
     Snapshot snapshot() const;
+    // What the agent leaves on an answering machine, as its profile has it; nothing before it is
+    // prepared.
+    std::optional<std::string> voicemail() const {
+        return profile_ ? std::optional(profile_->voicemail) : std::nullopt;
+    }
     bool is_finished() const { return is_finished_; }
     bool is_closed() const { return is_closed_; }
     // How it ended; meaningful once finished.

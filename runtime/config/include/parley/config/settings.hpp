@@ -33,12 +33,28 @@ struct ServerSettings {
     Secret admin_token;
 };
 
+// A voice webhook, and the media stream that it announces.
+struct TwilioPath {
+    std::string voice = "/voice";
+    std::string stream = "/media-stream";
+    std::vector<std::string> methods = {"GET", "POST"};
+    // said by Twilio before the stream; empty: the agent greets
+    std::string greeting, greeting_voice, greeting_language;
+
+    friend bool operator==(const TwilioPath&, const TwilioPath&) = default;
+};
+
 struct TwilioSettings {
     std::string account_sid;
     Secret auth_token;
     std::string phone_number;
     std::string base_url = "https://api.twilio.com";
+    // asked with in place of the token, where both are set: TWILIO_API_KEY, TWILIO_API_SECRET
+    std::string api_key;
+    Secret api_secret;
+    std::string region, edge;         // TWILIO_REGION, TWILIO_EDGE; empty: US1
     bool validate_signatures = true;  // ENABLE_WEBHOOK_VALIDATION
+    std::vector<TwilioPath> paths = {TwilioPath{}};
 };
 
 // One price list, USD per million tokens.
@@ -97,6 +113,20 @@ struct CallSettings {
         {"apology", "I am sorry, we have a technical problem. Please call again later."},
         {"goodbye", "Goodbye."},
     };
+};
+
+// Calls that we place, and the manners they keep.
+struct OutboundSettings {
+    std::vector<std::string> allowed_prefixes;  // "+1", "+4420"; empty: nobody is called
+    std::string agent;                          // empty: the one that answers our number
+    double calls_per_second = 1;                // as the account may
+    int calls_max = 10;                         // at the same time
+    int per_number_per_day = 3;
+    int per_day = 500;
+    std::string quiet_hours = "21:00-08:00";  // where the callee lives; empty: none
+    std::string default_time_zone;            // of prefixes we know nothing of; empty: not called
+    std::map<std::string, std::string> time_zones;  // prefix -> zone, over the built-in table
+    std::chrono::seconds ring_limit{30};
 };
 
 // Where the scripts' http module may go.
@@ -169,6 +199,7 @@ struct Settings {
     TwilioSettings twilio;
     OpenAiSettings openai;
     CallSettings calls;
+    OutboundSettings outbound;
     ScriptSettings scripts;
     StoreSettings store;
     LogSettings log;

@@ -88,6 +88,7 @@ struct Scenario {
     std::string file;
     std::string name;
     std::string from, to;
+    std::string direction = "inbound";
     std::string at;          // "2026-12-01 10:00", in the agent's time zone
     std::string agent;       // empty: as the settings route `to`
     std::string call_where;  // "file:line: call", for faults about it

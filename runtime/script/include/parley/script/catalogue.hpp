@@ -27,6 +27,7 @@ struct ToolFacts {
 struct AgentFacts {
     std::string script, path;  // "sarah", "agents/sarah.lua"
     std::string name, about, greeting, voice, model, language;
+    std::string voicemail;  // "hang up", a text, or empty
     config::TurnTaking turn_taking;
     std::string prompt;  // empty where it is a function
     bool has_prompt_function = false;

@@ -1,10 +1,13 @@
 // twilio.hpp: phone calls by Twilio: its webhooks answered, its media streams served.
 //
+// The paths are settings, several pairs of webhook and stream at once; by default:
+//
 //   POST /voice           a call comes in: the signature is checked, the agent found, the call announced, and the
 //                         document tells Twilio to open the stream, with a one-time token
 //   GET /media-stream     the stream: signature, then token, then the call's audio; nothing upstream is paid for
 //                         before the token is right
 //   POST /voice/ended     the stream is over: hang up, or apologise where no one else could
+//   POST /twilio/status   how calls go that we have placed; repeated and out of order, as it comes
 //
 // Owner:  the app; must outlive the server's requests. Streams hold what they need and may outlive
 // it.
@@ -13,10 +16,12 @@
 #pragma once
 
 #include <parley/call/switchboard.hpp>
+#include <parley/core/json.hpp>
 #include <parley/core/text.hpp>
 #include <parley/net/server.hpp>
 #include <parley/telephony/rest.hpp>
 #include <parley/telephony/stream_state.hpp>
+#include <parley/telephony/twiml.hpp>
 
 #include <functional>
 #include <memory>
@@ -46,6 +51,36 @@ class TwilioService {
         virtual std::optional<call::Finish> ending_of(std::string_view call_sid) const = 0;
     };
 
+    // A voice webhook and the stream that it announces. Below the webhook lies its /ended.
+    struct Path {
+        std::string voice = "/voice";
+        std::string stream = "/media-stream";
+        std::vector<std::string> methods = {"GET", "POST"};
+        twiml::Say greeting = {};  // by the carrier; empty: the agent greets
+    };
+    // One address that Twilio may ask.
+    struct Door {
+        std::vector<std::string> methods;
+        std::string path;
+        std::string about;
+    };
+
+    // A call that we have placed and that is answered: who speaks, and with which vars.
+    struct Outgoing {
+        std::string agent;
+        json::object vars = {};
+        std::shared_ptr<const void> basis = {};
+    };
+    // What Twilio tells of a call's course: its status, or who has answered.
+    struct StatusReport {
+        std::string attempt;  // our own mark; empty: none
+        std::string call_sid;
+        std::string status;  // ringing, in-progress, completed, busy, ...; empty where none is told
+        std::string answered_by;
+        std::optional<int> sequence = {};
+        std::optional<int> duration_s = {};
+    };
+
     enum class Signatures { required, ignored };
     // What Twilio itself says where no agent can.
     struct Sentences {
@@ -62,9 +97,16 @@ class TwilioService {
         std::string account_sid;
         std::optional<std::uint16_t> listening_port;
         std::size_t io_threads = 1;
+        // no two webhooks alike, and none like a stream
+        std::vector<Path> paths = {Path{}};
         // if set, hanging up ends the call at Twilio too
         std::shared_ptr<const TwilioRest> rest;
         Sentences sentences = {};
+        // Of calls that we place: the one with this mark; nothing for an unknown one or for a second
+        // call under the same mark, which then hears nothing.
+        std::function<std::optional<Outgoing>(std::string_view attempt, std::string_view call_sid)>
+            outgoing = {};
+        std::function<void(const StatusReport&)> told = {};
         // if set, in place of the sentence: settings may change
         std::function<std::string()> apology = {};
         StreamLimits limits = {};
@@ -79,8 +121,15 @@ class TwilioService {
     TwilioService(Options options, std::shared_ptr<Calls> calls, Resolve resolve);
     ~TwilioService();
 
+    // Where a placed call asks for its document, and tells how it goes; with our mark of it.
+    static std::string voice_url(const std::string& public_url, const Path& path,
+                                 std::string_view attempt);
+    static std::string status_url(const std::string& public_url, std::string_view attempt);
+
     // Whether a path (without query) is one of ours.
-    static bool is_ours(std::string_view path);
+    bool is_ours(std::string_view path) const;
+    // All of them, for a table of routes.
+    std::vector<Door> doors() const;
 
     net::Response answer(const net::Request& request);
     net::UpgradeAnswer admit(const net::Request& request);
@@ -93,8 +142,9 @@ class TwilioService {
     struct Webhook;
     // A finished answer when the request is refused.
     std::optional<net::Response> refuse(const net::Request& request, Webhook& webhook);
-    net::Response answer_call(const Webhook& webhook);
+    net::Response answer_call(const Path& path, const Webhook& webhook);
     net::Response answer_ended(const Webhook& webhook);
+    net::Response take_status(const Webhook& webhook);
 
     struct Shared;  // what streams need as well
     std::shared_ptr<Shared> shared_;

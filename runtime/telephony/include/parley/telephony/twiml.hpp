@@ -13,6 +13,13 @@ namespace parley::telephony::twiml {
 // replaced.
 std::string escaped(std::string_view text);
 
+// What Twilio speaks itself; an empty voice or language is the account's own.
+struct Say {
+    std::string text;
+    std::string voice = {};
+    std::string language = {};
+};
+
 struct Stream {
     std::string url;     // wss://host/path, without a query: Twilio drops it
     std::string action;  // asked when the stream has ended; absolute
@@ -20,7 +27,8 @@ struct Stream {
     std::vector<std::pair<std::string, std::string>> parameters = {};
 };
 
-std::string connect(const Stream& stream);
+// A greeting without text is none.
+std::string connect(const Stream& stream, const Say& greeting = {});
 std::string say_and_hang_up(std::string_view sentence);
 std::string reject_busy();
 std::string hang_up();
