@@ -364,6 +364,14 @@ void Store::run(Statement statement, std::function<void(QueryResult)> done) {
     if (refused) done(std::move(*refused));
 }
 
+void Store::run_all(std::vector<Statement> statements,
+                    std::function<void(TransactionResult)> done) {
+    auto refused = impl_->post([statements = std::move(statements), done](Impl& store) {
+        done(store.rooms.transaction(statements));
+    });
+    if (refused) done(std::move(*refused));
+}
+
 void Store::key(KeyRequest request, std::function<void(KeyResult)> done) {
     auto refused = impl_->post([request = std::move(request), done](Impl& store) {
         done(store.keys.run(request, std::chrono::system_clock::now()));

@@ -11,9 +11,10 @@
 namespace parley::store {
 namespace {
 
-constexpr std::array runtime_tables = std::to_array<std::string_view>(
-    {"calls", "journal", "transcript", "tool_calls", "call_notes", "usage", "script_migrations",
-     "unsaved_imports", "script_keys", "access_tokens", "audit"});
+constexpr std::array runtime_tables =
+    std::to_array<std::string_view>({"calls", "journal", "transcript", "tool_calls", "call_notes",
+                                     "usage", "script_migrations", "unsaved_imports", "script_keys",
+                                     "access_tokens", "audit", "outbound_attempts", "do_not_call"});
 
 constexpr std::array versions{
     R"sql(
@@ -142,6 +143,34 @@ CREATE TABLE audit (
     action TEXT NOT NULL,                       -- "POST /api/reload"
     status INTEGER NOT NULL                     -- of the answer
 );
+)sql",
+    R"sql(
+-- Calls that we place. Each step is written before it is done: after a crash it is known what may have happened.
+CREATE TABLE outbound_attempts (
+    id            TEXT PRIMARY KEY NOT NULL,
+    to_number     TEXT NOT NULL,
+    from_number   TEXT NOT NULL,
+    agent         TEXT NOT NULL,
+    vars          TEXT NOT NULL DEFAULT '{}',   -- JSON
+    state         TEXT NOT NULL CHECK (state IN ('planned', 'placing', 'placed', 'over')),
+    call_sid      TEXT UNIQUE,                  -- once the carrier has named the call
+    status        TEXT NOT NULL DEFAULT '',     -- as the carrier last said
+    answered_by   TEXT NOT NULL DEFAULT '',
+    outcome       TEXT NOT NULL DEFAULT '',     -- busy, no_answer, ..., not_placed
+    detail        TEXT NOT NULL DEFAULT '',
+    created_at_ms INTEGER NOT NULL,
+    placing_at_ms INTEGER NOT NULL DEFAULT 0,
+    updated_at_ms INTEGER NOT NULL
+);
+CREATE INDEX outbound_attempts_by_number ON outbound_attempts(to_number, created_at_ms);
+CREATE INDEX outbound_attempts_by_time ON outbound_attempts(created_at_ms);
+CREATE INDEX outbound_attempts_open ON outbound_attempts(state) WHERE state <> 'over';
+
+CREATE TABLE do_not_call (
+    number      TEXT PRIMARY KEY NOT NULL,
+    reason      TEXT NOT NULL DEFAULT '',
+    added_at_ms INTEGER NOT NULL
+) WITHOUT ROWID;
 )sql",
 };
 

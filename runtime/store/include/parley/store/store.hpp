@@ -113,6 +113,8 @@ class Store final : public call::journal::Subscriber {
     // For the runtime's own rooms: one statement on the runtime's own tables, which are made in
     // tables.cpp. Never for SQL that comes from elsewhere. `done` as above.
     void run(Statement statement, std::function<void(QueryResult)> done);
+    // Several in one transaction; the first failure rolls all back.
+    void run_all(std::vector<Statement> statements, std::function<void(TransactionResult)> done);
     // Each is one step: nothing comes between reading and writing. `done` as above.
     void key(KeyRequest request, std::function<void(KeyResult)> done);
 
