@@ -12,6 +12,12 @@ namespace parley::app {
 std::optional<telephony::TwilioService::Route> route_of(const reload::Generations& generations,
                                                         std::string_view to);
 
+// What an agent is set to for one call: the call's own vars count before those of the settings.
+config::AgentSettings settings_for(const config::AgentSettings& agent, const call::CallInfo& info);
+
+// For a call that begins now: the generation that serves.
+std::shared_ptr<const void> ticket_of(const reload::Generations& generations);
+
 // Null for a call that was not routed by route_of().
 std::shared_ptr<const reload::Generation> generation_of(const call::CallInfo& info);
 

@@ -1,5 +1,6 @@
 #include <parley/app/app.hpp>
 
+#include "calling_commands.hpp"
 #include "commands.hpp"
 #include "paths.hpp"
 #include "rehearsal_commands.hpp"
@@ -129,6 +130,7 @@ int run(int argc, char** argv) {
     flag(from_command, "--database", "store.path", "SQLite file (DATABASE_PATH)");
     StaffCommands staff(cli, choice);
     TokenCommands tokens(cli, choice);
+    CallingCommands calling(cli, choice);
 
     try {
         cli.parse(argc, argv);
@@ -138,6 +140,7 @@ int run(int argc, char** argv) {
     if (*serve_command) return serve(recipe_of(choice), calls_in_progress);
     if (const auto status = staff.run()) return *status;
     if (const auto status = tokens.run()) return *status;
+    if (const auto status = calling.run()) return *status;
     auto settings = load_settings(choice);
     if (!settings) return 2;
     if (*test_command) return test(std::move(*settings), testing);

@@ -1,6 +1,7 @@
 #include "service.hpp"
 
 #include "admin_token.hpp"
+#include "calling.hpp"
 #include "control.hpp"
 #include "health.hpp"
 #include "listening.hpp"
@@ -23,11 +24,14 @@
 #include <parley/ops/live.hpp>
 #include <parley/ops/pages.hpp>
 #include <parley/ops/routes.hpp>
+#include <parley/outbound/list_keeper.hpp>
 #include <parley/rehearsal/recording.hpp>
 #include <parley/reload/reloader.hpp>
 #include <parley/script/agent.hpp>
 #include <parley/store/store.hpp>
 #include <parley/telephony/twilio.hpp>
+
+#include <boost/asio/post.hpp>
 
 #include <fmt/format.h>
 
@@ -112,21 +116,10 @@ void add_carrier(ops::Routes& routes, telephony::TwilioService& twilio) {
     const auto answer = [&twilio](ops::Asked asked) {
         return twilio.on_request(std::move(asked.request));
     };
-    const auto add = [&](const char* path, const char* about) {
-        routes.add({{"GET", "POST"}, path, ops::Access::carrier, about, answer});
-    };
-    add("/voice", "Twilio: a call comes in");
-    add("/voice/ended", "Twilio: the call's stream is over");
-    routes.add({{"GET"},
-                "/media-stream",
-                ops::Access::carrier,
-                "Twilio: a call's audio (WebSocket)",
-                answer});
-    routes.add({{"GET"},
-                "/media-stream/:thread",
-                ops::Access::carrier,
-                "Twilio: a call's audio, on the thread of the call (WebSocket)",
-                answer});
+    for (auto& door : twilio.doors()) {
+        routes.add({std::move(door.methods), std::move(door.path), ops::Access::carrier,
+                    "Twilio: " + door.about, answer});
+    }
 }
 
 rehearsal::RecordedCall recorded_call(const call::Session::Parts& parts,
@@ -215,6 +208,7 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
         recorder = std::move(*opened);
     }
     reload::Generations generations(std::move(first), std::chrono::system_clock::now());
+    outbound::ListKeeper list_keeper(**store);
     PhraseBook phrases(settings.calls.phrases);
     metrics::Registry registry;
     ops::Live live;  // outlives every session
@@ -239,7 +233,7 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
         parts.phrases = phrases.of(generation->settings.calls.phrases);
         parts.policy = call_policy(generation->settings.calls);
         script::AgentParts script{.bundle = generation->bundle,
-                                  .settings = agent->second,
+                                  .settings = settings_for(agent->second, info),
                                   .limits = generation->settings.scripts,
                                   .info = {},
                                   .events = nullptr,
@@ -271,7 +265,7 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
             return engine::make_openai_realtime(
                 homes[home], engine_options(generation->settings.openai), sink, call.call_sid);
         };
-        parts.journal = {store->get(), &live};
+        parts.journal = {store->get(), &list_keeper, &live};
         return parts;
     };
     call::Switchboard switchboard(
@@ -285,6 +279,17 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
 
     auto carrier = twilio_options(settings, thread_count);
     if (!carrier) return refuse({carrier.error()});
+    const auto rest = carrier->rest;
+    const auto dialler = make_dialler(settings, *carrier, generations, switchboard, **store,
+                                      {store->get(), &live}, homes.front());
+    if (dialler) {
+        carrier->outgoing = [dialler](std::string_view attempt, std::string_view call_sid) {
+            return dialler->outgoing(attempt, call_sid);
+        };
+        carrier->told = [dialler](const telephony::TwilioService::StatusReport& report) {
+            dialler->told(report);
+        };
+    }
     carrier->apology = [&] { return generations.current()->settings.calls.phrases.at("apology"); };
     telephony::TwilioService twilio(std::move(*carrier),
                                     std::make_shared<telephony::SwitchboardCalls>(switchboard),
@@ -335,6 +340,8 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
     ops::Audit audit(**store);
     auto pages = ops::Pages::load(page_dir(), {{"chart.js", chart_file}});
     if (!pages) log::warn("dashboard.missing", {{"what", pages.error().text()}});
+    Calling calling(
+        {generations, settings.twilio.phone_number, dialler, rest, missing_for_calls(settings)});
     Control control({switchboard, generations, reloader, registry});
     std::optional<ops::Doorkeeper> doorkeeper;  // needs a token that names the port
     std::optional<ops::Routes> routes;
@@ -365,10 +372,15 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
     add_carrier(*routes, twilio);
     health.add_to(*routes);
     control.add_to(*routes);
+    calling.add_to(*routes);
     ops::add_table(*routes);
 
     const ReloadSignal hang_up(threads.context(0), reloader);
-    StopSignal stop(threads.context(0), switchboard, settings.server.drain_limit);
+    // A service that is about to go must not begin calls.
+    StopSignal stop(threads.context(0), switchboard, settings.server.drain_limit, [&] {
+        if (dialler) dialler->stop();
+    });
+    if (dialler) boost::asio::post(homes.front(), [&] { dialler->start(); });
     auto past = reader ? ops::read_past(*reader) : ops::Board::Past();
     live.start([&](auto done) { look_at_calls(switchboard, std::move(done)); }, std::move(past),
                extras_of(reader.get(), control, switchboard));

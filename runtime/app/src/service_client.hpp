@@ -2,6 +2,7 @@
 #pragma once
 
 #include "admin_token.hpp"
+#include "paths.hpp"
 
 #include <parley/core/json.hpp>
 
@@ -19,5 +20,9 @@ struct ServiceAnswer {
 Checked<ServiceAnswer> ask_service(const Access& access, const std::string& method,
                                    const std::string& path,
                                    const std::optional<json::object>& body = {});
+
+// The settings as far as they are needed to reach the service. They may be broken: then one wants
+// its status all the more.
+config::Settings settings_to_reach_it(const SettingsChoice& choice);
 
 }  // namespace parley::app

@@ -16,11 +16,12 @@ constexpr std::chrono::seconds wrap_up_reserve{15};
 constexpr std::chrono::milliseconds carrier_asks_within{1'500};
 
 StopSignal::StopSignal(boost::asio::io_context& home, call::Switchboard& switchboard,
-                       std::chrono::seconds drain_limit)
+                       std::chrono::seconds drain_limit, std::function<void()> draining)
     : signals_(home, SIGTERM, SIGINT),
       limit_(home),
       switchboard_(switchboard),
-      drain_limit_(drain_limit) {
+      drain_limit_(drain_limit),
+      draining_(std::move(draining)) {
     listen();
 }
 
@@ -38,6 +39,7 @@ void StopSignal::listen() {
 
 void StopSignal::drain(int signal) {
     is_draining_ = true;
+    if (draining_) draining_();
     log::info("server.draining", {{"signal", signal},
                                   {"calls", switchboard_.live_count()},
                                   {"limit_s", drain_limit_.count()}});

@@ -9,16 +9,17 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
+#include <functional>
 #include <future>
 
 namespace parley::app {
 
-// Thread: the signals arrive on `home`; wait() blocks the main thread.
+// Thread: the signals arrive on `home`, where `draining` is called as well; wait() blocks the main thread.
 // End:    wait() returns when the last call is over, at the time limit, or at a second signal.
 class StopSignal {
  public:
     StopSignal(boost::asio::io_context& home, call::Switchboard& switchboard,
-               std::chrono::seconds drain_limit);
+               std::chrono::seconds drain_limit, std::function<void()> draining = {});
     void wait() { finished_.get_future().wait(); }
 
  private:
@@ -30,6 +31,7 @@ class StopSignal {
     boost::asio::steady_timer limit_;
     call::Switchboard& switchboard_;
     const std::chrono::seconds drain_limit_;
+    const std::function<void()> draining_;
     bool is_draining_ = false;
     std::once_flag once_;
     std::promise<void> finished_;
