@@ -3,6 +3,7 @@
 #include "tls.hpp"
 
 #include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
@@ -75,8 +76,12 @@ FetchFailure why(const DialFailure& failure) {
     return {Kind::broken, failure.what, failure.code};
 }
 
+// At most so much of a body is in memory.
+constexpr std::size_t piece_bytes = 16 * 1024;
+
 template <class Stream>
-Task<FetchResult> fetch_over(Stream stream, Url url, Request request, RequestLimits limits) {
+Task<FetchResult> fetch_over(Stream stream, Url url, Request request, RequestLimits limits,
+                             Pieces pieces = {}) {
     auto& socket = tcp_of(stream);
     Deadline deadline(socket.get_executor().context(), limits.timeout);
     const auto failed = [&](const error_code& error) -> FetchResult {
@@ -115,6 +120,28 @@ Task<FetchResult> fetch_over(Stream stream, Url url, Request request, RequestLim
             co_await http::async_read_header(stream, buffer, parser, with_error);
         if (header_error) co_return failed(header_error);
         if (parser.get().result_int() / 100 == 1 && parser.get().result_int() != 101) continue;
+        if (pieces.take && parser.get().result_int() / 100 == 2) {
+            Response head;
+            head.status = static_cast<int>(parser.get().result_int());
+            head.content_type = std::string(parser.get()[http::field::content_type]);
+            head.headers = headers_of(parser.get());
+            pieces.began(head);
+            http::response_parser<http::buffer_body> rest(std::move(parser));
+            std::string room(piece_bytes, '\0');
+            while (!rest.is_done()) {
+                rest.get().body().data = room.data();
+                rest.get().body().size = room.size();
+                const auto [error, bytes] =
+                    co_await http::async_read(stream, buffer, rest, with_error);
+                const std::size_t got = room.size() - rest.get().body().size;
+                if (error && error != http::error::need_buffer) co_return failed(error);
+                if (got == 0) continue;
+                std::string piece = room.substr(0, got);
+                const bool goes_on = co_await pieces.take(std::move(piece));
+                if (!goes_on) break;
+            }
+            co_return head;
+        }
         if (!parser.is_done()) {
             const auto [body_error, body_bytes] =
                 co_await http::async_read(stream, buffer, parser, with_error);
@@ -136,6 +163,17 @@ Task<FetchResult> fetch_or_why(Url url, Request request, RequestLimits limits) {
     }
     co_return co_await fetch_over(TcpSocket(context), std::move(url), std::move(request),
                                   std::move(limits));
+}
+
+Task<FetchResult> fetch_in_pieces(Url url, Request request, RequestLimits limits, Pieces pieces) {
+    auto& context = context_of(co_await asio::this_coro::executor);
+    if (url.is_secure()) {
+        TlsStream stream(TcpSocket(context), tls_client_context());
+        co_return co_await fetch_over(std::move(stream), std::move(url), std::move(request),
+                                      std::move(limits), std::move(pieces));
+    }
+    co_return co_await fetch_over(TcpSocket(context), std::move(url), std::move(request),
+                                  std::move(limits), std::move(pieces));
 }
 
 Task<Result<Response>> fetch(Url url, Request request, RequestLimits limits) {

@@ -60,6 +60,63 @@ TEST_F(Fetch, ReadsChunkedAndUnboundedBodies) {
     EXPECT_EQ(fetch_from("HTTP/1.0 200 OK\r\n\r\nall the rest")->body, "all the rest");
 }
 
+TEST_F(Fetch, HandsABodyOnInPiecesAsTheyCome) {
+    Mailbox<std::string> got;
+    Pieces pieces;
+    pieces.began = [&](const Response& head) { got.put(head.content_type); };
+    pieces.take = [&](std::string piece) -> Task<bool> {
+        got.put(std::move(piece));
+        co_return true;
+    };
+    auto result = asio::co_spawn(
+        threads_.context(0),
+        fetch_in_pieces(server_.url("http", "/speech"), Request{}, RequestLimits{}, pieces),
+        asio::use_future);
+    auto peer = server_.accept();
+    peer.read_through("\r\n\r\n");
+    peer.send(
+        "HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+    EXPECT_EQ(got.take(), "audio/mpeg");
+    EXPECT_EQ(got.take(), "abc") << "before the rest is there";
+    peer.send("2\r\nde\r\n0\r\n\r\n");
+    EXPECT_EQ(got.take(), "de");
+    const auto response = result.get();
+    ASSERT_TRUE(response);
+    EXPECT_EQ(response->status, 200);
+    EXPECT_EQ(response->body, "");
+}
+
+TEST_F(Fetch, GivesARefusalAsAWholeThoughItsBodyWasToComeInPieces) {
+    Pieces pieces;
+    pieces.began = [](const Response&) { ADD_FAILURE(); };
+    pieces.take = [](std::string) -> Task<bool> { co_return true; };
+    auto result = asio::co_spawn(
+        threads_.context(0),
+        fetch_in_pieces(server_.url("http", "/speech"), Request{}, RequestLimits{}, pieces),
+        asio::use_future);
+    auto peer = server_.accept();
+    peer.read_through("\r\n\r\n");
+    peer.send("HTTP/1.1 429 Too Many Requests\r\nContent-Length: 4\r\n\r\nlate");
+    const auto response = result.get();
+    ASSERT_TRUE(response);
+    EXPECT_EQ(response->status, 429);
+    EXPECT_EQ(response->body, "late");
+}
+
+TEST_F(Fetch, EndsWhereNoMorePiecesAreWanted) {
+    Pieces pieces;
+    pieces.began = [](const Response&) {};
+    pieces.take = [](std::string) -> Task<bool> { co_return false; };
+    auto result = asio::co_spawn(
+        threads_.context(0),
+        fetch_in_pieces(server_.url("http", "/speech"), Request{}, RequestLimits{}, pieces),
+        asio::use_future);
+    auto peer = server_.accept();
+    peer.read_through("\r\n\r\n");
+    peer.send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc");
+    EXPECT_TRUE(result.get());
+}
+
 TEST_F(Fetch, DoesNotWaitForTheBodyOfHead) {
     Request request;
     request.method = "HEAD";

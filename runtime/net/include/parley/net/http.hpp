@@ -113,6 +113,19 @@ Task<Result<Response>> fetch(Url url, Request request, RequestLimits limits = {}
 Task<boost::system::result<Response, FetchFailure>> fetch_or_why(Url url, Request request,
                                                                  RequestLimits limits);
 
+// The body of an answer as it comes.
+struct Pieces {
+    // Once, before the first piece: status and headers of an answer with 200 to 299.
+    std::function<void(const Response& head)> began;
+    // False: no more is wanted, and the request ends as it is. The next is read when it completes.
+    std::function<Task<bool>(std::string piece)> take;
+};
+// The same, with the body handed on in pieces; the answer's own body is then empty. An answer with
+// another status comes whole, without them. `response_bytes_max` is of all pieces together.
+Task<boost::system::result<Response, FetchFailure>> fetch_in_pieces(Url url, Request request,
+                                                                    RequestLimits limits,
+                                                                    Pieces pieces);
+
 // Whether an address belongs to this machine, its network or to nobody: loopback, private,
 // link-local (where clouds keep their metadata), shared, multicast, reserved, and IPv6 forms of
 // these. Scripts must not reach them by accident.
