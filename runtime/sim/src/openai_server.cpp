@@ -4,10 +4,13 @@
 #include <parley/core/task.hpp>
 #include <parley/core/text.hpp>
 #include <parley/net/server.hpp>
+#include <parley/sim/speech_api.hpp>
 #include <parley/sim/speech_cache.hpp>
+#include <parley/voice/voice.hpp>
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <array>
 #include <future>
@@ -22,6 +25,7 @@ using Kind = InjectedFault::Kind;
 constexpr milliseconds look_again{5};
 constexpr std::size_t connections_kept_max = 2'000;  // records of the oldest are given up first
 constexpr std::size_t message_bytes_max = 24 * 1024 * 1024;
+constexpr std::size_t speech_piece_bytes = 4'096;
 constexpr std::size_t queue_bytes_max = 64 * 1024 * 1024;
 // pings go out after half of it, like the real server's
 constexpr std::chrono::seconds idle_timeout{40};
@@ -151,6 +155,7 @@ struct OpenAiServer::Impl {
                  std::shared_ptr<net::WebSocket> socket);
     void carry_out(const std::shared_ptr<Connection>& connection);
     void speak(const std::shared_ptr<Connection>& connection, RealtimeSession::Synthesize wanted);
+    Task<net::Response> speech(SpeechWanted wanted);
     const InjectedFault* fault_of(Kind kind, int number) const;
     json::object variables_to_offer() const;
     void watch(int number, std::string_view line) const;
@@ -177,7 +182,11 @@ Checked<bool> OpenAiServer::Impl::listen() {
     wanted.websocket.queue_bytes_max = queue_bytes_max;
     wanted.websocket.idle_timeout = idle_timeout;
     net::Server::Handlers handlers;
-    handlers.on_request = [](net::Request) -> Task<net::Response> {
+    handlers.on_request = [this](net::Request request) -> Task<net::Response> {
+        if (auto asked = speech_wanted(request, options.api_key)) {
+            if (auto* refusal = std::get_if<net::Response>(&*asked)) co_return std::move(*refusal);
+            co_return co_await speech(std::get<SpeechWanted>(std::move(*asked)));
+        }
         net::Response response{.status = 404, .content_type = "application/json"};
         response.body =
             R"({"error":{"message":"Not found","type":"invalid_request_error","param":null,"code":null}})";
@@ -364,6 +373,39 @@ void OpenAiServer::Impl::speak(const std::shared_ptr<Connection>& connection,
             carry_out(alive);
         });
     });
+}
+
+// Speech asked for by itself: sent in pieces, as a provider that speaks while it thinks.
+Task<net::Response> OpenAiServer::Impl::speech(SpeechWanted wanted) {
+    using Encoded = Checked<std::string>;
+    auto start = [this, &wanted](auto handler) {
+        auto kept = std::make_shared<decltype(handler)>(std::move(handler));
+        asio::post(speakers, [this, kept, wanted] {
+            const auto samples = SpeechCache::of_process().get(
+                {wanted.text, script.voice, script.words_per_minute, wanted.rate_hz});
+            auto file = std::make_shared<Encoded>(
+                samples ? voice::encode(**samples, wanted.rate_hz, wanted.format)
+                        : samples.error());
+            asio::post(home(), [kept, file] { (*kept)(std::move(*file)); });
+        });
+    };
+    const auto file = co_await asio::async_initiate<decltype(asio::use_awaitable), void(Encoded)>(
+        std::move(start), asio::use_awaitable);
+    net::Response response;
+    if (!file) {
+        response.status = 500;
+        response.content_type = "application/json";
+        response.body = json::serialize(
+            json::object{{"error", {{"message", file.error().text()}, {"type", "server_error"}}}});
+        co_return response;
+    }
+    response.content_type = wanted.content_type;
+    response.stream = std::make_shared<net::BodyStream>(
+        net::BodyStreamLimits{.queue_bytes_max = file->size() + 1});
+    for (std::size_t at = 0; at < file->size(); at += speech_piece_bytes)
+        response.stream->send(file->substr(at, speech_piece_bytes));
+    response.stream->finish();
+    co_return response;
 }
 
 // After a broken connection the next one may carry on the same call: it is offered what that one
