@@ -9,4 +9,5 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(luajit REQUIRED IMPORTED_TARGET luajit)
 pkg_check_modules(soxr REQUIRED IMPORTED_TARGET soxr)
 find_library(SNDFILE sndfile REQUIRED)
+find_library(HIREDIS hiredis REQUIRED)
 find_library(RE2 re2 REQUIRED)  # not by pkg-config: its -pthread does not go with the precompiled header

@@ -111,7 +111,7 @@ describe('the API of a running service', () => {
   });
 
   test('answers in the described shapes when nothing has happened yet', async () => {
-    for (const path of ['/health', '/api/status', '/api/diff', '/api/tokens', '/dashboard/api/me', '/dashboard/api/calls/active',
+    for (const path of ['/health', '/ready', '/api/status', '/api/diff', '/api/tokens', '/dashboard/api/me', '/dashboard/api/calls/active',
       '/dashboard/api/calls/history', '/dashboard/api/calls/appointments', '/dashboard/api/calls/stats', '/dashboard/api/metrics', '/dashboard/api/audit']) {
       assert.equal((await checked(path)).status, 200, path);
     }
@@ -125,6 +125,8 @@ describe('the API of a running service', () => {
       [401, '/api/status', '/api/status', { token: '' }],
       [404, '/dashboard/api/calls/CA1', '/dashboard/api/calls/{callSid}'],
       [404, '/dashboard/api/calls/CA1/recording', '/dashboard/api/calls/{callSid}/recording'],
+      [404, '/api/transcript/CA1', '/api/transcript/{callSid}'],
+      [400, '/generate-voice', '/generate-voice', { method: 'POST', body: { voice: 'verse' } }],
       [404, '/dashboard/api/transcripts/CA1', '/dashboard/api/transcripts/{callSid}'],
       [404, '/dashboard/api/transcripts/CA1/stream', '/dashboard/api/transcripts/{callSid}/stream'],
       [404, '/api/calls/CA1/end', '/api/calls/{callSid}/end', { method: 'POST', body: { at_once: true } }],
@@ -207,6 +209,8 @@ describe('the API of a running service', () => {
     await checkRecording(call);
     const { value: entries } = await checked(`/dashboard/api/transcripts/${callSid}`, '/dashboard/api/transcripts/{callSid}');
     assert.deepEqual(new Set(transcript.map(({ id, role }) => `${role} ${id}`)), new Set(entries.map(({ id, role }) => `${role} ${id}`)));
+    const { value: whole } = await checked(`/api/transcript/${callSid}`, '/api/transcript/{callSid}');
+    assert.equal(whole.complete, true);
     const { value: stats } = await checked('/dashboard/api/calls/stats');
     assert.deepEqual([stats.activeCalls, stats.totalCalls, stats.successRate], [0, 1, 100]);
     const [booking] = (await checked('/dashboard/api/calls/appointments')).value;

@@ -1,5 +1,6 @@
 #include "commands.hpp"
 
+#include <parley/core/clock.hpp>
 #include <parley/core/json.hpp>
 #include <parley/store/print.hpp>
 #include <parley/store/store.hpp>
@@ -80,6 +81,44 @@ int print_transcript(const std::string& database, const std::string& call_sid, F
     const auto entries = reader->conversation(call->call_sid);
     fmt::print("{}", format == Format::json ? json::serialize(entries) + "\n"
                                             : store::transcript(*call, entries, print_options()));
+    return 0;
+}
+
+int print_webhooks(const std::string& database, std::size_t limit, bool with_delivered,
+                   Format format) {
+    const auto reader = open(database);
+    if (!reader) return 1;
+    json::array all;
+    for (const auto& each : reader->deliveries(limit, with_delivered)) {
+        if (format == Format::text) {
+            fmt::print("{}  {:9}  {}  {:12}  {}  {} {}{}\n", each.id.substr(0, 8),
+                       store::name_of(each.state),
+                       iso8601(WallTime(milliseconds(each.created_at_ms))), each.webhook,
+                       each.call_sid, each.attempts, each.attempts == 1 ? "attempt" : "attempts",
+                       each.problem.empty() ? "" : ": " + each.problem);
+            continue;
+        }
+        all.push_back({{"id", each.id},
+                       {"state", store::name_of(each.state)},
+                       {"webhook", each.webhook},
+                       {"call_sid", each.call_sid},
+                       {"created_at_ms", each.created_at_ms},
+                       {"next_try_at_ms", each.next_try_at_ms},
+                       {"attempts", each.attempts},
+                       {"problem", each.problem}});
+    }
+    if (format == Format::json) fmt::print("{}\n", json::serialize(all));
+    return 0;
+}
+
+int retry_webhook(const std::string& database, const std::string& id) {
+    const auto delivery = store::retry_delivery(database, id);
+    if (!delivery) {
+        fmt::print(stderr, "parley: {}\n", delivery.error().text());
+        return 1;
+    }
+    fmt::print("{} of call {} is tried again by the service, now or when it starts\n",
+               delivery->webhook, delivery->call_sid);
     return 0;
 }
 

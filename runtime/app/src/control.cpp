@@ -83,6 +83,7 @@ json::object Control::status() const {
 net::Response Control::figures() {
     const auto status = parts_.generations.status();
     auto& all = parts_.registry;
+    parts_.publish();
     int on_older = 0;
     for (const auto& line : status.generations)
         on_older += line.is_serving ? 0 : line.generation->calls.load();

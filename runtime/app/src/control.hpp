@@ -25,6 +25,7 @@ class Control {
         reload::Generations& generations;
         reload::Reloader& reloader;
         metrics::Registry& registry;
+        std::function<void()> publish;  // what others have to tell, into the registry
     };
     explicit Control(Parts parts)
         : parts_(std::move(parts)), started_(std::chrono::steady_clock::now()) {}

@@ -34,7 +34,8 @@ void PhraseBook::render(const Texts& texts) {
     auto rendered = std::make_shared<call::Phrases>();
     for (auto [name, audio] : {std::pair{"one_moment", &rendered->one_moment},
                                {"apology", &rendered->apology},
-                               {"goodbye", &rendered->goodbye}}) {
+                               {"goodbye", &rendered->goodbye},
+                               {"over_budget", &rendered->over_budget}}) {
         const auto text = texts.find(name);
         if (text == texts.end() || text->second.empty()) continue;
         const auto samples = audio::speak(text->second, {.rate_hz = audio::telephone_hz});

@@ -89,6 +89,19 @@ int run(int argc, char** argv) {
     watch_command->add_flag("--until-ended", watching.until_ended, "stop when a call has ended");
     flag(watch_command, "--database", "store.path", "SQLite file (DATABASE_PATH)");
 
+    auto* webhooks_command = cli.add_subcommand(
+        "webhooks", "list what webhooks have still to be told, and what was given up");
+    bool with_delivered = false;
+    webhooks_command->add_option("-n,--limit", limit, "how many")
+        ->check(CLI::Range(1, 10'000))
+        ->capture_default_str();
+    webhooks_command->add_flag("--all", with_delivered, "also what was delivered");
+    flag(webhooks_command, "--database", "store.path", "SQLite file (DATABASE_PATH)");
+    add_json(webhooks_command);
+    auto* retry_command = webhooks_command->add_subcommand("retry", "try one again at once");
+    std::string delivery;
+    retry_command->add_option("ID", delivery, "as listed, or its beginning")->required();
+
     auto* test_command = cli.add_subcommand(
         "test", "play scenarios and run tests of scripts: no network, no key, no waiting");
     TestCommand testing;
@@ -152,6 +165,9 @@ int run(int argc, char** argv) {
         return 0;
     }
     if (*calls_command) return print_calls(settings->store.path, limit, format);
+    if (*retry_command) return retry_webhook(settings->store.path, delivery);
+    if (*webhooks_command)
+        return print_webhooks(settings->store.path, limit, with_delivered, format);
     if (*transcript_command) return print_transcript(settings->store.path, call_sid, format);
     return watch(settings->store.path, watching);
 }

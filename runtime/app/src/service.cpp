@@ -5,6 +5,8 @@
 #include "control.hpp"
 #include "health.hpp"
 #include "listening.hpp"
+#include "papers.hpp"
+#include "papers_routes.hpp"
 #include "paths.hpp"
 #include "phrases.hpp"
 #include "reload_signal.hpp"
@@ -130,6 +132,7 @@ rehearsal::RecordedCall recorded_call(const call::Session::Parts& parts,
     call.phrases = parts.phrases;
     call.seed = script.random_seed.value_or(0);
     call.bundle = script.bundle->version();
+    call.masker = parts.masker;
     return call;
 }
 
@@ -195,8 +198,12 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
     }
 
     // The parts, each built on those before it; destroyed in the opposite order.
-    auto store = store::Store::open({.path = settings.store.path, .migrations_dir = migrations});
+    auto store = store::Store::open({.path = settings.store.path,
+                                     .migrations_dir = migrations,
+                                     .webhooks = webhook_names(settings)});
     if (!store) return refuse({store.error()});
+    auto papers = Papers::open(settings, **store);
+    if (!papers) return refuse({papers.error()});
     const auto database = script::database_of(**store);
     const auto keys = script::keys_of(**store);
     const auto web = script::web_client();
@@ -218,6 +225,8 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
                                          : std::max(1u, std::thread::hardware_concurrency());
     net::IoThreads threads(thread_count);
     const auto homes = executors(threads);
+    auto voice = voice_of(settings);
+    if (!voice) return refuse({voice.error()});
 
     const auto make_parts = [&](const call::CallInfo& info,
                                 std::size_t home) -> Checked<call::Session::Parts> {
@@ -232,6 +241,8 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
         parts.time = std::make_unique<IoTimekeeper>(homes[home]);
         parts.phrases = phrases.of(generation->settings.calls.phrases);
         parts.policy = call_policy(generation->settings.calls);
+        parts.journal = {store->get(), &list_keeper, &live};
+        (*papers)->add_to(parts, generation->settings);
         script::AgentParts script{.bundle = generation->bundle,
                                   .settings = settings_for(agent->second, info),
                                   .limits = generation->settings.scripts,
@@ -265,7 +276,6 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
             return engine::make_openai_realtime(
                 homes[home], engine_options(generation->settings.openai), sink, call.call_sid);
         };
-        parts.journal = {store->get(), &list_keeper, &live};
         return parts;
     };
     call::Switchboard switchboard(
@@ -306,6 +316,7 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
     hooks.before_publish = [&](const reload::Generation& next) {
         phrases.render(next.settings.calls.phrases);
         log::set_threshold(log::level_named(next.settings.log.level));
+        (*papers)->adopt(next.settings);
     };
     if (calls == CallsInProgress::follow) {
         hooks.published = [&](const auto&) {
@@ -314,7 +325,7 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
     }
     reload::Reloader reloader({.recipe = recipe, .watch = watching(settings)}, generations,
                               std::move(hooks));
-    const Health health(switchboard, **store);
+    const Health health(switchboard, **store, [&] { return (*papers)->problems(); });
 
     // what the dashboard reads; two connections, so that a long search holds up no event
     const bool has_file = settings.store.path != ":memory:";
@@ -342,7 +353,8 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
     if (!pages) log::warn("dashboard.missing", {{"what", pages.error().text()}});
     Calling calling(
         {generations, settings.twilio.phone_number, dialler, rest, missing_for_calls(settings)});
-    Control control({switchboard, generations, reloader, registry});
+    Control control(
+        {switchboard, generations, reloader, registry, [&] { (*papers)->publish(registry); }});
     std::optional<ops::Doorkeeper> doorkeeper;  // needs a token that names the port
     std::optional<ops::Routes> routes;
     net::Server::Handlers handlers;
@@ -373,6 +385,8 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
     health.add_to(*routes);
     control.add_to(*routes);
     calling.add_to(*routes);
+    add_papers(*routes, **store, **voice);
+    add_root(*routes, settings.server.root_answer);
     ops::add_table(*routes);
 
     const ReloadSignal hang_up(threads.context(0), reloader);
@@ -397,6 +411,7 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
     reloader.stop();
     live.stop();
     threads.stop();
+    (*papers)->stop();
     (*store)->close();
     log::info("server.stopped");
     return 0;

@@ -56,6 +56,8 @@ const std::vector<Command>& Conversation::handle(const Event& event, TimePoint n
 
 void Conversation::on(const CallerAttached&) {
     attached_ = now_;
+    if (is_over_budget_)
+        return leave_with("cost_limit", "cost_limit", "over_budget", phrases_->over_budget);
     if (link_ == Link::dead)
         return give_up(is_agent_broken_ ? "agent_unavailable" : "provider_unavailable");
     greet();
@@ -113,7 +115,7 @@ void Conversation::on(const AgentPrepared& event) {
     silence_before_prompt_ = event.silence_before_prompt.value_or(policy_.silence_before_prompt);
     if (std::exchange(is_prepared_, true)) return;  // other rules for the same call
     prepared_greeting_ = event.greeting;
-    open_engine();
+    if (!is_over_budget_) open_engine();
 }
 
 void Conversation::on(const AgentUnavailable& event) {
@@ -127,6 +129,7 @@ void Conversation::open_engine() {
     if (link_ != Link::live) link_ = Link::opening;
     retry_open_at_ = TimePoint::max();
     progress_at_ = now_;
+    if (!first_opened_) first_opened_ = now_;
     commands_.push_back(OpenEngine{history()});
 }
 
@@ -151,7 +154,11 @@ void Conversation::on(const EngineReady& event) {
     ++connection_;
     link_ = Link::live;
     lost_at_ = TimePoint::max();
-    if (is_first) return greet();
+    if (is_first) {
+        note(journal::ProviderReady{
+            std::chrono::duration_cast<milliseconds>(now_ - first_opened_.value_or(now_)).count()});
+        return greet();
+    }
     note(journal::ProviderRestored{gap.count(), was_rotated});
     if (!is_greeted_) return greet();
     if (ending_) {
@@ -229,8 +236,8 @@ void Conversation::on(const CallerTranscribed& event) {
     utterance.turn.text = event.text;
     utterance.is_closed = true;
     if (event.usage) {
-        note(journal::UsageCounted{"", *event.usage, event.item_id});
         totals_.cost_usd += event.usage->cost_usd;
+        note(journal::UsageCounted{"", *event.usage, event.item_id, totals_.cost_usd});
     }
     if (event.text.empty()) return;
     ++totals_.turns;
@@ -289,8 +296,8 @@ void Conversation::on(const ToolCalled& event) {
 
 void Conversation::on(const ResponseDone& event) {
     if (event.usage) {
-        note(journal::UsageCounted{event.response_id, *event.usage});
         totals_.cost_usd += event.usage->cost_usd;
+        note(journal::UsageCounted{event.response_id, *event.usage, "", totals_.cost_usd});
     }
     if (active_response_ == event.response_id) active_response_.reset();
     playout_.finish_item();
@@ -454,6 +461,14 @@ void Conversation::on(const EndAsked& event) {
     } else {
         play_phrase("goodbye", phrases_->goodbye);
     }
+}
+
+void Conversation::on(const BudgetSpent& event) {
+    if (std::exchange(is_over_budget_, true)) return;
+    note(journal::Problem{"cost_limit", event.what});
+    if (ending_ || !attached_) return;
+    if (link_ == Link::live && is_greeted_) return wrap_up("cost_limit", "cost_limit");
+    leave_with("cost_limit", "cost_limit", "over_budget", phrases_->over_budget);
 }
 
 void Conversation::tell(Turn turn) {

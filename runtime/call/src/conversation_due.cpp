@@ -192,6 +192,12 @@ void Conversation::settle_ending() {
 }
 
 void Conversation::give_up(std::string reason) {
+    leave_with(std::move(reason), "error", "apology", phrases_->apology);
+}
+
+// The model speaks no more in this call: a phrase of our own is the last word.
+void Conversation::leave_with(std::string reason, std::string outcome, std::string_view phrase,
+                              const std::vector<std::uint8_t>& audio) {
     if (ending_ && ending_->reason == reason) return;
     link_ = Link::dead;
     active_response_.reset();
@@ -199,9 +205,9 @@ void Conversation::give_up(std::string reason) {
     retry_respond_at_ = TimePoint::max();
     says_.end(SayDone::How::no_model);
     // Without the phrase the carrier's document has to speak: the reason tells the webhook so.
-    if (phrases_->apology.empty()) reason += "_unspoken";
-    ending_ = Ending{std::move(reason), "error", now_, now_ + policy_.wrap_up_max};
-    play_phrase("apology", phrases_->apology);
+    if (audio.empty()) reason += "_unspoken";
+    ending_ = Ending{std::move(reason), std::move(outcome), now_, now_ + policy_.wrap_up_max};
+    play_phrase(phrase, audio);
 }
 
 void Conversation::finish(std::string_view reason, std::string_view default_outcome) {

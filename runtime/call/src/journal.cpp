@@ -2,6 +2,8 @@
 
 #include <parley/core/text.hpp>
 
+#include <tuple>
+
 namespace parley::call::journal {
 namespace {
 
@@ -31,6 +33,7 @@ std::string_view type_name(const Event& event) {
                           [](const DtmfReceived&) { return "dtmf_received"; },
                           [](const TurnLatency&) { return "turn_latency"; },
                           [](const UsageCounted&) { return "usage_counted"; },
+                          [](const ProviderReady&) { return "provider_ready"; },
                           [](const ProviderLost&) { return "provider_lost"; },
                           [](const ProviderRestored&) { return "provider_restored"; },
                           [](const Problem&) { return "problem"; },
@@ -49,6 +52,7 @@ json::object fields(const Event& event) {
                        out["to"] = text(e.to);
                        out["agent"] = text(e.agent);
                        out["channel"] = text(e.channel);
+                       if (e.direction != "inbound") out["direction"] = text(e.direction);
                    },
                    [&](const CallerSaid& e) {
                        out["item_id"] = text(e.item_id);
@@ -95,7 +99,9 @@ json::object fields(const Event& event) {
                        out["output_audio_tokens"] = e.usage.output_audio_tokens;
                        if (e.usage.audio_seconds > 0) out["audio_seconds"] = e.usage.audio_seconds;
                        out["cost_usd"] = e.usage.cost_usd;
+                       out["call_cost_usd"] = e.call_cost_usd;
                    },
+                   [&](const ProviderReady& e) { out["ready_ms"] = e.ready_ms; },
                    [&](const ProviderLost& e) { out["reason"] = text(e.reason); },
                    [&](const ProviderRestored& e) {
                        out["gap_ms"] = e.gap_ms;
@@ -118,6 +124,29 @@ json::object fields(const Event& event) {
                },
                event);
     return out;
+}
+
+Event masked(Event event, const privacy::Masker& masker) {
+    const auto clean = [&](std::string& text) { text = masker.text(std::move(text)); };
+    std::visit(
+        Overloaded{
+            [&](CallerSaid& e) { clean(e.text); },
+            [&](AgentSaid& e) {
+                std::tie(e.heard, e.unheard) =
+                    masker.parts(std::move(e.heard), std::move(e.unheard));
+            },
+            [&](ToolStarted& e) { e.arguments = masker.json_or_text(std::move(e.arguments)); },
+            [&](ToolReturned& e) { e.output = masker.json_or_text(std::move(e.output)); },
+            [&](Problem& e) { clean(e.detail); },
+            [&](Note& e) {
+                clean(e.text);
+                masker.json(e.fields);
+            },
+            [&](Summary& e) { masker.json(e.fields); },
+            [](auto&) {},
+        },
+        event);
+    return event;
 }
 
 }  // namespace parley::call::journal

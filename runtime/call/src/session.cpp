@@ -53,13 +53,15 @@ Session::Session(CallInfo info, Parts parts, std::function<void()> finished,
 Session::~Session() = default;
 
 void Session::start() {
-    write(journal::CallStarted{info_.from, info_.to, info_.agent, info_.channel}, info_.started_at);
+    write(journal::CallStarted{info_.from, info_.to, info_.agent, info_.channel, info_.direction},
+          info_.started_at);
     alarm_ = parts_.time->make_alarm([this] {
         armed_for_ = TimePoint::max();
         on(AlarmRang{});
     });
     agent_ = parts_.make_agent(*this, info_, *parts_.time);
     engine_ = parts_.make_engine(*this, info_);
+    check_budget();
     agent_->prepare([self = weak_from_this()](Checked<AgentProfile> prepared) {
         const auto session = self.lock();
         if (!session || session->is_finished_) return;
@@ -124,11 +126,15 @@ void Session::on(const Event& event) {
 
     const auto now = parts_.time->now();
     const auto wall_now = parts_.time->wall_now();
+    bool has_cost = false;
     for (auto& entry : conversation_.take_notes()) {
+        has_cost = count_cost(entry.event, wall_now) || has_cost;
         write(std::move(entry.event),
               wall_now - std::chrono::duration_cast<WallTime::duration>(now - entry.at));
     }
     if (is_finished_) return finish();
+    if (has_cost) check_budget();
+    if (is_finished_) return;
     const auto next_alarm = conversation_.next_alarm();
     if (next_alarm == armed_for_) return;
     armed_for_ = next_alarm;
@@ -230,7 +236,26 @@ void Session::carry_out(const Command& command) {
                command);
 }
 
+bool Session::count_cost(const journal::Event& event, WallTime now) {
+    const auto* counted = std::get_if<journal::UsageCounted>(&event);
+    if (counted == nullptr) return false;
+    cost_usd_ += counted->usage.cost_usd;
+    if (parts_.budget != nullptr)
+        parts_.budget->add(info_.other_party(), counted->usage.cost_usd, now);
+    return true;
+}
+
+// Asked with each cost of its own: by then other calls may have used up what was left for the day.
+void Session::check_budget() {
+    if (parts_.budget == nullptr || is_budget_spent_) return;
+    auto limit = parts_.budget->reached(info_.other_party(), cost_usd_, parts_.time->wall_now());
+    if (!limit) return;
+    is_budget_spent_ = true;
+    on(BudgetSpent{std::move(*limit)});
+}
+
 void Session::write(journal::Event event, WallTime at) {
+    if (parts_.masker) event = journal::masked(std::move(event), *parts_.masker);
     log_entry(event);
     const journal::Entry entry{info_.call_sid, at, std::move(event)};
     for (auto* subscriber : parts_.journal) subscriber->on_entry(entry);

@@ -280,6 +280,11 @@ std::optional<Finish> Switchboard::ending_of(std::string_view call_sid) const {
     return found->second;
 }
 
+bool Switchboard::is_draining() const {
+    const std::lock_guard lock(impl_->mutex);
+    return impl_->is_draining;
+}
+
 std::size_t Switchboard::live_count() const {
     const std::lock_guard lock(impl_->mutex);
     return impl_->lines.size();

@@ -107,6 +107,29 @@ TwilioPath to_path(const Group& from) {
     return path;
 }
 
+PrivacySettings to_privacy(const Group& from) {
+    PrivacySettings privacy;
+    from.to("card_numbers", privacy.card_numbers);
+    const auto masks = from.in("mask");
+    if (masks.values() != nullptr) {
+        for (const auto& mask : *masks.values()) {
+            parley::privacy::Pattern pattern{
+                .name = std::string(mask.key()), .pattern = {}, .replace = {}};
+            masks.in(mask.key()).to("pattern", pattern.pattern);
+            masks.in(mask.key()).to("replace", pattern.replace);
+            privacy.mask.push_back(std::move(pattern));
+        }
+    }
+    std::sort(privacy.mask.begin(), privacy.mask.end(),
+              [](const auto& a, const auto& b) { return a.name < b.name; });
+    using parley::privacy::Masker;
+    privacy.masker =
+        Masker::make(privacy.card_numbers ? Masker::Cards::masked : Masker::Cards::kept,
+                     privacy.mask)
+            .value();
+    return privacy;
+}
+
 AgentSettings to_agent(std::string name, const Group& from, std::string where) {
     AgentSettings agent;
     agent.name = std::move(name);
@@ -238,6 +261,25 @@ std::vector<Fault> check_paths(const Document& document) {
     return faults;
 }
 
+std::vector<Fault> check_masks(const Document& document) {
+    std::vector<Fault> faults;
+    const auto* privacy = json_read::object(document.root, "privacy");
+    const auto* masks = privacy == nullptr ? nullptr : json_read::object(*privacy, "mask");
+    if (masks == nullptr) return faults;
+    for (const auto& mask : *masks) {
+        const auto* fields = mask.value().if_object();
+        if (fields == nullptr) continue;
+        const privacy::Pattern pattern{std::string(mask.key()), json_read::text(*fields, "pattern"),
+                                       json_read::text(*fields, "replace")};
+        const auto made = privacy::Masker::make(privacy::Masker::Cards::kept, {pattern});
+        if (made) continue;
+        faults.push_back({document.where(pointer_to("/privacy/mask", mask.key())),
+                          made.error().what, made.error().remedy});
+        if (faults.size() >= faults_max) break;
+    }
+    return faults;
+}
+
 std::vector<std::string> settle(Document& document) {
     change_text(document, "/server/public_url", [](std::string url) {
         if (!url.empty() && url.find("://") == std::string::npos) url = "https://" + url;
@@ -284,6 +326,7 @@ Settings fill(const Document& document) {
     server.to("calls_max", settings.server.calls_max);
     server.to("drain_limit_seconds", settings.server.drain_limit);
     server.to("admin_token", settings.server.admin_token);
+    server.to("root_answer", settings.server.root_answer);
 
     const auto twilio = root.in("twilio");
     twilio.to("account_sid", settings.twilio.account_sid);
@@ -381,6 +424,38 @@ Settings fill(const Document& document) {
 
     root.in("store").to("path", settings.store.path);
     root.in("log").to("level", settings.log.level);
+    root.in("transcripts").to("dir", settings.transcripts.dir);
+    const auto retention = root.in("retention");
+    retention.to("transcripts_days", settings.retention.transcripts);
+    retention.to("recordings_days", settings.retention.recordings);
+    retention.to("journal_days", settings.retention.journal);
+    settings.privacy = to_privacy(root.in("privacy"));
+    const auto money = root.in("limits").in("money");
+    money.to("call_usd", settings.money.call_usd);
+    money.to("number_day_usd", settings.money.number_day_usd);
+    money.to("day_usd", settings.money.day_usd);
+    const auto webhooks = root.in("webhooks");
+    if (webhooks.values() != nullptr) {
+        for (const auto& webhook : *webhooks.values()) {
+            const auto from = webhooks.in(webhook.key());
+            auto& to = settings.webhooks[webhook.key()];
+            from.to("url", to.url);
+            from.to("secret", to.secret);
+            from.to("give_up_after_days", to.give_up_after);
+        }
+    }
+    const auto redis = root.in("redis");
+    redis.to("url", settings.redis.url);
+    redis.to("password", settings.redis.password);
+    const auto speech = root.in("speech");
+    speech.to("provider", settings.speech.provider);
+    speech.to("voice", settings.speech.voice);
+    speech.in("openai").to("base_url", settings.speech.openai_base_url);
+    speech.in("openai").to("api_key", settings.speech.openai_api_key);
+    speech.in("openai").to("model", settings.speech.openai_model);
+    speech.in("elevenlabs").to("base_url", settings.speech.elevenlabs_base_url);
+    speech.in("elevenlabs").to("api_key", settings.speech.elevenlabs_api_key);
+    speech.in("elevenlabs").to("model", settings.speech.elevenlabs_model);
 
     const auto agents = root.in("agents");
     if (agents.values() != nullptr) {

@@ -12,6 +12,8 @@ std::vector<Fault> check_routes(const Document& document);
 
 // No two of twilio.paths may clash, nor one with a path of the service itself.
 std::vector<Fault> check_paths(const Document& document);
+// Patterns that can be used.
+std::vector<Fault> check_masks(const Document& document);
 
 // Brings values into the form the runtime uses: addresses with a scheme and without a trailing
 // slash, models that are alive. Returns what an operator should know.

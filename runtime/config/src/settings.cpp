@@ -30,6 +30,10 @@ void hide_from_log(const Settings& settings) {
     log::hide(settings.openai.api_key.reveal());
     log::hide(settings.twilio.auth_token.reveal());
     log::hide(settings.twilio.api_secret.reveal());
+    log::hide(settings.redis.password.reveal());
+    log::hide(settings.speech.openai_api_key.reveal());
+    log::hide(settings.speech.elevenlabs_api_key.reveal());
+    for (const auto& [name, webhook] : settings.webhooks) log::hide(webhook.secret.reveal());
     for (const auto& [name, secret] : settings.scripts.secrets) log::hide(secret.value.reveal());
 }
 
@@ -58,6 +62,7 @@ class Load {
         append(faults_, inspect(document_, schema_, broken_, secrets_));
         append(faults_, check_routes(document_));
         append(faults_, check_paths(document_));
+        append(faults_, check_masks(document_));
         if (faults_.empty())
             append(faults_, check_by_schema(document_, json::value(schema_), schema_file_));
         if (!faults_.empty()) return failed();

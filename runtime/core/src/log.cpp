@@ -35,12 +35,18 @@ std::shared_ptr<spdlog::logger>& logger() {
     return instance;
 }
 
-constexpr std::string_view mask = "***";
+constexpr std::string_view stars = "***";
 
 // Read for every line, written at start and at a reload.
 std::atomic<std::shared_ptr<const std::vector<std::string>>>& hidden() {
     static std::atomic<std::shared_ptr<const std::vector<std::string>>> secrets;
     return secrets;
+}
+// As above.
+using Mask = std::function<std::string(std::string)>;
+std::atomic<std::shared_ptr<const Mask>>& value_mask() {
+    static std::atomic<std::shared_ptr<const Mask>> set;
+    return set;
 }
 std::mutex& hidden_mutex() {
     static std::mutex mutex;
@@ -89,10 +95,14 @@ std::string without_secrets(std::string text) {
     if (!secrets) return text;
     for (const auto& secret : *secrets) {
         for (auto at = text.find(secret); at != std::string::npos;
-             at = text.find(secret, at + mask.size()))
-            text.replace(at, secret.size(), mask);
+             at = text.find(secret, at + stars.size()))
+            text.replace(at, secret.size(), stars);
     }
     return text;
+}
+
+void mask_with(Mask mask) {
+    value_mask().store(mask ? std::make_shared<const Mask>(std::move(mask)) : nullptr);
 }
 
 void start(Level threshold) {
@@ -132,13 +142,15 @@ void set_threshold(Level threshold) { logger()->set_level(to_spdlog(threshold));
 void write(Level level, std::string_view event, Fields fields) {
     if (!enabled(level)) return;
     if (Capture::current_ != nullptr) return Capture::current_->take_(level, event, fields);
+    const auto mask = value_mask().load();
     fmt::memory_buffer line;
     line.append(event);
     for (const auto& field : fields) {
         line.push_back(' ');
         line.append(field.name);
         line.push_back('=');
-        const std::string value = without_secrets(field.value);
+        std::string value = without_secrets(field.value);
+        if (mask) value = (*mask)(std::move(value));
         if (is_plain(value)) {
             line.append(value);
         } else {

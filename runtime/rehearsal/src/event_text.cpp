@@ -173,6 +173,9 @@ std::string event_text(const call::Event& event) {
             [](const call::EndAsked& each) {
                 return line("end", {{"words", each.words}});
             },
+            [](const call::BudgetSpent& each) {
+                return line("budget", {{"what", each.what}});
+            },
             // ---- of the script ------------------------------------------------------------------
             [](const call::AgentPrepared& each) {
                 return line("script prepared",
@@ -353,6 +356,7 @@ std::optional<call::Event> event_of(std::string_view text, std::string& scratch,
         }
         return done;
     }
+    if (name == "budget") return call::BudgetSpent{field("what")};
     if (name == "problem") return call::EngineProblem{field("code"), field("message")};
     if (name == "lost") return call::EngineLost{field("reason"), flag("may_retry")};
     return std::nullopt;

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <condition_variable>
 #include <deque>
@@ -28,6 +29,7 @@ using std::chrono::nanoseconds;
 constexpr std::size_t piece_bytes = 64 * 1024;  // handed to the disk at once
 constexpr std::size_t file_bytes_max = 64 * 1024 * 1024;
 constexpr const char* cut_line = "cut";
+constexpr std::size_t held_lines_max = 5'000;  // while the model speaks one answer
 
 // ---- answers of the database ------------------------------------------------------------------
 
@@ -123,9 +125,13 @@ namespace {
 // is on its way.
 class Pages {
  public:
-    Pages(std::shared_ptr<Recordings::Disk> disk, std::size_t bytes_max)
-        : disk_(std::move(disk)), bytes_max_(bytes_max) {}
-    ~Pages() { hand_over(); }
+    Pages(std::shared_ptr<Recordings::Disk> disk, std::size_t bytes_max,
+          std::shared_ptr<const privacy::Masker> masker)
+        : disk_(std::move(disk)), bytes_max_(bytes_max), masker_(std::move(masker)) {}
+    ~Pages() {
+        settle_texts();
+        hand_over();
+    }
     Pages(const Pages&) = delete;
     Pages& operator=(const Pages&) = delete;
 
@@ -134,10 +140,77 @@ class Pages {
         path_ = std::move(path);
         text_ = head + "\n";
     }
-    // Without the secrets that may have found their way into it.
-    void add_safely(std::string line) { add(log::without_secrets(std::move(line))); }
+    // Without the secrets that may have found their way into it, and what is masked.
+    void add_safely(std::string line) { add(masked(log::without_secrets(std::move(line)))); }
     void add(std::string_view line) {
         const std::lock_guard lock(mutex_);
+        if (held_.empty()) return append(line);
+        held_.push_back({.line = std::string(line)});
+        if (held_.size() > held_lines_max) release();
+    }
+    // A piece of what the model says. What must not be kept may lie across pieces: it and what
+    // follows wait for settle_texts().
+    void add_text(std::string before, const call::AgentText& piece) {
+        const std::lock_guard lock(mutex_);
+        held_.push_back({.line = std::move(before),
+                         .response_id = std::string(piece.response_id),
+                         .item_id = std::string(piece.item_id),
+                         .delta = std::string(piece.delta),
+                         .is_text = true});
+    }
+    // The texts that wait are whole.
+    void settle_texts() {
+        const std::lock_guard lock(mutex_);
+        release();
+    }
+
+ private:
+    struct Held {
+        std::string line;  // of a text: what stands before it
+        std::string response_id = {}, item_id = {}, delta = {};
+        bool is_text = false;
+    };
+
+    // A line is words and at its end JSON; a command has a line of its own.
+    std::string masked(std::string text) const {
+        if (!masker_) return text;
+        std::string all;
+        for (std::size_t at = 0; at <= text.size();) {
+            const auto end = std::min(text.find('\n', at), text.size());
+            std::string line = text.substr(at, end - at);
+            const auto json_at = std::min(line.find('{'), line.size());
+            if (at > 0) all += '\n';
+            all += line.substr(0, json_at);
+            all += masker_->json_or_text(line.substr(json_at));
+            at = end + 1;
+        }
+        return all;
+    }
+
+    void release() {
+        std::map<std::string, std::string> whole;
+        for (const auto& each : held_) {
+            if (each.is_text) whole[each.item_id] += each.delta;
+        }
+        // An item that is masked has all its text in its first piece.
+        std::map<std::string, std::string> replaced;
+        for (const auto& [item, text] : whole) {
+            auto shown = masker_ ? masker_->text(text) : text;
+            if (shown != text) replaced.emplace(item, std::move(shown));
+        }
+        for (auto& each : std::exchange(held_, {})) {
+            if (!each.is_text) {
+                append(each.line);
+                continue;
+            }
+            if (const auto found = replaced.find(each.item_id); found != replaced.end())
+                each.delta = std::exchange(found->second, "");
+            append(each.line + log::without_secrets(event_text(
+                                   call::AgentText{each.response_id, each.item_id, each.delta})));
+        }
+    }
+
+    void append(std::string_view line) {
         if (is_cut_) return;
         bytes_ += line.size() + 1;
         is_cut_ = bytes_ > bytes_max_;
@@ -146,7 +219,6 @@ class Pages {
         if (text_.size() >= piece_bytes) hand_over();
     }
 
- private:
     void hand_over() {
         if (!path_.empty() && !text_.empty()) disk_->write(path_, std::exchange(text_, {}));
     }
@@ -154,6 +226,8 @@ class Pages {
     std::mutex mutex_;
     std::shared_ptr<Recordings::Disk> disk_;
     const std::size_t bytes_max_;
+    const std::shared_ptr<const privacy::Masker> masker_;
+    std::vector<Held> held_;
     std::string path_;
     std::string text_;
     std::size_t bytes_ = 0;
@@ -322,7 +396,7 @@ class FileRecorder final : public CallRecorder {
                  std::function<TimePoint()> now)
         : dir_(disk->options.dir),
           call_(std::move(call)),
-          pages_(std::make_shared<Pages>(disk, disk->options.bytes_max)),
+          pages_(std::make_shared<Pages>(disk, disk->options.bytes_max, call_.masker)),
           asking_(pages_, std::move(now)) {}
 
     script::Services record(script::Services services) override {
@@ -368,9 +442,22 @@ class FileRecorder final : public CallRecorder {
                            commands.empty() ? 'a' : 'A', sound_text(audio->audio));
             return pages_->add(line_);
         }
+        const auto* text = std::get_if<call::AgentText>(&event);
+        if (text != nullptr && commands.empty())
+            return pages_->add_text(fmt::format("{} ", since), *text);
+        if (std::holds_alternative<call::AgentItemDone>(event) ||
+            std::holds_alternative<call::ResponseDone>(event) ||
+            std::holds_alternative<call::EngineLost>(event))
+            pages_->settle_texts();
         fmt::format_to(std::back_inserter(line_), "{} {}", since, event_text(event));
         for (const auto& command : commands) line_ += "\n> " + command_text(command);
-        pages_->add_safely(line_);
+        // The model's sound is much, and there is nothing in it to mask.
+        const bool is_sound = std::holds_alternative<call::AgentAudio>(event) &&
+                              std::all_of(commands.begin(), commands.end(), [](const auto& each) {
+                                  return std::holds_alternative<call::Play>(each) ||
+                                         std::holds_alternative<call::SendMark>(each);
+                              });
+        is_sound ? pages_->add(line_) : pages_->add_safely(line_);
     }
 
  private:

@@ -34,16 +34,17 @@ void from_json(std::int64_t value, milliseconds& span) { span = milliseconds(val
 void from_json(std::int64_t value, int& count) { count = static_cast<int>(value); }
 
 json::array phrases_json(const std::shared_ptr<const call::Phrases>& phrases) {
-    if (!phrases) return {"0", "0", "0"};
+    if (!phrases) return {"0", "0", "0", "0"};
     return {sound_text(phrases->one_moment), sound_text(phrases->apology),
-            sound_text(phrases->goodbye)};
+            sound_text(phrases->goodbye), sound_text(phrases->over_budget)};
 }
 
 std::shared_ptr<const call::Phrases> phrases_of(const json::object& head) {
     auto phrases = std::make_shared<call::Phrases>();
     const auto* texts = json_read::array(head, "phrases");
     std::size_t next = 0;
-    for (auto* audio : {&phrases->one_moment, &phrases->apology, &phrases->goodbye}) {
+    for (auto* audio :
+         {&phrases->one_moment, &phrases->apology, &phrases->goodbye, &phrases->over_budget}) {
         if (texts == nullptr || next >= texts->size()) break;
         const auto& text = (*texts)[next++];
         if (text.is_string()) read_sound(std::string_view(text.get_string()), *audio);

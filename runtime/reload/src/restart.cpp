@@ -1,6 +1,7 @@
 #include <parley/reload/restart.hpp>
 
 #include <parley/config/report.hpp>
+#include <parley/core/crypto.hpp>
 
 #include <fmt/format.h>
 
@@ -31,6 +32,17 @@ std::string paths_text(const Settings& s) {
     return text;
 }
 
+// The names are in the database, the addresses and secrets with whoever sends. A secret is told from
+// another by a piece of its digest.
+std::string webhooks_text(const Settings& settings) {
+    std::string text;
+    for (const auto& [name, each] : settings.webhooks)
+        text += fmt::format("{}{} {} {} days, secret {}", text.empty() ? "" : ", ", name, each.url,
+                            each.give_up_after.count(),
+                            crypto::sha256_hex(each.secret.reveal()).substr(0, 6));
+    return text;
+}
+
 // What the process has built its sockets, threads and files on.
 const std::array fixed{
     Fixed{"server.host", [](const Settings& s) { return s.server.host; }},
@@ -43,6 +55,7 @@ const std::array fixed{
           [](const Settings& s) { return std::to_string(s.server.drain_limit.count()); }},
     Fixed{"server.admin_token", [](const Settings& s) { return s.server.admin_token.reveal(); },
           Fixed::Kind::secret},
+    Fixed{"server.root_answer", [](const Settings& s) { return s.server.root_answer; }},
     Fixed{"twilio.account_sid", [](const Settings& s) { return s.twilio.account_sid; }},
     Fixed{"twilio.auth_token", [](const Settings& s) { return s.twilio.auth_token.reveal(); },
           Fixed::Kind::secret},
@@ -61,13 +74,37 @@ const std::array fixed{
     Fixed{"calls.record", [](const Settings& s) { return s.calls.record; }},
     Fixed{"scripts.dir", [](const Settings& s) { return s.scripts.dir; }},
     Fixed{"scripts.watch", [](const Settings& s) { return s.scripts.watch; }},
+    Fixed{"transcripts.dir", [](const Settings& s) { return s.transcripts.dir; }},
+    Fixed{"retention.transcripts_days",
+          [](const Settings& s) { return std::to_string(s.retention.transcripts.count()); }},
+    Fixed{"retention.recordings_days",
+          [](const Settings& s) { return std::to_string(s.retention.recordings.count()); }},
+    Fixed{"retention.journal_days",
+          [](const Settings& s) { return std::to_string(s.retention.journal.count()); }},
+    Fixed{"redis.url", [](const Settings& s) { return s.redis.url; }},
+    Fixed{"redis.password", [](const Settings& s) { return s.redis.password.reveal(); },
+          Fixed::Kind::secret},
+    Fixed{"speech.provider", [](const Settings& s) { return s.speech.provider; }},
+    Fixed{"speech.voice", [](const Settings& s) { return s.speech.voice; }},
+    Fixed{"speech.openai.base_url", [](const Settings& s) { return s.speech.openai_base_url; }},
+    Fixed{"speech.openai.api_key",
+          [](const Settings& s) { return s.speech.openai_api_key.reveal(); }, Fixed::Kind::secret},
+    Fixed{"speech.openai.model", [](const Settings& s) { return s.speech.openai_model; }},
+    Fixed{"speech.elevenlabs.base_url",
+          [](const Settings& s) { return s.speech.elevenlabs_base_url; }},
+    Fixed{"speech.elevenlabs.api_key",
+          [](const Settings& s) { return s.speech.elevenlabs_api_key.reveal(); },
+          Fixed::Kind::secret},
+    Fixed{"speech.elevenlabs.model", [](const Settings& s) { return s.speech.elevenlabs_model; }},
+    Fixed{"webhooks", [](const Settings& s) { return webhooks_text(s); }},
     Fixed{"store.path", [](const Settings& s) { return s.store.path; }},
 };
 
 // Groups whose settings a call takes from its generation, or that the process can change while it
 // runs.
-constexpr std::array<std::string_view, 8> live{"openai.",  "calls.", "outbound.", "scripts.",
-                                               "secrets.", "log.",   "agents.",   "numbers."};
+constexpr std::array<std::string_view, 10> live{"openai.",  "calls.",       "outbound.", "scripts.",
+                                                "secrets.", "log.",         "agents.",   "numbers.",
+                                                "privacy.", "limits.money."};
 
 }  // namespace
 
@@ -96,8 +133,10 @@ json::object to_json(const NeedsRestart& setting) {
 }
 
 TakenOver taken_over(std::string_view setting) {
-    const bool is_fixed = std::any_of(fixed.begin(), fixed.end(),
-                                      [&](const Fixed& each) { return each.setting == setting; });
+    const bool is_fixed = std::any_of(fixed.begin(), fixed.end(), [&](const Fixed& each) {
+        return each.setting == setting ||
+               (each.setting == "webhooks" && setting.starts_with("webhooks."));
+    });
     if (is_fixed) return TakenOver::by_restart;
     const bool is_live = std::any_of(live.begin(), live.end(), [&](std::string_view group) {
         return setting.starts_with(group);

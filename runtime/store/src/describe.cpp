@@ -179,6 +179,11 @@ Description describe(const json::object& row, Detail detail, const PrintOptions&
     }
     if (type == "summary")
         return {2, {{Style::tool, "Σ "}, {Style::plain, field_list(row, options.tool_bytes_max)}}};
+    if (type == "provider_ready") {
+        if (detail == Detail::transcript) return {};
+        return {2,
+                {{Style::dim, "↻ the model was ready after " + seconds(whole(row, "ready_ms"))}}};
+    }
     if (type == "provider_lost")
         return {2,
                 {{Style::warning, "⚠ the model's connection was lost: "},

@@ -1,6 +1,7 @@
 #include "journal_writer.hpp"
 
 #include <parley/core/clock.hpp>
+#include <parley/core/crypto.hpp>
 
 namespace parley::store {
 namespace {
@@ -42,6 +43,15 @@ constexpr std::string_view insert_note =
 constexpr std::string_view upsert_summary =
     "INSERT INTO calls(call_sid, started_at_ms, summary) VALUES (?1, ?2, ?3) ON CONFLICT(call_sid) DO UPDATE SET summary = excluded.summary";
 
+// A call ends once, but entries may be written twice: by a crash, or taken in from a file.
+constexpr std::string_view insert_delivery =
+    "INSERT INTO webhook_deliveries(id, webhook, call_sid, created_at_ms, next_try_at_ms) VALUES (?1, ?2, ?3, ?4, ?5) "
+    "ON CONFLICT(call_sid, webhook) DO NOTHING";
+constexpr std::string_view hasten_delivery =
+    "UPDATE webhook_deliveries SET next_try_at_ms = ?2 WHERE call_sid = ?1 AND attempts = 0 AND state = 'waiting'";
+// An agent may take five seconds for its last word; what it says then belongs to the delivery.
+constexpr std::int64_t summary_within_ms = 6'000;
+
 std::int64_t as_integer(bool flag) { return flag ? 1 : 0; }
 
 }  // namespace
@@ -52,15 +62,17 @@ bool is_entrys_fault(int code) {
            primary == SQLITE_RANGE;
 }
 
-SqlFailure JournalWriter::prepare(Database& database) {
+SqlFailure JournalWriter::prepare(Database& database, std::vector<std::string> webhooks) {
     database_ = &database;
+    webhooks_ = std::move(webhooks);
     for (const auto& [statement, sql] :
          {std::pair{&journal_, insert_journal}, std::pair{&started_, upsert_started},
           std::pair{&ended_, upsert_ended}, std::pair{&said_, insert_said},
           std::pair{&turn_, upsert_turn}, std::pair{&tool_started_, upsert_tool_started},
           std::pair{&tool_returned_, upsert_tool_returned}, std::pair{&usage_, insert_usage},
           std::pair{&cost_, upsert_cost}, std::pair{&note_, insert_note},
-          std::pair{&summary_, upsert_summary}}) {
+          std::pair{&summary_, upsert_summary}, std::pair{&delivery_, insert_delivery},
+          std::pair{&delivery_due_, hasten_delivery}}) {
         *statement = database.prepare(sql);
         if (!*statement) return database.failure();
     }
@@ -68,8 +80,9 @@ SqlFailure JournalWriter::prepare(Database& database) {
 }
 
 void JournalWriter::close() {
-    for (auto* statement : {&journal_, &started_, &ended_, &said_, &turn_, &tool_started_,
-                            &tool_returned_, &usage_, &cost_, &note_, &summary_}) {
+    for (auto* statement :
+         {&journal_, &started_, &ended_, &said_, &turn_, &tool_started_, &tool_returned_, &usage_,
+          &cost_, &note_, &summary_, &delivery_, &delivery_due_}) {
         *statement = Prepared();
     }
 }
@@ -92,7 +105,13 @@ int JournalWriter::derive(const Entry& entry, std::int64_t at_ms) {
                             Text(e->channel));
     }
     if (const auto* e = std::get_if<CallEnded>(&entry.event)) {
-        return ended_.run(sid, at_ms, Text(e->outcome), Text(e->reason), e->duration_ms);
+        int code = ended_.run(sid, at_ms, Text(e->outcome), Text(e->reason), e->duration_ms);
+        for (const auto& webhook : webhooks_) {
+            if (code != SQLITE_OK) break;
+            const std::string id = crypto::uuid4();
+            code = delivery_.run(Text(id), Text(webhook), sid, at_ms, at_ms + summary_within_ms);
+        }
+        return code;
     }
     if (const auto* e = std::get_if<CallerSaid>(&entry.event)) {
         const int code = said_.run(sid, at_ms, Text("caller"), Text(e->text), Text(""),
@@ -128,7 +147,8 @@ int JournalWriter::derive(const Entry& entry, std::int64_t at_ms) {
     }
     if (const auto* e = std::get_if<Summary>(&entry.event)) {
         const std::string all = json::serialize(e->fields);
-        return summary_.run(sid, at_ms, Text(all));
+        const int code = summary_.run(sid, at_ms, Text(all));
+        return code == SQLITE_OK ? delivery_due_.run(sid, at_ms) : code;
     }
     return SQLITE_OK;
 }

@@ -8,12 +8,15 @@
 
 #include <parley/call/journal.hpp>
 
+#include <string>
+#include <vector>
+
 namespace parley::store {
 
 class JournalWriter {
  public:
-    // The tables must be there.
-    SqlFailure prepare(Database& database);
+    // The tables must be there. `webhooks`: who is to be told when a call is over.
+    SqlFailure prepare(Database& database, std::vector<std::string> webhooks = {});
     SqlFailure write(const call::journal::Entry& entry);
     void close();
 
@@ -22,7 +25,8 @@ class JournalWriter {
 
     Database* database_ = nullptr;
     Prepared journal_, started_, ended_, said_, turn_, tool_started_, tool_returned_, usage_, cost_,
-        note_, summary_;
+        note_, summary_, delivery_, delivery_due_;
+    std::vector<std::string> webhooks_;
 };
 
 // Whether a failure is the entry's own (it would fail for ever) and not the database's (it may

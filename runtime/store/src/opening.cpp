@@ -173,7 +173,7 @@ Checked<void> open_database(const Options& options, Opened& into) {
     }
     if (auto fault = set_up(into.database, options)) return std::move(*fault);
     if (auto made = make_tables(into.database, options.path); !made) return made;
-    if (const auto why = into.writer.prepare(into.database))
+    if (const auto why = into.writer.prepare(into.database, options.webhooks))
         return database_fault(options.path, why);
     if (into.sole_writer.is_sole() && !is_in_memory(options.path)) {
         if (auto taken = take_in_unsaved(options.path, into); !taken) return taken;

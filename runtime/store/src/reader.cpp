@@ -1,6 +1,7 @@
 #include <parley/store/store.hpp>
 
 #include "database.hpp"
+#include "deliveries.hpp"
 #include "script_sql.hpp"
 #include "tables.hpp"
 
@@ -208,6 +209,17 @@ std::int64_t Reader::newest_id() {
     impl_->each("SELECT coalesce(max(id), 0) FROM journal",
                 [&](const Prepared& row) { id = row.integer(0); });
     return id;
+}
+
+std::vector<Delivery> Reader::deliveries(std::size_t limit, bool with_delivered) {
+    std::vector<Delivery> rows;
+    impl_->each(
+        fmt::format("SELECT {} FROM webhook_deliveries WHERE ?1 OR state <> 'delivered' "
+                    "ORDER BY created_at_ms DESC, id LIMIT ?2",
+                    delivery_columns),
+        [&](const Prepared& row) { rows.push_back(delivery_row(row)); },
+        std::int64_t{with_delivered ? 1 : 0}, as_limit(limit));
+    return rows;
 }
 
 std::vector<std::string> Reader::sids_beginning(std::string_view beginning, std::size_t limit) {

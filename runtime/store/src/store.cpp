@@ -1,5 +1,7 @@
 #include <parley/store/store.hpp>
 
+#include "deliveries.hpp"
+#include "history.hpp"
 #include "key_table.hpp"
 #include "migrations.hpp"
 #include "opening.hpp"
@@ -44,7 +46,9 @@ struct Store::Impl {
           rooms(opened.database, opened.gate,
                 {options.query_time_max, options.busy_timeout, options.rows_max},
                 Gate::Who::runtime),
-          keys(opened.database, {.busy_timeout = options.busy_timeout}) {}
+          keys(opened.database, {.busy_timeout = options.busy_timeout}),
+          deliveries(opened.database),
+          history(opened.database) {}
 
     std::optional<QueryProblem> post(Job job);
     void run();
@@ -60,6 +64,8 @@ struct Store::Impl {
     ScriptSql scripts;                                // as `opened`
     ScriptSql rooms;                                  // as `opened`: of the runtime's rooms
     KeyTable keys;                                    // as `opened`
+    Deliveries deliveries;                            // as `opened`
+    History history;                                  // as `opened`
     Retry retry;                                      // as `opened`
     TimePoint broken_quiet_until = TimePoint::min();  // no line about failing queries before
     std::vector<Entry> batch;  // taken from `arrived`, being written; as `opened`
@@ -375,6 +381,52 @@ void Store::run_all(std::vector<Statement> statements,
 void Store::key(KeyRequest request, std::function<void(KeyResult)> done) {
     auto refused = impl_->post([request = std::move(request), done](Impl& store) {
         done(store.keys.run(request, std::chrono::system_clock::now()));
+    });
+    if (refused) done(std::move(*refused));
+}
+
+void Store::conversation(std::string call_sid, std::function<void(std::vector<Entry>)> done) {
+    auto refused = impl_->post([call_sid = std::move(call_sid), done](Impl& store) {
+        done(store.history.conversation(call_sid));
+    });
+    if (refused) done({});
+}
+
+void Store::costs_since(WallTime since, std::function<void(std::vector<NumberCost>)> done) {
+    auto refused =
+        impl_->post([since, done](Impl& store) { done(store.history.costs_since(since)); });
+    if (refused) done({});
+}
+
+void Store::due_deliveries(
+    WallTime now, std::size_t limit,
+    std::function<void(boost::system::result<std::vector<Delivery>, QueryProblem>)> done) {
+    auto refused = impl_->post([now, limit, done](Impl& store) {
+        store.opened.database.set_busy_timeout(store.options.busy_timeout);
+        done(store.deliveries.due(now, limit));
+    });
+    if (refused) done(std::move(*refused));
+}
+
+void Store::settle_delivery(Delivery delivery,
+                            std::function<void(std::optional<QueryProblem>)> done) {
+    auto refused = impl_->post([delivery = std::move(delivery), done](Impl& store) {
+        store.opened.database.set_busy_timeout(store.options.busy_timeout);
+        done(store.deliveries.settle(delivery));
+    });
+    if (refused) done(std::move(refused));
+}
+
+void Store::count_deliveries(std::function<void(DeliveryCounts)> done) {
+    auto refused = impl_->post([done](Impl& store) { done(store.deliveries.counts()); });
+    if (refused) done({});
+}
+
+void Store::forget(WallTime before,
+                   std::function<void(boost::system::result<std::int64_t, QueryProblem>)> done) {
+    auto refused = impl_->post([before, done](Impl& store) {
+        store.opened.database.set_busy_timeout(store.options.busy_timeout);
+        done(store.history.forget(before));
     });
     if (refused) done(std::move(*refused));
 }

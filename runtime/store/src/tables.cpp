@@ -11,10 +11,10 @@
 namespace parley::store {
 namespace {
 
-constexpr std::array runtime_tables =
-    std::to_array<std::string_view>({"calls", "journal", "transcript", "tool_calls", "call_notes",
-                                     "usage", "script_migrations", "unsaved_imports", "script_keys",
-                                     "access_tokens", "audit", "outbound_attempts", "do_not_call"});
+constexpr std::array runtime_tables = std::to_array<std::string_view>(
+    {"calls", "journal", "transcript", "tool_calls", "call_notes", "usage", "script_migrations",
+     "unsaved_imports", "script_keys", "access_tokens", "audit", "outbound_attempts", "do_not_call",
+     "webhook_deliveries"});
 
 constexpr std::array versions{
     R"sql(
@@ -171,6 +171,23 @@ CREATE TABLE do_not_call (
     reason      TEXT NOT NULL DEFAULT '',
     added_at_ms INTEGER NOT NULL
 ) WITHOUT ROWID;
+)sql",
+    // Written with the call's end, in one transaction: whatever happens afterwards, it is known who
+    // has still to be told.
+    R"sql(
+CREATE TABLE webhook_deliveries (
+    id             TEXT PRIMARY KEY NOT NULL,   -- sent with every attempt: receivers know by it what they have had
+    webhook        TEXT NOT NULL,               -- the name in the settings
+    call_sid       TEXT NOT NULL,
+    created_at_ms  INTEGER NOT NULL,
+    next_try_at_ms INTEGER NOT NULL,
+    attempts       INTEGER NOT NULL DEFAULT 0,
+    state          TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'delivered', 'dead')),
+    problem        TEXT NOT NULL DEFAULT '',    -- of the last attempt
+    body           TEXT,                        -- JSON, the same in every attempt; NULL before the first
+    UNIQUE (call_sid, webhook)
+);
+CREATE INDEX webhook_deliveries_due ON webhook_deliveries(next_try_at_ms) WHERE state = 'waiting';
 )sql",
 };
 

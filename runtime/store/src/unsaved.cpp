@@ -98,7 +98,8 @@ Checked<std::optional<Unsaved>> load_unsaved(const std::string& file) {
 std::optional<Event> event_from(std::string_view type, const json::object& f) {
     using json_read::text;
     if (type == "call_started")
-        return CallStarted{text(f, "from"), text(f, "to"), text(f, "agent"), text(f, "channel")};
+        return CallStarted{text(f, "from"), text(f, "to"), text(f, "agent"), text(f, "channel"),
+                           text(f, "direction") == "outbound" ? "outbound" : "inbound"};
     if (type == "caller_said") return CallerSaid{text(f, "item_id"), text(f, "text")};
     if (type == "agent_said") {
         return AgentSaid{text(f, "item_id"),   text(f, "heard"),        text(f, "unheard"),
@@ -125,8 +126,10 @@ std::optional<Event> event_from(std::string_view type, const json::object& f) {
         counted.usage.output_audio_tokens = whole(f, "output_audio_tokens");
         counted.usage.audio_seconds = json_read::number(f, "audio_seconds").value_or(0);
         counted.usage.cost_usd = json_read::number(f, "cost_usd").value_or(0);
+        counted.call_cost_usd = json_read::number(f, "call_cost_usd").value_or(0);
         return counted;
     }
+    if (type == "provider_ready") return ProviderReady{whole(f, "ready_ms")};
     if (type == "provider_lost") return ProviderLost{text(f, "reason")};
     if (type == "provider_restored")
         return ProviderRestored{whole(f, "gap_ms"), flag(f, "planned")};

@@ -256,6 +256,7 @@ TEST(StoreClosing, SavesWhatItCannotWriteForTheNextStart) {
         store->on_entry({"CA1", at(2'400), journal::DtmfReceived{}});
         store->on_entry({"CA1", at(2'500), journal::TurnLatency{400, 420}});
         store->on_entry({"CA1", at(2'600), journal::UsageCounted{"resp_1", usage}});
+        store->on_entry({"CA1", at(2'650), journal::ProviderReady{350}});
         store->on_entry({"CA1", at(2'700), journal::ProviderLost{"reset"}});
         store->on_entry({"CA1", at(2'800), journal::ProviderRestored{900, true}});
         store->on_entry({"CA1", at(2'900), journal::Problem{"what", "detail"}});
@@ -273,7 +274,7 @@ TEST(StoreClosing, SavesWhatItCannotWriteForTheNextStart) {
     EXPECT_EQ(
         shell.value("SELECT group_concat(type) FROM (SELECT type FROM journal ORDER BY id)"),
         "call_started,caller_said,agent_said,interrupted,tool_started,tool_returned,dtmf_received,turn_latency,usage_counted,"
-        "provider_lost,provider_restored,problem,call_ended");
+        "provider_ready,provider_lost,provider_restored,problem,call_ended");
     EXPECT_EQ(shell.value("SELECT text FROM transcript WHERE speaker = 'caller'"),
               "Ten is fine, thank you \"very\" much.");
     EXPECT_EQ(

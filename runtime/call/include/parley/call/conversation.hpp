@@ -34,6 +34,8 @@ struct Phrases {
     // "I am sorry, we have a technical problem. Please call again later."
     std::vector<std::uint8_t> apology;
     std::vector<std::uint8_t> goodbye;  // "Goodbye."
+    // "I am sorry, we cannot take this call now. Please call again later. Goodbye."
+    std::vector<std::uint8_t> over_budget = {};
 };
 
 struct Policy {
@@ -141,6 +143,7 @@ class Conversation {
     void on(const AlarmRang&) {}
     void on(const DrainAsked&);
     void on(const EndAsked& event);
+    void on(const BudgetSpent& event);
 
     void settle();  // whatever is due now: audio, timers, the end
     void settle_timers();
@@ -156,6 +159,8 @@ class Conversation {
     void lose_engine(const std::string& reason, bool may_retry);
     void open_engine();
     void give_up(std::string reason);
+    void leave_with(std::string reason, std::string outcome, std::string_view phrase,
+                    const std::vector<std::uint8_t>& audio);
     void begin_ending(Ending ending);
     void finish(std::string_view reason, std::string_view default_outcome);
     void play_phrase(std::string_view name, const std::vector<std::uint8_t>& audio);
@@ -214,6 +219,8 @@ class Conversation {
     bool is_rotating_ = false;
     bool is_answer_owed_ = false;  // the loss left the caller without an answer
     bool is_agent_broken_ = false;
+    bool is_over_budget_ = false;
+    std::optional<TimePoint> first_opened_;
     bool is_greeted_ = false;
 
     // the agent

@@ -210,14 +210,18 @@ struct DrainAsked {};  // the process wants to stop: wrap up now
 struct EndAsked {
     std::string words = {};
 };
+// The call may cost no more: it is wrapped up, or, before it began, not connected to a model.
+struct BudgetSpent {
+    std::string what;  // the limit, in words
+};
 
-using Event = std::variant<CallerAttached, CallerAudio, DtmfPressed, MarkPlayed, CallerGone,
-                           EngineReady, CallerSpeechStarted, CallerSpeechStopped, CallerTranscribed,
-                           ResponseStarted, AgentAudio, AgentText, AgentItemDone, ToolCalled,
-                           ResponseDone, EngineProblem, EngineLost, AgentPrepared, AgentUnavailable,
-                           ToolFinished, ToolsOffered, OutcomeSet, HangUpAsked, TextInjected,
-                           SayAsked, ModelAsked, NoteTaken, KeyAnswered, AlarmRang, DrainAsked,
-                           EndAsked>;
+using Event =
+    std::variant<CallerAttached, CallerAudio, DtmfPressed, MarkPlayed, CallerGone, EngineReady,
+                 CallerSpeechStarted, CallerSpeechStopped, CallerTranscribed, ResponseStarted,
+                 AgentAudio, AgentText, AgentItemDone, ToolCalled, ResponseDone, EngineProblem,
+                 EngineLost, AgentPrepared, AgentUnavailable, ToolFinished, ToolsOffered,
+                 OutcomeSet, HangUpAsked, TextInjected, SayAsked, ModelAsked, NoteTaken,
+                 KeyAnswered, AlarmRang, DrainAsked, EndAsked, BudgetSpent>;
 
 // Whoever takes events in: the Session. Called on the call's io thread.
 class EventSink {

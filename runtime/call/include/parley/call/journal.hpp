@@ -7,6 +7,7 @@
 
 #include <parley/call/events.hpp>
 #include <parley/core/json.hpp>
+#include <parley/privacy/masker.hpp>
 
 #include <string>
 #include <variant>
@@ -18,6 +19,9 @@ struct CallStarted {
     std::string to;
     std::string agent;
     std::string channel;
+    std::string direction = "inbound";  // or outbound: we called
+
+    const std::string& other_party() const { return direction == "outbound" ? to : from; }
 };
 struct CallerSaid {
     std::string item_id;
@@ -59,6 +63,11 @@ struct UsageCounted {  // of a response, or of writing down what the caller said
     std::string response_id;
     Usage usage;
     std::string item_id = {};  // of a transcription; response_id is then empty
+    double call_cost_usd = 0;  // of the call up to here
+};
+// The model can speak for the first time in this call.
+struct ProviderReady {
+    std::int64_t ready_ms = 0;  // since it was connected to
 };
 struct ProviderLost {
     std::string reason;
@@ -87,8 +96,8 @@ struct Summary {
 };
 
 using Event = std::variant<CallStarted, CallerSaid, AgentSaid, Interrupted, ToolStarted,
-                           ToolReturned, DtmfReceived, TurnLatency, UsageCounted, ProviderLost,
-                           ProviderRestored, Problem, Note, CallEnded, Summary>;
+                           ToolReturned, DtmfReceived, TurnLatency, UsageCounted, ProviderReady,
+                           ProviderLost, ProviderRestored, Problem, Note, CallEnded, Summary>;
 
 struct Entry {
     std::string call_sid;
@@ -100,6 +109,9 @@ struct Entry {
 std::string_view type_name(const Event& event);
 // The fields alone, without type, time and call.
 json::object fields(const Event& event);
+// What callers, models, tools and scripts said, without what must not be kept. Names, numbers called
+// and ids stay.
+Event masked(Event event, const privacy::Masker& masker);
 
 class Subscriber {
  public:

@@ -11,6 +11,7 @@
 //         nothing more will be written. Destroying the session earlier destroys the agent, and its last word is lost.
 #pragma once
 
+#include <parley/call/budget.hpp>
 #include <parley/call/conversation.hpp>
 #include <parley/call/journal.hpp>
 #include <parley/call/ports.hpp>
@@ -34,6 +35,9 @@ class Session final : public EventSink, public std::enable_shared_from_this<Sess
         std::shared_ptr<const Phrases> phrases;
         Policy policy;
         std::unique_ptr<Recorder> recorder = {};  // none: the call is not recorded
+        // what the journal and the log must not show
+        std::shared_ptr<const privacy::Masker> masker = privacy::default_masker();
+        Budget* budget = nullptr;  // outlives every session; none: calls may cost what they will
     };
     // What others may know of a running call.
     struct Snapshot {
@@ -79,6 +83,8 @@ class Session final : public EventSink, public std::enable_shared_from_this<Sess
     void close(json::object summary);
     void carry_out(const Command& command);
     void write(journal::Event event, WallTime at);
+    bool count_cost(const journal::Event& event, WallTime now);
+    void check_budget();
     void log_entry(const journal::Event& event) const;
 
     CallInfo info_;
@@ -97,6 +103,8 @@ class Session final : public EventSink, public std::enable_shared_from_this<Sess
     bool is_handling_ = false;
     bool is_finished_ = false;
     bool is_closed_ = false;
+    double cost_usd_ = 0;
+    bool is_budget_spent_ = false;
     Finish ending_;
 };
 

@@ -58,6 +58,7 @@ class Switchboard {
     std::optional<Finish> ending_of(std::string_view call_sid) const;
 
     std::size_t live_count() const;
+    bool is_draining() const;  // new calls are refused
     // `done` on an io thread
     void snapshots(std::function<void(std::vector<Session::Snapshot>)> done) const;
 

@@ -10,10 +10,12 @@
 #include <parley/core/json.hpp>
 #include <parley/core/result.hpp>
 #include <parley/core/text.hpp>
+#include <parley/privacy/masker.hpp>
 
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,6 +33,7 @@ struct ServerSettings {
     std::chrono::seconds drain_limit{30};
     // PARLEY_ADMIN_TOKEN; empty: a random one, in a file beside the database
     Secret admin_token;
+    std::string root_answer;  // what GET / says; JSON, or a text
 };
 
 // A voice webhook, and the media stream that it announces.
@@ -112,6 +115,8 @@ struct CallSettings {
         {"one_moment", "One moment, please."},
         {"apology", "I am sorry, we have a technical problem. Please call again later."},
         {"goodbye", "Goodbye."},
+        {"over_budget",
+         "I am sorry, we cannot take your call now. Please call again later. Goodbye."},
     };
 };
 
@@ -182,6 +187,53 @@ struct StoreSettings {
     std::string path = "data/parley.db";  // DATABASE_PATH
 };
 
+struct TranscriptSettings {
+    std::string dir;  // empty: no files
+};
+
+// 0: kept for ever.
+struct RetentionSettings {
+    std::chrono::days transcripts{0}, recordings{0}, journal{0};
+};
+
+struct PrivacySettings {
+    bool card_numbers = true;
+    std::vector<privacy::Pattern> mask;  // in the order of their names
+    // made of the two above; never null
+    std::shared_ptr<const privacy::Masker> masker = privacy::default_masker();
+};
+
+// USD; 0: no limit.
+struct MoneyLimits {
+    double call_usd = 0, number_day_usd = 0, day_usd = 0;
+};
+
+// Told of each call when it is over.
+struct WebhookSettings {
+    std::string url;
+    Secret secret;  // signs what is sent; empty: not signed
+    std::chrono::days give_up_after{3};
+};
+
+// Where others look for what goes on; empty url: nowhere.
+struct RedisSettings {
+    std::string url;  // REDIS_URL: redis://[user@]host[:port][/database]
+    Secret password;  // REDIS_PASSWORD
+};
+
+// What POST /generate-voice speaks with.
+struct SpeechSettings {
+    std::string provider = "espeak";  // or openai, elevenlabs
+    std::string voice;                // where the request names none; empty: the provider's
+    // any server that knows /audio/speech; an empty key: openai.api_key
+    std::string openai_base_url = "https://api.openai.com/v1";
+    Secret openai_api_key;
+    std::string openai_model = "gpt-4o-mini-tts";
+    std::string elevenlabs_base_url = "https://api.elevenlabs.io";
+    Secret elevenlabs_api_key;  // ELEVENLABS_API_KEY
+    std::string elevenlabs_model = "eleven_flash_v2_5";
+};
+
 struct LogSettings {
     std::string level = "info";
 };
@@ -202,6 +254,13 @@ struct Settings {
     OutboundSettings outbound;
     ScriptSettings scripts;
     StoreSettings store;
+    TranscriptSettings transcripts;
+    RetentionSettings retention;
+    PrivacySettings privacy;
+    MoneyLimits money;
+    std::map<std::string, WebhookSettings> webhooks;  // by name
+    RedisSettings redis;
+    SpeechSettings speech;
     LogSettings log;
     std::map<std::string, AgentSettings> agents;
     std::map<std::string, std::string> numbers;  // E.164 or "default" -> agent name

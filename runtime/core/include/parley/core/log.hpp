@@ -38,6 +38,9 @@ void write(Level level, std::string_view event, Fields fields);
 // would hide words. `without_secrets` does the same to any text.
 void hide(std::string_view secret);
 std::string without_secrets(std::string text);
+// From now on every value of a field goes through `mask` before it is written: what callers say may
+// get into a line. Secrets are taken out all the same.
+void mask_with(std::function<std::string(std::string)> mask);
 
 inline void debug(std::string_view event, Fields fields = {}) {
     if (enabled(Level::debug)) write(Level::debug, event, fields);

@@ -35,6 +35,8 @@ struct RecordedCall {
     call::Policy policy;
     std::shared_ptr<const call::Phrases> phrases = {};
     std::uint64_t seed = 1;  // of math.random
+    // What is not to be kept. A number that the model read out leaves its text in one piece.
+    std::shared_ptr<const privacy::Masker> masker = privacy::default_masker();
     // version of the scripts
     std::string bundle;
 };

@@ -40,6 +40,8 @@ struct Options {
     std::size_t rows_max = 1'000;             // of a script's query
     // the file may grow to this many pages of 4 KiB; 0: as the disk allows
     std::int64_t pages_max = 0;
+    // who is to be told of each call's end: their names in the settings
+    std::vector<std::string> webhooks = {};
 };
 
 struct CallRow {
@@ -93,6 +95,26 @@ struct KeyAnswer {
 };
 using KeyResult = boost::system::result<KeyAnswer, QueryProblem>;
 
+// What a webhook has to be told, or was. Kept with the call's end, so that no crash loses it.
+struct Delivery {
+    enum class State { waiting, delivered, dead };
+    std::string id;
+    std::string webhook;
+    std::string call_sid;
+    std::int64_t created_at_ms = 0;
+    std::int64_t next_try_at_ms = 0;
+    int attempts = 0;
+    State state = State::waiting;
+    std::string problem = {};  // of the last attempt
+    std::string body = {};     // JSON; the same in every attempt
+};
+
+// What one party's calls have cost; `number`: who called us, or was called.
+struct NumberCost {
+    std::string number;
+    double cost_usd = 0;
+};
+
 class Store final : public call::journal::Subscriber {
  public:
     static Checked<std::unique_ptr<Store>> open(Options options);
@@ -123,6 +145,30 @@ class Store final : public call::journal::Subscriber {
     // Applies what is new among `texts`, each file in a transaction of its own; queries wait
     // meanwhile. `done` as above.
     void migrate(MigrationTexts texts, std::function<void(Checked<void>)> done);
+
+    // Everything of one call in the order it happened, what is still to be written included. `done`
+    // as above; an empty list where there is none, or the database fails.
+    void conversation(std::string call_sid,
+                      std::function<void(std::vector<call::journal::Entry>)> done);
+    // Costs counted since then, by number.
+    void costs_since(WallTime since, std::function<void(std::vector<NumberCost>)> done);
+
+    // At most `limit` deliveries that are due at `now`, their bodies made. A problem: try later.
+    void due_deliveries(
+        WallTime now, std::size_t limit,
+        std::function<void(boost::system::result<std::vector<Delivery>, QueryProblem>)> done);
+    // Keeps state, attempts, next_try_at_ms and problem of `delivery`.
+    void settle_delivery(Delivery delivery, std::function<void(std::optional<QueryProblem>)> done);
+    struct DeliveryCounts {
+        std::int64_t waiting = 0, dead = 0;
+        std::int64_t oldest_waiting_at_ms = 0;  // 0: none waits
+    };
+    void count_deliveries(std::function<void(DeliveryCounts)> done);
+
+    // Deletes what is known of calls that ended before then, and of their deliveries unless they
+    // wait. Some rows at a time; `done` gets the number of calls deleted, or the problem.
+    void forget(WallTime before,
+                std::function<void(boost::system::result<std::int64_t, QueryProblem>)> done);
 
     struct Health {
         bool is_well = true;
@@ -158,6 +204,8 @@ class Reader {
     json::array rows(std::string_view sql, const json::array& parameters);
     // The newest row id of the journal, 0 when empty: where a live view starts.
     std::int64_t newest_id();
+    // Newest first; those delivered only where `with_delivered`.
+    std::vector<Delivery> deliveries(std::size_t limit, bool with_delivered);
     // Calls whose sid starts with `beginning`, newest first: so that nobody has to type 34
     // characters.
     std::vector<std::string> sids_beginning(std::string_view beginning, std::size_t limit);
@@ -167,5 +215,12 @@ class Reader {
     explicit Reader(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;
 };
+
+// "waiting", "delivered", "dead"
+std::string_view name_of(Delivery::State state);
+
+// For the command line: lets the delivery whose id begins so be tried at once, by the service that
+// runs or the next one. Fault where there is none, or more than one.
+Checked<Delivery> retry_delivery(const std::string& path, std::string_view id_beginning);
 
 }  // namespace parley::store
