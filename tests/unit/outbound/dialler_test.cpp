@@ -113,12 +113,8 @@ class Office {
         return asio::co_spawn(threads_.context(0), std::move(asking), asio::use_future).get();
     }
     template <class Look>
-    auto on_home(Look look) {
-        return asio::post(threads_.context(0), asio::use_future([&] {
-                              look();
-                              return 0;
-                          }))
-            .get();
+    void on_home(Look look) {
+        asio::post(threads_.context(0), asio::use_future([&] { look(); })).get();
     }
     // As a session writes its journal.
     void hear_of(const call::journal::Entry& entry) {

@@ -43,7 +43,7 @@ TEST(CallKeys, KeepTheTranscriptWithItsTools) {
               R"({"timestamp":"2026-11-20T18:52:01.000Z","role":"user","content":"Tuesday."})");
     EXPECT_EQ(said[1][2], "86400");
     const auto tool = keys.on({"CA1", at(2'000), ToolStarted{"t1", "look", R"({"a":1})"}});
-    EXPECT_EQ(tool[0][2], R"({"timestamp":"2026-11-20T18:52:02.000Z","role":"function_call","content":"look({\"a\":1})",)"
+    EXPECT_EQ(tool[0][2], R"json({"timestamp":"2026-11-20T18:52:02.000Z","role":"function_call","content":"look({\"a\":1})",)json"
                           R"("metadata":{"functionName":"look","arguments":{"a":1}}})");
     EXPECT_THAT(tool.back()[3], HasSubstr(R"("aiStatus":"processing_tool")"));
     const auto returned = keys.on({"CA1", at(2'100), ToolReturned{"t1", "look", true, "[2]", 100}});
