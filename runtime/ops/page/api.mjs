@@ -44,6 +44,7 @@ export const api = {
   stats: () => ask('/dashboard/api/calls/stats'),
   metrics: () => ask('/dashboard/api/metrics'),
   appointments: () => ask('/dashboard/api/calls/appointments'),
+  health: () => ask('/health'),
   scripts: () => ask('/api/status'),
   call: (callSid) => ask(`/dashboard/api/calls/${call(callSid)}`),
   history({ query = '', outcome = '', before = null, limit = 30 }) {

@@ -11,7 +11,7 @@ import { clock, words } from './format.mjs';
 import { LatencyView } from './latency_view.mjs';
 import { ScriptsView } from './scripts_view.mjs';
 import {
-  announcement, applied, choosing, fetched, found, hashOf, initial, notFetched, notFound, placeOf, refetching, searching, views,
+  announcement, applied, choosing, fetched, found, hashOf, initial, notFetched, notFound, placeOf, refetching, searching, troubles, views,
 } from './state.mjs';
 import { Stream } from './stream.mjs';
 import { ThemeSwitch } from './theme_switch.mjs';
@@ -19,6 +19,7 @@ import { ThemeSwitch } from './theme_switch.mjs';
 const page_size = 30;
 const search_delay_ms = 250;
 const good_news_ms = 4_000;
+const health_every_ms = 15_000;
 const isWide = matchMedia('(min-width: 900px)');
 
 let state = initial();
@@ -96,6 +97,7 @@ const fetchInto = (name, fetching) => fetching.then((data) => change(applied(sta
 // After the stream was away nobody knows what was missed.
 function fetchAll() {
   fetchInto('active_calls', api.active());
+  fetchInto('health', api.health());
   fetchInto('stats', api.stats());
   fetchInto('metrics', api.metrics());
   fetchInto('scripts', api.scripts());
@@ -151,6 +153,9 @@ function drawTop() {
   text(at('banner-text'), link.is === 'lost'
     ? `The connection to Parley is lost. What you see is from ${clock(link.since)}; calls go on without this page. Trying again …`
     : 'Connected again. What you see is up to date.');
+  const wrong = troubles(state.health);
+  show(at('health'), wrong.length > 0 && link.is === 'live');
+  text(at('health').firstElementChild, `Parley needs attention: ${wrong.join('; ')}. Calls go on.`);
   text(at('me').firstElementChild, me?.name);
   text(at('me').lastElementChild, me ? ` · ${me.role}` : '');
   document.title = `${state.active?.length ? `(${state.active.length}) ` : ''}${words(place.view)} · Parley`;
@@ -252,6 +257,7 @@ at('logout').addEventListener('click', async () => {
 });
 new ThemeSwitch(at('theme'), draw);
 addEventListener('hashchange', go);
+setInterval(() => { if (!document.hidden && state.link.is === 'live') fetchInto('health', api.health()); }, health_every_ms);
 // Durations of running calls.
 setInterval(() => { if (!document.hidden) draw(); }, 1_000);
 

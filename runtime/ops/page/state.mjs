@@ -20,6 +20,7 @@ export function initial() {
     stats: null,
     metrics: null,
     scripts: null,
+    health: null,
     appointments: null,
     history: { query: '', outcome: '', calls: null, hasMore: false, problem: '' },
     chosen: null,
@@ -124,6 +125,7 @@ export function applied(state, name, data) {
     case 'call_history': return withPast(state, data);
     case 'metrics': return { ...state, metrics: { ...state.metrics, ...data } };
     case 'stats': return { ...state, stats: data };
+    case 'health': return { ...state, health: data };
     case 'scripts': return { ...state, scripts: data };
     case 'appointments': return { ...state, appointments: data };
     default: return state;  // a newer server may tell more
@@ -235,6 +237,13 @@ export function refusal(scripts) {
   return scripts?.last_failure?.is_current ? scripts.last_failure : null;
 }
 
+// What of Parley is not well, in its own words: ["store: the disk is full"]. Calls go on meanwhile.
+const not_parts = ['status', 'timestamp', 'uptime', 'calls'];
+export function troubles(health) {
+  if (!health || health.status === 'ok') return [];
+  return Object.entries(health).filter(([name, what]) => !not_parts.includes(name) && what !== 'ok').map(([name, what]) => `${name}: ${what}`);
+}
+
 // What somebody who cannot see the page is told: seldom, and only what asks for attention.
 export function announcement(before, after) {
   const parts = [];
@@ -250,6 +259,7 @@ export function announcement(before, after) {
     if (came > 0) parts.push(came === 1 ? 'A call has begun.' : `${came} calls have begun.`);
     if (went > 0) parts.push(went === 1 ? 'A call has ended.' : `${went} calls have ended.`);
   }
+  if (before.health !== null && troubles(before.health).length === 0 && troubles(after.health).length > 0) parts.push(`Parley needs attention: ${troubles(after.health).join('; ')}.`);
   if (before.scripts !== null && refusal(before.scripts) === null && refusal(after.scripts) !== null) parts.push('A reload of the scripts was refused.');
   return parts.join(' ');
 }

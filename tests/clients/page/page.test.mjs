@@ -171,6 +171,11 @@ test('a lost stream is said plainly, and when it is back all is fetched anew', a
   await tab.locator('#banner').waitFor({ state: 'hidden' });
 });
 
+test('what is not well is said on top', async (t) => {
+  const { tab } = await open(t, { scenario: 'refused' });
+  await tab.getByText('Parley needs attention: redis: connection refused').waitFor();
+});
+
 test('what was missed is fetched', async (t) => {
   const { tab, server } = await open(t);
   await tab.waitForSelector('#live-detail .said');

@@ -101,6 +101,7 @@ export async function startPretendServer({ scenario = 'busy', role = 'operator' 
     metrics: isEmpty ? { counters: { totalCalls: 0, appointmentsBooked: 0 }, turnLatency: { ...none, model: none, line: none, recent: [] }, tools: [] } : metrics(),
     appointments: isEmpty ? [] : bookings(),
     scripts: scripts(scenario === 'refused'),
+    health: { status: scenario === 'refused' ? 'degraded' : 'ok', timestamp: at(0), uptime: 8123, calls: 3, store: 'ok', ...(scenario === 'refused' ? { redis: 'connection refused; what is missed is caught up' } : {}) },
     isLoggedOut: false,
     isStreamDown: false,
   };
@@ -154,7 +155,7 @@ export async function startPretendServer({ scenario = 'busy', role = 'operator' 
     }
     const value = {
       '/dashboard/api/me': data.me, '/dashboard/api/calls/active': data.active, '/dashboard/api/calls/stats': data.stats, '/dashboard/api/metrics': data.metrics,
-      '/dashboard/api/calls/appointments': data.appointments, '/dashboard/api/calls/history': history(url.searchParams), '/api/status': data.scripts,
+      '/dashboard/api/calls/appointments': data.appointments, '/dashboard/api/calls/history': history(url.searchParams), '/api/status': data.scripts, '/health': data.health,
     }[pathname];
     return value ? json(answer, 200, value) : json(answer, 404, { error: `no path ${pathname}` });
   });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test, { describe } from 'node:test';
 import {
-  announcement, applied, choosing, fetched, found, hashOf, initial, latencyOf, lengthOf, notFetched, percentile, placeOf, refetching, searching, timeline,
+  announcement, applied, choosing, fetched, found, hashOf, initial, latencyOf, lengthOf, notFetched, percentile, placeOf, refetching, searching, timeline, troubles,
 } from '../../../runtime/ops/page/state.mjs';
 
 const at = (second) => new Date(Date.UTC(2026, 10, 28, 12, 0, second)).toISOString();
@@ -141,6 +141,12 @@ describe('figures', () => {
     assert.equal(lengthOf(call('CA1'), Date.parse(at(30))), 30);
     assert.equal(lengthOf(call('CA1', { endTime: at(10), duration: 10 }), Date.parse(at(30))), 10);
   });
+});
+
+test('what is not well is named, with its own words', () => {
+  assert.deepEqual(troubles({ status: 'ok', store: 'ok', uptime: 5 }), []);
+  assert.deepEqual(troubles({ status: 'degraded', timestamp: at(0), uptime: 5, calls: 1, store: 'the disk is full', redis: 'ok' }), ['store: the disk is full']);
+  assert.deepEqual(troubles(null), []);
 });
 
 describe('what is said aloud', () => {
