@@ -41,8 +41,12 @@ export function show(node, isShown) {
 export function list(parent, items, keyOf, make, update) {
   const had = new Map([...parent.children].map((child) => [child.dataset.key, child]));
   const focused = parent.contains(document.activeElement) ? document.activeElement : null;
+  const seen = new Map();
   const kept = items.map((item) => {
-    const key = String(keyOf(item));
+    // Two items may have the same key, such as an empty one: then their order tells them apart.
+    const count = seen.get(keyOf(item)) ?? 0;
+    seen.set(keyOf(item), count + 1);
+    const key = count === 0 ? String(keyOf(item)) : `${keyOf(item)} (${count})`;
     let child = had.get(key);
     if (child) {
       had.delete(key);

@@ -57,7 +57,6 @@ async function fetchCall(callSid) {
     const call = await api.call(callSid);  // by then `state` is another
     change(fetched(state, callSid, call));
   } catch (error) {
-    if (state.chosen?.call) return;  // what is shown is better than nothing
     change(notFetched(state, callSid, error.status === 404 ? 'missing' : error.message));
   }
 }

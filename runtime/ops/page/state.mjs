@@ -44,22 +44,23 @@ export const hashOf = ({ view, callSid }) => `#${view}${callSid ? `/${encodeURIC
 
 // ---- the chosen call --------------------------------------------------------------------------------
 
-// What happens to a call while it is being fetched waits in `early`.
+// What happens to a call while it is being fetched is kept in `early` and told to what was fetched, which may be
+// older. Null: nothing is being fetched.
 export function choosing(state, callSid) {
   if (callSid === null) return state.chosen === null ? state : { ...state, chosen: null };
   if (state.chosen?.callSid === callSid) return state;
   return { ...state, chosen: { callSid, is: 'loading', call: null, early: [] } };
 }
 
-// Fetched anew after the stream was away: what is shown stays until the answer is there.
+// Fetched anew, after the stream was away: what is shown stays, and goes on, until the answer is there.
 export function refetching(state) {
   return state.chosen ? { ...state, chosen: { ...state.chosen, early: [] } } : state;
 }
 
 export function fetched(state, callSid, call) {
   if (state.chosen?.callSid !== callSid) return state;
-  const early = state.chosen.early;
-  const ready = { callSid, is: 'ready', early: [], call: {
+  const early = state.chosen.early ?? [];
+  const ready = { callSid, is: 'ready', early: null, call: {
     ...call, transcript: call.transcript ?? [], tools: call.tools ?? [], latency: call.latency ?? [],
     notes: call.notes ?? [], problems: call.problems ?? [],
   } };
@@ -68,7 +69,8 @@ export function fetched(state, callSid, call) {
 
 export function notFetched(state, callSid, why) {
   if (state.chosen?.callSid !== callSid) return state;
-  return { ...state, chosen: { ...state.chosen, is: why } };
+  // What is shown already is better than nothing.
+  return { ...state, chosen: { ...state.chosen, early: null, is: state.chosen.call ? 'ready' : why } };
 }
 
 function withCall(state, change) {
@@ -109,8 +111,8 @@ export function applied(state, name, data) {
     let next = state;
     const { chosen } = state;
     if (chosen?.callSid === data.callSid) {
-      if (chosen.is === 'loading') next = { ...state, chosen: { ...chosen, early: [...chosen.early, [name, data]] } };
-      else if (chosen.call) next = withCall(state, (call) => ofACall[name](call, data));
+      if (chosen.early) next = { ...next, chosen: { ...next.chosen, early: [...chosen.early, [name, data]] } };
+      if (chosen.call) next = withCall(next, (call) => ofACall[name](call, data));
     }
     if (name === 'state' && state.active) {
       next = { ...next, active: state.active.map((call) => (call.callSid === data.callSid ? { ...call, state: data.state, tool: data.tool ?? null } : call)) };

@@ -66,8 +66,19 @@ describe('the chosen call', () => {
   test('that does not exist is said to be missing', () => {
     assert.equal(notFetched(choosing(initial(), 'CA1'), 'CA1', 'missing').chosen.is, 'missing');
   });
-  test('stays on the page while it is fetched anew', () => {
-    assert.equal(refetching(watching()).chosen.call.callSid, 'CA1');
+  test('stays on the page while it is fetched anew, and loses nothing that happens meanwhile', () => {
+    const entry = said('i1', 'user', 4, 'Hello');
+    let state = tell(refetching(watching()), ['turn', { callSid: 'CA1', entry }]);
+    assert.deepEqual(state.chosen.call.transcript, [entry], 'seen at once');
+    state = fetched(state, 'CA1', call('CA1'));
+    assert.deepEqual(state.chosen.call.transcript, [entry], 'also when the answer is older');
+    state = tell(state, ['cost', { callSid: 'CA1', costUsd: 1 }]);
+    assert.equal(state.chosen.early, null, 'and nothing piles up afterwards');
+  });
+  test('stays on the page when it cannot be fetched anew', () => {
+    const state = notFetched(refetching(watching()), 'CA1', 'Parley does not answer.');
+    assert.equal(state.chosen.is, 'ready');
+    assert.equal(state.chosen.call.callSid, 'CA1');
   });
   test('an answer for a call that is no longer chosen changes nothing', () => {
     const state = choosing(initial(), 'CA2');
