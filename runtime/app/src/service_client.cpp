@@ -59,14 +59,4 @@ Checked<ServiceAnswer> ask_service(const Access& access, const std::string& meth
             ServiceAnswer{answer.status, std::move(answered->get_object())}};
 }
 
-config::Settings settings_to_reach_it(const SettingsChoice& choice) {
-    auto options = recipe_of(choice).options;
-    auto settings = config::load(options);
-    if (settings) return std::move(*settings);
-    options.overlays.clear();
-    auto bare = config::load_text("agents: {nobody: {}}\nnumbers: {default: nobody}\n", "settings",
-                                  options);
-    return bare ? std::move(*bare) : config::Settings();
-}
-
 }  // namespace parley::app

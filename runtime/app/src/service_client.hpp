@@ -21,8 +21,4 @@ Checked<ServiceAnswer> ask_service(const Access& access, const std::string& meth
                                    const std::string& path,
                                    const std::optional<json::object>& body = {});
 
-// The settings as far as they are needed to reach the service. They may be broken: then one wants
-// its status all the more.
-config::Settings settings_to_reach_it(const SettingsChoice& choice);
-
 }  // namespace parley::app
