@@ -296,7 +296,7 @@ TEST(Settings, EverySettingIsRead) {
         "   prices: {m: {text_in: 1, text_cached: 2, text_out: 3, audio_in: 4, audio_cached: 5.5, audio_out: 6}},\n"
         "   transcription_prices: {t: 0.25, u: 1}}\n"
         "calls: {duration_max_minutes: 8, filler_after_ms: 700, silence_before_prompt_ms: 900, silence_prompts_max: 1, record: events,\n"
-        "        phrases: {one_moment: o, apology: a, goodbye: g}}\n"
+        "        phrases: {one_moment: o, apology: a, goodbye: g, over_budget: b}}\n"
         "outbound: {allowed_prefixes: ['+1', '+49'], agent: sarah, calls_per_second: 2.5, calls_max: 4, per_number_per_day: 5, per_day: 6,\n"
         "  quiet_hours: '22:00-07:30', default_time_zone: Europe/Berlin, time_zones: {'+1212': America/New_York}, ring_seconds: 20}\n"
         "scripts: {dir: d, memory_bytes_max: 300000, cpu_max_ms: 11, tool_timeout_ms: 12, output_bytes_max: 2048, watch: poll}\n"
@@ -360,7 +360,7 @@ TEST(Settings, EverySettingIsRead) {
     EXPECT_EQ(settings.calls.record, "events");
     EXPECT_EQ(settings.calls.phrases,
               (std::map<std::string, std::string>{
-                  {"one_moment", "o"}, {"apology", "a"}, {"goodbye", "g"}}));
+                  {"one_moment", "o"}, {"apology", "a"}, {"goodbye", "g"}, {"over_budget", "b"}}));
     EXPECT_EQ(settings.scripts.dir, "d");
     EXPECT_EQ(settings.scripts.memory_bytes_max, 300'000U);
     EXPECT_EQ(settings.scripts.cpu_max, std::chrono::milliseconds(11));
@@ -521,12 +521,17 @@ TEST(ShippedConfig, CommentedLinesAreValidWhenUncommented) {
         yaml += line + "\n";
     }
     EXPECT_GE(uncommented, 20);
-    // The secrets are there without a value.
-    const auto faults = faults_of(yaml);
-    EXPECT_THAT(faults, ElementsAre(HasSubstr("server.admin_token: expected text, found nothing"),
-                                    HasSubstr("twilio.account_sid: expected text, found nothing"),
-                                    HasSubstr("twilio.auth_token: expected text, found nothing"),
-                                    HasSubstr("openai.api_key: expected text, found nothing")));
+    // These are there without a value: secrets, and what nobody can guess.
+    std::vector<std::string> empty;
+    for (const auto& fault : faults_of(yaml)) {
+        EXPECT_THAT(fault, HasSubstr(": expected text, found nothing"));
+        const auto path = fault.substr(fault.find(": ") + 2);
+        empty.push_back(path.substr(0, path.find(':')));
+    }
+    EXPECT_THAT(empty,
+                ElementsAre("server.admin_token", "twilio.account_sid", "twilio.auth_token",
+                            "twilio.api_key", "twilio.region", "twilio.edge", "openai.api_key",
+                            "outbound.agent", "outbound.default_time_zone"));
 }
 
 TEST(ShippedConfig, BeginsWithItsSchemaForEditors) {
