@@ -132,7 +132,7 @@ Task<FetchResult> fetch_over(Stream stream, Url url, Request request, RequestLim
                 rest.get().body().data = room.data();
                 rest.get().body().size = room.size();
                 const auto [error, bytes] =
-                    co_await http::async_read(stream, buffer, rest, with_error);
+                    co_await http::async_read_some(stream, buffer, rest, with_error);
                 const std::size_t got = room.size() - rest.get().body().size;
                 if (error && error != http::error::need_buffer) co_return failed(error);
                 if (got == 0) continue;
