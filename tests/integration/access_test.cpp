@@ -140,7 +140,7 @@ TEST_F(Doors, RememberWhoChangedWhat) {
 }
 
 TEST_F(Doors, AreFoundByThoseWhoStartTheService) {
-    EXPECT_TRUE(stage_.service().has_logged("dashboard.ready"));
+    EXPECT_TRUE(eventually([&] { return stage_.service().has_logged("dashboard.ready"); }));
     EXPECT_TRUE(stage_.service().has_logged("admin.token"));
     EXPECT_FALSE(stage_.service().has_logged(stage_.admin_token()));
     const auto table = stage_.service().command({"routes"});
