@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import { noise, startModel } from './model.mjs';
-import { startParley, startSimulatedModel, until } from './parley.mjs';
+import { bin, startParley, startSimulatedModel, tree, until } from './parley.mjs';
 import { Phone, padded } from './phone.mjs';
 import { startRedis } from './redis.mjs';
 
@@ -154,7 +154,7 @@ test('a process that is killed in mid-call loses neither transcript nor webhook'
   await until(() => first.query(`select count(*) as n from journal where type = 'agent_said'`)[0].n === 2, 'and stored');
   first.child.kill('SIGKILL');
   await first.child.ended;
-  const waiting = JSON.parse(execFileSync(join(process.env.PARLEY_BIN ?? 'build/bin', 'parley'), ['webhooks', '--json', '--database', env.DATABASE_PATH], { encoding: 'utf8' }));
+  const waiting = JSON.parse(execFileSync(join(bin, 'parley'), ['webhooks', '--json', '--database', env.DATABASE_PATH], { cwd: tree, encoding: 'utf8' }));
   assert.equal(waiting.length, 1);
   assert.equal(waiting[0].problem, 'the receiver answered 503');
 

@@ -63,7 +63,7 @@ async function answers(child, url) {
 // `overlay`: settings beside the shipped ones, as YAML. `config`: another file in place of the shipped one.
 export async function startParley(t, env, overlay, config) {
   const folder = mkdtempSync(join(tmpdir(), 'parley-test-'));
-  const database = join(folder, 'parley.db');
+  const database = env?.DATABASE_PATH ?? join(folder, 'parley.db');
   const port = await freePort();
   const args = config ? ['serve', '-c', config] : ['serve'];
   if (overlay) {

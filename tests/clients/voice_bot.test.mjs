@@ -97,7 +97,7 @@ test('the voice bot does all that its README says', async (t) => {
   assert.match(log, line('assistant', 'From nine to five\\.'));
   assert.match(log, line('system', 'Shutting down voice bridge \\(twilio-stop\\)\\.'));
   const transcript = curl('-H', `Authorization: Bearer ${token}`, `${bot.url}/api/transcript/${phone.sid}?format=text`).toString();
-  assert.equal(transcript, 'Caller: When are you open?\n\nAssistant: From nine to five.');
+  assert.equal(transcript, 'Assistant: Hi there! Thanks for calling. How can I assist you today?\n\nCaller: When are you open?\n\nAssistant: From nine to five.');
   assert.deepEqual(phone.violations, []);
   assert.deepEqual(session.problems, []);
 });
