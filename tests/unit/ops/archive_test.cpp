@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <future>
+#include <thread>
 
 #include <unistd.h>
 
@@ -30,6 +31,7 @@ class TheArchive : public testing::Test {
     }
     std::string path() const { return folder / "parley.db"; }
     void tell(const std::string& call_sid, milliseconds after, journal::Event event) {
+        ++told_;
         database->on_entry({call_sid, begin + after, std::move(event)});
     }
     // A call of a minute that begins `at`.
@@ -53,11 +55,20 @@ class TheArchive : public testing::Test {
                                 60'000});
         tell(call_sid, at + 61s, journal::Summary{{{"satisfied", true}}});
     }
-    // Everything told is in the file.
+    // Everything told is in the file: the store writes it in batches.
     void flush() {
-        std::promise<void> written;
-        database->run({"SELECT 1", {}}, [&](const auto&) { written.set_value(); });
-        written.get_future().wait();
+        const auto deadline = std::chrono::steady_clock::now() + 20s;
+        while (written() < told_ && std::chrono::steady_clock::now() < deadline)
+            std::this_thread::sleep_for(1ms);
+        EXPECT_EQ(written(), told_);
+    }
+    std::int64_t written() {
+        std::promise<std::int64_t> count;
+        database->run({"SELECT count(*) AS n FROM journal", {}}, [&](const auto& result) {
+            count.set_value(
+                result ? json_read::integer(result->rows.at(0).as_object(), "n").value_or(-1) : -1);
+        });
+        return count.get_future().get();
     }
     std::unique_ptr<store::Reader> reader() {
         flush();
@@ -79,6 +90,7 @@ class TheArchive : public testing::Test {
 
     fs::path folder;
     std::unique_ptr<store::Store> database;
+    std::int64_t told_ = 0;
 };
 
 TEST_F(TheArchive, HasPastCallsNewestFirstWithWhatCameOfThem) {
