@@ -1,6 +1,7 @@
 #include "listening.hpp"
 
 #include <parley/audio/g711.hpp>
+#include <parley/audio/wav.hpp>
 #include <parley/ops/answers.hpp>
 #include <parley/rehearsal/sound_track.hpp>
 
@@ -13,36 +14,32 @@ namespace parley::app {
 namespace {
 
 constexpr std::size_t kept_max = 2;
-constexpr std::uint32_t rate_hz = 8'000;
-constexpr std::uint32_t bytes_per_frame = 4;  // two samples of 16 bits
-
-void put(std::string& out, std::uint32_t value, int bytes) {  // little endian
-    for (int i = 0; i < bytes; ++i) out += static_cast<char>((value >> (8 * i)) & 0xFF);
-}
+constexpr int rate_hz = 8'000;
 
 // Stereo PCM16.
 std::string wav_of(const rehearsal::SoundTrack& track) {
     const auto frames = std::min(track.caller.size(), track.agent.size());
-    const auto bytes = static_cast<std::uint32_t>(frames * bytes_per_frame);
-    std::string out;
-    out.reserve(44 + bytes);
-    out += "RIFF";
-    put(out, 36 + bytes, 4);
-    out += "WAVEfmt ";
-    put(out, 16, 4);
-    put(out, 1, 2);  // PCM
-    put(out, 2, 2);  // channels
-    put(out, rate_hz, 4);
-    put(out, rate_hz * bytes_per_frame, 4);
-    put(out, bytes_per_frame, 2);
-    put(out, 16, 2);  // bits
-    out += "data";
-    put(out, bytes, 4);
+    const auto header = audio::wav_header(rate_hz, 2, static_cast<std::uint32_t>(frames * 4));
+    std::string out(header.begin(), header.end());
+    out.reserve(out.size() + frames * 4);
+    const auto put = [&](std::uint8_t mulaw) {
+        const auto sample = static_cast<std::uint16_t>(audio::mulaw_to_linear(mulaw));
+        out += static_cast<char>(sample & 0xFF);
+        out += static_cast<char>(sample >> 8);
+    };
     for (std::size_t i = 0; i < frames; ++i) {
-        put(out, static_cast<std::uint16_t>(audio::mulaw_to_linear(track.caller[i])), 2);
-        put(out, static_cast<std::uint16_t>(audio::mulaw_to_linear(track.agent[i])), 2);
+        put(track.caller[i]);
+        put(track.agent[i]);
     }
     return out;
+}
+
+// Of a call in progress it changes: what was made of it then is not the whole.
+std::string version_of(const std::string& file) {
+    std::error_code error;
+    const auto size = std::filesystem::file_size(file, error);
+    const auto written = std::filesystem::last_write_time(file, error);
+    return fmt::format("{}:{}:{}", file, size, written.time_since_epoch().count());
 }
 
 }  // namespace
@@ -64,11 +61,12 @@ bool Listening::has(std::string_view call_sid) const {
 
 Task<net::Response> Listening::answer(ops::Asked asked) {
     const auto call_sid = asked.param("callSid");
+    const auto file = file_of(call_sid);
+    const auto version = version_of(file);
     const auto known = std::find_if(kept_.begin(), kept_.end(),
-                                    [&](const auto& each) { return each.first == call_sid; });
+                                    [&](const auto& each) { return each.first == version; });
     if (known != kept_.end()) co_return ops::ranged(asked.request, *known->second, "audio/wav");
 
-    const auto file = file_of(call_sid);
     auto made = std::make_shared<std::string>();
     ops::Archive::Look look = [this, call_sid, file, made](store::Reader&) -> json::value {
         if (!has(call_sid)) return 404;
@@ -82,7 +80,7 @@ Task<net::Response> Listening::answer(ops::Asked asked) {
     if (done->is_string())
         co_return ops::refusal(500, "the recording cannot be read", done->as_string());
     if (*done == json::value(404)) co_return ops::refusal(404, "this call was not recorded");
-    kept_.emplace_front(call_sid, made);
+    kept_.emplace_front(version, made);
     if (kept_.size() > kept_max) kept_.pop_back();
     co_return ops::ranged(asked.request, *made, "audio/wav");
 }

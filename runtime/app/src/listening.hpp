@@ -33,7 +33,7 @@ class Listening {
 
     ops::Archive& archive_;
     const std::string dir_;
-    std::deque<std::pair<std::string, Sound>> kept_;  // latest first
+    std::deque<std::pair<std::string, Sound>> kept_;  // by their version, latest first
 };
 
 }  // namespace parley::app

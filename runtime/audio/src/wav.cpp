@@ -247,6 +247,12 @@ bool WavWriter::flush() {
 }
 
 bool WavWriter::write_header() {
+    return write_all(file_,
+                     wav_header(rate_hz_, channels_, static_cast<std::uint32_t>(data_bytes_)), 0);
+}
+
+std::array<std::uint8_t, header_size> wav_header(int rate_hz, int channels,
+                                                 std::uint32_t data_bytes) {
     std::array<std::uint8_t, header_size> header{};
     std::size_t at = 0;
     const auto tag = [&](std::string_view text) {
@@ -256,21 +262,22 @@ bool WavWriter::write_header() {
         for (int i = 0; i < bytes; ++i)
             header[at++] = static_cast<std::uint8_t>(value >> (8 * i) & 0xFF);
     };
-    const auto rate = static_cast<std::uint64_t>(rate_hz_);
-    const auto block = static_cast<std::uint64_t>(channels_) * 2;
+    const auto rate = static_cast<std::uint64_t>(rate_hz);
+    const auto block = static_cast<std::uint64_t>(channels) * 2;
+    const auto whole = std::uint64_t{data_bytes} + header_size - 8;
     tag("RIFF");
-    number(data_bytes_ + header_size - 8, 4);
+    number(std::min<std::uint64_t>(whole, wav_length_unknown), 4);
     tag("WAVEfmt ");
     number(16, 4);
     number(Format::pcm, 2);
-    number(static_cast<std::uint64_t>(channels_), 2);
+    number(static_cast<std::uint64_t>(channels), 2);
     number(rate, 4);
     number(rate * block, 4);
     number(block, 2);
     number(16, 2);
     tag("data");
-    number(data_bytes_, 4);
-    return write_all(file_, header, 0);
+    number(data_bytes, 4);
+    return header;
 }
 
 bool WavWriter::close() {

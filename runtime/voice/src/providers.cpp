@@ -1,5 +1,6 @@
 #include "providers.hpp"
 
+#include <parley/audio/wav.hpp>
 #include <parley/core/json.hpp>
 #include <parley/core/log.hpp>
 
@@ -19,10 +20,6 @@ using AskFor = boost::system::result<Asking, Failure> (*)(const Options&, const 
 
 constexpr int pcm_hz = 24'000;
 constexpr std::size_t reason_bytes_max = 300;
-
-void append_le(std::string& to, std::uint32_t value, int bytes) {
-    for (int i = 0; i < bytes; ++i) to += static_cast<char>(value >> (8 * i) & 0xFF);
-}
 
 // Base and path without a doubled slash.
 std::string target_of(const net::Url& base, std::string_view path) {
@@ -115,24 +112,6 @@ class ProviderVoice final : public Voice {
 
 }  // namespace
 
-std::string streamed_wav_header(int rate_hz) {
-    constexpr std::uint32_t unknown = 0xFFFFFFFF;
-    const auto rate = static_cast<std::uint32_t>(rate_hz);
-    std::string header = "RIFF";
-    append_le(header, unknown, 4);
-    header += "WAVEfmt ";
-    append_le(header, 16, 4);
-    append_le(header, 1, 2);  // PCM
-    append_le(header, 1, 2);  // channel
-    append_le(header, rate, 4);
-    append_le(header, rate * 2, 4);
-    append_le(header, 2, 2);
-    append_le(header, 16, 2);
-    header += "data";
-    append_le(header, unknown, 4);
-    return header;
-}
-
 std::string reason_of(const net::Response& response) {
     std::string text;
     if (const auto body = json_read::parse(response.body); body && body->is_object()) {
@@ -176,7 +155,10 @@ boost::system::result<Asking, Failure> ask_elevenlabs(const Options& options, co
     if (wanted.format == "pcm" || wanted.format == "wav") output = fmt::format("pcm_{}", pcm_hz);
     if (output.empty())
         return Failure{Failure::Kind::mistake, "use the format mp3, wav, opus or pcm"};
-    if (wanted.format == "wav") asking.head = streamed_wav_header(pcm_hz);
+    if (wanted.format == "wav") {
+        const auto header = audio::wav_header(pcm_hz, 1, audio::wav_length_unknown);
+        asking.head.assign(header.begin(), header.end());
+    }
     asking.url = base;
     asking.request.method = "POST";
     asking.request.target =

@@ -19,9 +19,6 @@ boost::system::result<Asking, Failure> ask_elevenlabs(const Options& options, co
 // What a provider says is wrong: {"error":{"message"}} or {"detail":{"message"}}, else the status.
 std::string reason_of(const net::Response& response);
 
-// A WAV header for audio whose length is not yet known.
-std::string streamed_wav_header(int rate_hz);
-
 Checked<std::unique_ptr<Voice>> make_provider_voice(Options options);
 
 }  // namespace parley::voice

@@ -6,6 +6,7 @@
 
 #include <parley/core/result.hpp>
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <span>
@@ -28,6 +29,10 @@ enum class WavLength { exact, streamed };
 Checked<Wav> read_wav(std::span<const std::uint8_t> bytes, std::string name = "WAV data",
                       WavLength length = WavLength::exact);
 Checked<Wav> read_wav_file(const std::filesystem::path& path);
+
+// The first 44 bytes of a WAV file of PCM16.
+constexpr std::uint32_t wav_length_unknown = 0xFFFFFFFF;  // of one that is still being made
+std::array<std::uint8_t, 44> wav_header(int rate_hz, int channels, std::uint32_t data_bytes);
 
 // Writes PCM16. The header is corrected after each second of audio, so that a recording cut short
 // by a crash plays up to its last second.
