@@ -1,6 +1,8 @@
 // waiting.hpp: what every integration test needs: a folder of its own, and waiting for a condition.
 #pragma once
 
+#include "../eventually.hpp"
+
 #include <parley/core/clock.hpp>
 
 #include <condition_variable>
@@ -18,20 +20,6 @@ namespace parley::integration {
 using namespace std::chrono_literals;
 
 constexpr milliseconds generous{40'000};
-
-// Waits, without guessing how long, for what another thread or process does.
-template <class Condition>
-bool eventually(Condition holds, milliseconds limit = generous) {
-    const auto deadline = Clock::now() + limit;
-    std::mutex mutex;
-    std::condition_variable never;
-    std::unique_lock lock(mutex);
-    while (!holds()) {
-        if (Clock::now() > deadline) return false;
-        never.wait_for(lock, 5ms);
-    }
-    return true;
-}
 
 class Folder {
  public:

@@ -1,3 +1,4 @@
+#include "../../eventually.hpp"
 #include "support.hpp"
 
 #include <parley/net/server.hpp>
@@ -6,7 +7,6 @@
 
 #include <filesystem>
 #include <future>
-#include <thread>
 
 #include <unistd.h>
 
@@ -57,10 +57,7 @@ class TheArchive : public testing::Test {
     }
     // Everything told is in the file: the store writes it in batches.
     void flush() {
-        const auto deadline = std::chrono::steady_clock::now() + 20s;
-        while (written() < told_ && std::chrono::steady_clock::now() < deadline)
-            std::this_thread::sleep_for(1ms);
-        EXPECT_EQ(written(), told_);
+        EXPECT_TRUE(eventually([&] { return written() == told_; }));
     }
     std::int64_t written() {
         std::promise<std::int64_t> count;

@@ -1,5 +1,7 @@
 // Calls placed through the fake, over sockets: manners, turns, ends; and what becomes of them when
 // the process dies at the worst moments.
+#include "../../eventually.hpp"
+
 #include <parley/outbound/dialler.hpp>
 #include <parley/outbound/list_keeper.hpp>
 
@@ -28,19 +30,6 @@ using Kind = Dialler::Trouble::Kind;
 const std::string sid = "AC00000000000000000000000000000001";
 const std::string token = "12345678901234567890123456789012";
 const std::string us = "+15550100001";
-
-template <class Condition>
-bool eventually(Condition holds) {
-    const auto end = Clock::now() + 30s;
-    std::mutex mutex;
-    std::condition_variable never;
-    std::unique_lock lock(mutex);
-    while (!holds()) {
-        if (Clock::now() > end) return false;
-        never.wait_for(lock, 2ms);
-    }
-    return true;
-}
 
 class Journal final : public call::journal::Subscriber {
  public:

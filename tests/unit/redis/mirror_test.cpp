@@ -1,4 +1,6 @@
 // Against a real server, stopped and started, killed and emptied.
+#include "../../eventually.hpp"
+
 #include <parley/core/clock.hpp>
 #include <parley/redis/mirror.hpp>
 
@@ -28,19 +30,6 @@ using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-template <class Condition>
-bool eventually(Condition holds) {
-    const auto deadline = Clock::now() + 30s;
-    std::mutex mutex;
-    std::condition_variable never;
-    std::unique_lock lock(mutex);
-    while (!holds()) {
-        if (Clock::now() > deadline) return false;
-        never.wait_for(lock, 5ms);
-    }
-    return true;
-}
 
 int free_port() {
     const int socket = ::socket(AF_INET, SOCK_STREAM, 0);

@@ -1,4 +1,5 @@
 // The reloader on real files: what is saved is served, what is broken is not.
+#include "../../eventually.hpp"
 #include "support.hpp"
 
 #include <parley/core/crypto.hpp>
@@ -12,20 +13,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-// Waits for a condition that another thread brings about.
-template <class Condition>
-bool eventually(Condition holds, milliseconds limit = 20s) {
-    const auto deadline = Clock::now() + limit;
-    std::mutex mutex;
-    std::condition_variable never;
-    std::unique_lock lock(mutex);
-    while (!holds()) {
-        if (Clock::now() > deadline) return false;
-        never.wait_for(lock, 2ms);
-    }
-    return true;
-}
 
 class Reloading : public testing::Test {
  protected:

@@ -2,6 +2,8 @@
 // condition.
 #pragma once
 
+#include "../../eventually.hpp"
+
 #include <parley/store/store.hpp>
 
 #include <gtest/gtest.h>
@@ -53,20 +55,6 @@ inline journal::Entry said(std::string sid, std::string text, std::int64_t ms = 
 }
 inline journal::Entry ended(std::string sid, std::int64_t ms = 60'000) {
     return {std::move(sid), at(ms), journal::CallEnded{"no_booking", "caller_hung_up", ms}};
-}
-
-// Waits, without guessing how long, for what another thread or process does.
-template <class Condition>
-bool eventually(Condition holds, milliseconds limit = 30s) {
-    const auto deadline = Clock::now() + limit;
-    std::mutex mutex;
-    std::condition_variable never;
-    std::unique_lock lock(mutex);
-    while (!holds()) {
-        if (Clock::now() > deadline) return false;
-        never.wait_for(lock, 2ms);
-    }
-    return true;
 }
 
 inline std::unique_ptr<Store> open_store(Options options) {

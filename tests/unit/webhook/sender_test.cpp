@@ -1,3 +1,5 @@
+#include "../../eventually.hpp"
+
 #include <parley/core/crypto.hpp>
 #include <parley/net/server.hpp>
 #include <parley/webhook/sender.hpp>
@@ -18,19 +20,6 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 namespace journal = call::journal;
-
-template <class Condition>
-bool eventually(Condition holds) {
-    const auto deadline = Clock::now() + 30s;
-    std::mutex mutex;
-    std::condition_variable never;
-    std::unique_lock lock(mutex);
-    while (!holds()) {
-        if (Clock::now() > deadline) return false;
-        never.wait_for(lock, 2ms);
-    }
-    return true;
-}
 
 // Whoever is told of calls.
 class Ear {
