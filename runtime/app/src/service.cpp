@@ -375,7 +375,7 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
     routes.emplace(*doorkeeper);
     routes->set_witness([&audit](const ops::Deed& deed) { audit.note(deed); });
     doorkeeper->add_to(*routes, pages ? pages->text("login.html") : "",
-                       {{"version", PARLEY_VERSION}, {"canTransfer", false}});
+                       {{"version", PARLEY_VERSION}});
     keyring.add_to(*routes);
     audit.add_to(*routes);
     dashboard.add_to(*routes);

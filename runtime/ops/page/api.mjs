@@ -55,6 +55,5 @@ export const api = {
     return ask(`/dashboard/api/calls/history?${wanted}`);
   },
   end: (callSid, how) => act(`/api/calls/${call(callSid)}/end`, how),
-  transfer: (callSid, to) => act(`/api/calls/${call(callSid)}/transfer`, { to }),
   logout: () => act('/logout', {}),
 };

@@ -47,14 +47,3 @@ export const endQuestion = (call, act) => ({
   doIt: 'End the call', kind: 'danger',
   act: (form) => act(form.get('how') === 'now' || !form.get('say').trim() ? { at_once: true } : { say: form.get('say').trim() }),
 });
-
-export const takeOverQuestion = (call, act) => ({
-  title: `Take over the call with ${call.phoneNumber || 'this caller'}?`,
-  body: [
-    element('p', {}, 'The caller is connected to this number, and the agent leaves the call.'),
-    element('label', { for: 'ask-to' }, 'Number to connect to'),
-    element('input', { id: 'ask-to', name: 'to', type: 'tel', required: true, autocomplete: 'tel', placeholder: '+15550100123', pattern: '\\+[0-9 ]{6,20}', 'data-first': true }),
-  ],
-  doIt: 'Connect', kind: 'primary',
-  act: (form) => act(form.get('to').replaceAll(' ', '')),
-});

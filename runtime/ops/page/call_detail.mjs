@@ -61,7 +61,7 @@ export class CallDetail {
   #drawn = {};  // what was last drawn, to leave alone what has not changed
   #shownSid = null;
 
-  // actions: end(call), takeOver(call), tryAgain()
+  // actions: end(call), tryAgain()
   constructor(root, { view, actions, whenNone }) {
     this.#root = root;
     this.whenNone = whenNone;
@@ -77,7 +77,6 @@ export class CallDetail {
       pill: statePill(),
       outcome: element('span', { class: 'outcome' }),
       end: element('button', { type: 'button', class: 'danger', on: { click: () => actions.end(this.#drawn.call) } }, 'End call'),
-      takeOver: element('button', { type: 'button', on: { click: () => actions.takeOver(this.#drawn.call) } }, 'Take over'),
       talk: element('ol', { class: 'talk' }),
       silent: element('p', { class: 'muted' }, 'Nothing has been said yet.'),
       newest: element('button', { type: 'button', class: 'newest', hidden: true, on: { click: () => this.#toNewest() } }, 'Newest ↓'),
@@ -99,7 +98,7 @@ export class CallDetail {
         element('a', { class: 'back', href: `#${view}` }, '← All calls'),
         element('div', { class: 'call-title' }, parts.title, parts.subtitle),
         element('div', { class: 'call-now' }, parts.pill, parts.outcome),
-        element('div', { class: 'buttons' }, parts.takeOver, parts.end)),
+        element('div', { class: 'buttons' }, parts.end)),
       element('div', { class: 'call-body' },
         element('section', { class: 'talk-box' },
           element('div', { class: 'talk-head' }, element('h3', {}, 'Conversation'), parts.aloud), parts.scroll, parts.newest),
@@ -152,7 +151,6 @@ export class CallDetail {
     text(parts.outcome, words(call.outcome || 'ended'));
     attribute(parts.outcome, 'data-kind', outcomeKind(call.outcome));
     show(parts.end, isLive && mayOperate(state));
-    show(parts.takeOver, isLive && mayOperate(state) && state.me?.canTransfer === true);
     show(parts.aloud, isLive);
   }
 

@@ -116,20 +116,20 @@ describe('a call', () => {
     assert.equal(await tab.locator('#live-detail').getByRole('button', { name: 'End call' }).isVisible(), false);
   });
 
-  test('says in the dialog why it could not be taken over', async (t) => {
+  test('says in the dialog why it could not be ended', async (t) => {
     const { tab, server } = await open(t);
-    await tab.locator('#live-detail').getByRole('button', { name: 'Take over' }).click();
-    await tab.getByLabel('Number to connect to').fill('+1 555 0100123');
-    await tab.getByRole('button', { name: 'Connect' }).click();
+    server.data.refusal = 'The call has just ended.';
+    await tab.locator('#live-detail').getByRole('button', { name: 'End call' }).click();
+    await tab.getByLabel('At once').check();
+    await tab.getByRole('button', { name: 'End the call' }).click();
     await tab.getByText('The call has just ended.').waitFor();
-    assert.deepEqual(server.asked[0].body, { to: '+15550100123' });
+    assert.deepEqual(server.asked[0].body, { at_once: true });
   });
 
   test('cannot be ended by a viewer', async (t) => {
     const { tab } = await open(t, { role: 'viewer' });
     await tab.waitForSelector('#live-detail .said');
     assert.equal(await tab.getByRole('button', { name: 'End call' }).isVisible(), false);
-    assert.equal(await tab.getByRole('button', { name: 'Take over' }).isVisible(), false);
   });
 
   test('that nobody knows is said to be unknown', async (t) => {
@@ -227,7 +227,7 @@ test('everything can be reached by keyboard', async (t) => {
     assert.ok(here.isSeen, `focus is seen on ${here.text}`);
     reached.push(here.text);
   }
-  for (const wanted of [/^Live$/, /^History$/, /^Scripts/, /^Colours/, /^Log out$/, /^\+15550100001/, /^\+442079460123/, /^Take over$/, /^End call$/, /^Conversation$/, /check_slots/]) {
+  for (const wanted of [/^Live$/, /^History$/, /^Scripts/, /^Colours/, /^Log out$/, /^\+15550100001/, /^\+442079460123/, /^End call$/, /^Conversation$/, /check_slots/]) {
     assert.ok(reached.some((text) => wanted.test(text)), `${wanted} is reached; there were ${reached.join(' | ')}`);
   }
   // A list that changes keeps the focus.

@@ -91,7 +91,7 @@ const none = { count: 0, p50: null, p95: null, p99: null };
 // scenario: 'busy', 'empty', 'refused' (busy, with a refused reload). role: of who is logged in.
 export async function startPretendServer({ scenario = 'busy', role = 'operator' } = {}) {
   const isEmpty = scenario === 'empty';
-  const me = { name: 'maria', role, csrf: 'csrf-1', version: '0.1.0', canTransfer: true };
+  const me = { name: 'maria', role, csrf: 'csrf-1', version: '0.1.0' };
   const data = {
     me,
     active: isEmpty ? [] : [liveCall(), ...otherCalls()],
@@ -138,7 +138,7 @@ export async function startPretendServer({ scenario = 'busy', role = 'operator' 
     if (request.method === 'POST') {
       const body = await read(request);
       asked.push({ path: pathname, body: body ? JSON.parse(body) : null, csrf: request.headers['x-csrf-token'] });
-      if (pathname.endsWith('/transfer')) return json(answer, 409, { error: 'The call has just ended.' });
+      if (data.refusal) return json(answer, 409, { error: data.refusal });
       return json(answer, 202, { success: true });
     }
     if (pathname === '/dashboard/stream') {
