@@ -88,9 +88,15 @@ async function searchOlder() {
   }
 }
 
-const fetchInto = (name, fetching) => fetching.then((data) => change(applied(state, name, data))).catch((error) => {
-  if (!(error instanceof ApiError)) throw error;
-});
+const told = new Map();  // how often the stream has told of each list
+
+// What the stream tells meanwhile is newer than an answer on its way.
+function fetchInto(name, fetching) {
+  const before = told.get(name);
+  fetching.then((data) => { if (told.get(name) === before) change(applied(state, name, data)); }).catch((error) => {
+    if (!(error instanceof ApiError)) throw error;
+  });
+}
 
 // After the stream was away nobody knows what was missed.
 function fetchAll() {
@@ -213,6 +219,7 @@ function draw() {
 
 const stream = new Stream({
   event(name, data) {
+    told.set(name, (told.get(name) ?? 0) + 1);
     change(applied(state, name, data));
     if (name === 'tool' && data.tool?.result !== null && state.place.view === 'bookings') fetchInto('appointments', api.appointments());
   },

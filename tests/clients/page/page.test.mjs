@@ -155,6 +155,22 @@ test('what callers, tools and models say is text, never HTML', async (t) => {
   assert.equal(await tab.evaluate(() => document.querySelectorAll('main img, main script').length), 0);
 });
 
+test('an answer on its way does not undo what the stream tells meanwhile', async (t) => {
+  const { tab, server } = await open(t);
+  const path = '/dashboard/api/calls/appointments';
+  let letGo;
+  server.data.held = new Map([[path, new Promise((done) => { letGo = done; })]]);
+  const late = tab.waitForResponse((response) => new URL(response.url()).pathname === path);
+  await tab.evaluate(() => { location.hash = 'bookings'; });
+  await until(() => server.waiting.has(path), 'the bookings are asked for');
+  server.send('appointments', [{ ...server.data.appointments[0], customer_name: 'Newest Caller' }]);
+  await tab.locator('#bookings').getByText('Newest Caller').waitFor();
+  letGo();
+  await (await late).finished();
+  await tab.evaluate(() => new Promise((done) => { requestAnimationFrame(() => requestAnimationFrame(done)); }));
+  assert.equal(await tab.locator('#bookings').getByText('Newest Caller').count(), 1);
+});
+
 test('a lost stream is said plainly, and when it is back all is fetched anew', async (t) => {
   const { tab, server } = await open(t, { hash: `#live/${liveCall().callSid}` });
   await tab.waitForSelector('#live-detail .said');

@@ -106,6 +106,7 @@ export async function startPretendServer({ scenario = 'busy', role = 'operator' 
     isStreamDown: false,
   };
   const asked = [];  // what changes something: {path, body, csrf}
+  const waiting = new Set();  // paths that are asked for and not answered yet
   const streams = new Set();
 
   const json = (answer, status, value) => {
@@ -141,6 +142,9 @@ export async function startPretendServer({ scenario = 'busy', role = 'operator' 
       if (data.refusal) return json(answer, 409, { error: data.refusal });
       return json(answer, 202, { success: true });
     }
+    waiting.add(pathname);
+    await data.held?.get(pathname);
+    waiting.delete(pathname);
     if (pathname === '/dashboard/stream') {
       if (data.isStreamDown) return json(answer, 503, { error: 'down' });
       answer.writeHead(200, { 'Content-Type': 'text/event-stream' });
@@ -162,7 +166,7 @@ export async function startPretendServer({ scenario = 'busy', role = 'operator' 
   await new Promise((done) => server.listen(0, '127.0.0.1', done));
 
   return {
-    url: `http://127.0.0.1:${server.address().port}`, data, asked,
+    url: `http://127.0.0.1:${server.address().port}`, data, asked, waiting,
     get watching() { return streams.size; },
     send(name, value) {
       for (const stream of streams) stream.write(`event: ${name}\ndata: ${JSON.stringify(value)}\n\n`);
