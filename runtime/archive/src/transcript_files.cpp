@@ -272,7 +272,7 @@ void TranscriptFiles::Impl::report(const std::optional<std::string>& why) {
     } else if (now >= quiet_until) {
         quiet_until = now + remind_every;
         log::error("transcript.write_failed",
-                   {{"dir", options.dir}, {"what", *why}, {"do", remedy}});
+                   {{"dir", options.dir}, {"what", *why}, {"remedy", remedy}});
     }
 }
 

@@ -103,8 +103,9 @@ struct Recordings::Disk {
             std::ofstream out(piece.path, std::ios::binary | std::ios::app);
             out << piece.text;
             if (!out.flush())
-                log::warn("recording.write_failed",
-                          {{"file", piece.path}, {"do", "free space, or turn calls.record off"}});
+                log::warn(
+                    "recording.write_failed",
+                    {{"file", piece.path}, {"remedy", "free space, or turn calls.record off"}});
             lock.lock();
         }
     }

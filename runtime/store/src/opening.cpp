@@ -113,7 +113,7 @@ Checked<void> take_in_unsaved(const std::string& path, Opened& opened) {
     }
     if (error)
         log::warn("store.unsaved_not_removed",
-                  {{"file", file}, {"why", error.message()}, {"do", "remove it"}});
+                  {{"file", file}, {"why", error.message()}, {"remedy", "remove it"}});
     return {};
 }
 

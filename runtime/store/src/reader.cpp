@@ -88,7 +88,7 @@ struct Reader::Impl {
     void report_failure() const {
         const auto why = database.failure();
         log::error("store.read_failed",
-                   {{"path", path}, {"what", why.message}, {"do", remedy_for(why.code, path)}});
+                   {{"path", path}, {"what", why.message}, {"remedy", remedy_for(why.code, path)}});
     }
 };
 

@@ -165,7 +165,7 @@ void Store::Impl::answer(Job job) {
     if (now < broken_quiet_until) return;
     broken_quiet_until = now + Retry::remind_every;
     log::error("store.query_failed",
-               {{"what", broken.message}, {"do", remedy_for(broken.code, options.path)}});
+               {{"what", broken.message}, {"remedy", remedy_for(broken.code, options.path)}});
 }
 
 // Writes at most one transaction's worth of the batch. False when it failed; then the entries stay.
@@ -209,7 +209,7 @@ bool Store::Impl::write_some() {
     if (is_worth_a_line) {
         log::error("store.write_failed", {{"path", options.path},
                                           {"what", failed->why.message},
-                                          {"do", remedy},
+                                          {"remedy", remedy},
                                           {"entries_waiting", queued},
                                           {"entries_waiting_max", options.entries_queued_max}});
     }
@@ -284,7 +284,7 @@ void Store::Impl::write_last() {
         log::error("store.unsaved", {{"entries", left.size()},
                                      {"file", file},
                                      {"what", problem},
-                                     {"do", "the next start takes the file in"}});
+                                     {"remedy", "the next start takes the file in"}});
         return;
     }
     log::error(

@@ -151,11 +151,12 @@ void Sender::Impl::settle(store::Delivery delivery, Outcome outcome, const Patie
                                         {"webhook", delivery.webhook},
                                         {"attempt", delivery.attempts}});
     } else if (delivery.state == State::dead) {
-        log::error("webhook.dead", {{"call", delivery.call_sid},
-                                    {"webhook", delivery.webhook},
-                                    {"id", delivery.id},
-                                    {"what", delivery.problem},
-                                    {"do", "mend the receiver, then `parley webhooks retry ID`"}});
+        log::error("webhook.dead",
+                   {{"call", delivery.call_sid},
+                    {"webhook", delivery.webhook},
+                    {"id", delivery.id},
+                    {"what", delivery.problem},
+                    {"remedy", "mend the receiver, then `parley webhooks retry ID`"}});
     } else {
         log::warn("webhook.failed", {{"call", delivery.call_sid},
                                      {"webhook", delivery.webhook},
