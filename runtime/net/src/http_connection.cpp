@@ -418,9 +418,12 @@ struct HttpConnection::Waiting {
     void look() {
         timer.cancel();
         const auto known = stream.lock();
+        if (socket == nullptr || !known || !known->is_broken()) return;
+        // Nobody waits for a client who does not read. Closed, not cancelled: a write may be between
+        // two pieces, where there is nothing to cancel, and would then wait for the client.
         error_code ignored;
-        // nobody waits for a client who does not read
-        if (socket != nullptr && known && known->is_broken()) socket->cancel(ignored);
+        socket->set_option(asio::socket_base::linger(true, 0), ignored);
+        socket->close(ignored);
     }
     Timer timer;
     TcpSocket* socket;  // null once the answer is over
@@ -464,9 +467,6 @@ Task<HttpConnection::Next> HttpConnection::write_stream(http::response<http::emp
         auto more = stream_->take();
         taken.pieces.insert(taken.pieces.end(), more.pieces.begin(), more.pieces.end());
         taken.state = more.state;
-        if (taken.state == BodyStream::State::overrun)
-            log::warn("net.slow_client",
-                      {{"peer", peer_}, {"what", "does not read what it asked for"}});
         if (taken.state == BodyStream::State::over || taken.state == BodyStream::State::overrun)
             break;
         if (!taken.pieces.empty()) {
@@ -489,6 +489,9 @@ Task<HttpConnection::Next> HttpConnection::write_stream(http::response<http::emp
     error_code ignored;
     socket_.cancel(ignored);  // of the watching
     waiting->socket = nullptr;
+    if (stream_->take().state == BodyStream::State::overrun)
+        log::warn("net.slow_client",
+                  {{"peer", peer_}, {"what", "does not read what it asked for"}});
     const bool is_whole = !error && taken.state == BodyStream::State::finished;
     if (!is_whole) {  // the client must not take what it has for all of it
         socket_.set_option(asio::socket_base::linger(true, 0), ignored);
