@@ -23,6 +23,7 @@ namespace {
 constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::string_view chunk_end = "\r\n";
 constexpr std::string_view last_chunk = "0\r\n\r\n";
+constexpr milliseconds cancel_again_after{100};
 
 bool is_http_error(const error_code& error) {
     static const auto& category = http::make_error_code(http::error::bad_method).category();
@@ -121,6 +122,18 @@ Task<> serve_upgraded(Passenger passenger) {
 struct HttpConnection::Clockwork {
     explicit Clockwork(TcpSocket& its_socket)
         : timer(its_socket.get_executor()), socket(&its_socket) {}
+    // When `left` has passed, what the socket is doing is cancelled, and again until the timer is:
+    // between two pieces of what it does there is nothing to cancel.
+    static void start(const std::shared_ptr<Clockwork>& clockwork, milliseconds left) {
+        clockwork->timer.expires_after(left);
+        clockwork->timer.async_wait([clockwork](const error_code& error) {
+            if (error || clockwork->socket == nullptr) return;
+            clockwork->has_rung = true;
+            error_code ignored;
+            clockwork->socket->cancel(ignored);
+            start(clockwork, cancel_again_after);
+        });
+    }
     Timer timer;
     TcpSocket* socket;  // null once the connection is gone
     bool has_rung = false;
@@ -144,16 +157,10 @@ HttpConnection::~HttpConnection() {
     service_->connections.erase(this);
 }
 
-// Cancels what the socket is doing when the request's time is up.
+// The request's time begins.
 void HttpConnection::arm() {
     clockwork_->has_rung = false;
-    clockwork_->timer.expires_after(service_->options.request_timeout);
-    clockwork_->timer.async_wait([clockwork = clockwork_](const error_code& error) {
-        if (error || clockwork->socket == nullptr) return;
-        clockwork->has_rung = true;
-        error_code ignored;
-        clockwork->socket->cancel(ignored);
-    });
+    Clockwork::start(clockwork_, service_->options.request_timeout);
 }
 
 void HttpConnection::disarm() { clockwork_->timer.cancel(); }
