@@ -1,32 +1,20 @@
 #include "control.hpp"
 
+#include <parley/core/answer.hpp>
 #include <parley/ops/answers.hpp>
 #include <parley/reload/changes.hpp>
 #include <parley/reload/status.hpp>
-
-#include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 namespace parley::app {
 namespace {
 
 using reload::Outcome;
 
-// Completes on the asking coroutine's own executor, whatever thread the reloader answers on.
 Task<Outcome> outcome_of(reload::Reloader& reloader, reload::Reloader::Ask what) {
-    auto home = co_await asio::this_coro::executor;
-    auto start = [&reloader, what, home](auto handler) {
-        auto kept = std::make_shared<decltype(handler)>(std::move(handler));
-        reloader.ask(what, reload::Cause::asked, [kept, home](Outcome outcome) {
-            asio::post(home, [kept, outcome = std::move(outcome)]() mutable {
-                (*kept)(std::move(outcome));
-            });
-        });
+    auto ask = [&reloader, what](auto done) {
+        reloader.ask(what, reload::Cause::asked, std::move(done));
     };
-    auto outcome = co_await asio::async_initiate<decltype(asio::use_awaitable), void(Outcome)>(
-        start, asio::use_awaitable);
-    co_return outcome;
+    return answer_to<Outcome>(std::move(ask));
 }
 
 // Counters only know how to add.

@@ -2,12 +2,9 @@
 #include "papers_routes.hpp"
 
 #include <parley/archive/transcript.hpp>
+#include <parley/core/answer.hpp>
 #include <parley/core/log.hpp>
 #include <parley/ops/answers.hpp>
-
-#include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <fmt/format.h>
 
@@ -18,20 +15,11 @@ using Entries = std::vector<call::journal::Entry>;
 
 constexpr std::size_t call_sid_bytes_max = 100;
 
-// Completes on the asking coroutine's own executor; the store answers on its thread.
 Task<Entries> entries_of(store::Store& store, std::string call_sid) {
-    auto home = co_await asio::this_coro::executor;
-    auto start = [&store, call_sid = std::move(call_sid), home](auto handler) {
-        auto kept = std::make_shared<decltype(handler)>(std::move(handler));
-        store.conversation(call_sid, [kept, home](Entries entries) {
-            asio::post(home, [kept, entries = std::move(entries)]() mutable {
-                (*kept)(std::move(entries));
-            });
-        });
+    auto ask = [&store, call_sid = std::move(call_sid)](auto done) {
+        store.conversation(call_sid, std::move(done));
     };
-    auto entries = co_await asio::async_initiate<decltype(asio::use_awaitable), void(Entries)>(
-        std::move(start), asio::use_awaitable);
-    co_return entries;
+    return answer_to<Entries>(std::move(ask));
 }
 
 Task<net::Response> transcript(store::Store& store, ops::Asked asked) {

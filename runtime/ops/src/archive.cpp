@@ -1,11 +1,8 @@
 #include <parley/ops/archive.hpp>
 
+#include <parley/core/answer.hpp>
 #include <parley/core/log.hpp>
 #include <parley/core/text.hpp>
-
-#include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -392,13 +389,7 @@ Checked<std::unique_ptr<Archive>> Archive::open(const std::string& path) {
 }
 
 Task<Checked<json::value>> Archive::read(Look look) {
-    auto home = co_await asio::this_coro::executor;
-    auto start = [this, &look, home](auto handler) {
-        auto kept = std::make_shared<decltype(handler)>(std::move(handler));
-        auto done = [kept, home](Checked<json::value> result) {
-            asio::post(
-                home, [kept, result = std::move(result)]() mutable { (*kept)(std::move(result)); });
-        };
+    auto add = [this, look = std::move(look)](auto done) mutable {
         std::unique_lock lock(impl_->mutex);
         if (impl_->is_closing || impl_->jobs.size() >= waiting_max) {
             lock.unlock();
@@ -407,8 +398,7 @@ Task<Checked<json::value>> Archive::read(Look look) {
         impl_->jobs.push_back({std::move(look), std::move(done)});
         impl_->wake.notify_one();
     };
-    co_return co_await asio::async_initiate<decltype(asio::use_awaitable),
-                                            void(Checked<json::value>)>(start, asio::use_awaitable);
+    return answer_to<Checked<json::value>>(std::move(add));
 }
 
 }  // namespace parley::ops

@@ -1,8 +1,6 @@
 #include "asking.hpp"
 
-#include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include <parley/core/answer.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -10,16 +8,10 @@
 namespace parley::ops {
 
 Task<store::QueryResult> ask(store::Store& store, store::Statement statement) {
-    auto home = co_await asio::this_coro::executor;
-    auto start = [&store, &statement, home](auto handler) {
-        auto kept = std::make_shared<decltype(handler)>(std::move(handler));
-        store.run(std::move(statement), [kept, home](store::QueryResult result) {
-            asio::post(
-                home, [kept, result = std::move(result)]() mutable { (*kept)(std::move(result)); });
-        });
+    auto run = [&store, statement = std::move(statement)](auto done) mutable {
+        store.run(std::move(statement), std::move(done));
     };
-    co_return co_await asio::async_initiate<decltype(asio::use_awaitable),
-                                            void(store::QueryResult)>(start, asio::use_awaitable);
+    return answer_to<store::QueryResult>(std::move(run));
 }
 
 std::int64_t limit_of(const Asked& asked, std::int64_t otherwise, std::int64_t most) {

@@ -1,5 +1,6 @@
 #include <parley/outbound/dialler.hpp>
 
+#include <parley/core/answer.hpp>
 #include <parley/core/crypto.hpp>
 #include <parley/core/log.hpp>
 #include <parley/outbound/progress.hpp>
@@ -149,14 +150,8 @@ Task<Dialler::Answer> Dialler::call(std::shared_ptr<Dialler> self, Wanted wanted
         self->waiting_.push_back(attempt.id);
         self->wake();
     }
-    // Named first, with its captures: GCC 12 destroys those of a temporary twice.
-    auto begin = [line](auto handler) {
-        auto kept = std::make_shared<decltype(handler)>(std::move(handler));
-        line->waiters.push_back([kept](Answer answer) { (*kept)(std::move(answer)); });
-    };
-    auto result = co_await asio::async_initiate<decltype(asio::use_awaitable), void(Answer)>(
-        std::move(begin), asio::use_awaitable);
-    co_return result;
+    auto wait = [line](auto done) { line->waiters.push_back(std::move(done)); };
+    co_return co_await answer_to<Answer>(std::move(wait));
 }
 
 // Writes the attempt down, or says why it must not be.

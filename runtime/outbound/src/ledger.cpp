@@ -1,9 +1,6 @@
 #include <parley/outbound/ledger.hpp>
 
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include <parley/core/answer.hpp>
 
 #include <fmt/format.h>
 
@@ -62,19 +59,17 @@ json::value or_null(const std::string& text) {
 
 }  // namespace
 
-Task<store::TransactionResult> Ledger::run(std::vector<store::Statement> statements) {
-    auto home = co_await asio::this_coro::executor;
-    auto start = [store = &store_, home, statements = std::move(statements)](auto handler) mutable {
-        auto kept = std::make_shared<decltype(handler)>(std::move(handler));
-        store->run_all(std::move(statements), [kept, home](store::TransactionResult result) {
-            asio::post(
-                home, [kept, result = std::move(result)]() mutable { (*kept)(std::move(result)); });
-        });
+Task<store::TransactionResult> Ledger::run_all(std::vector<store::Statement> statements) {
+    auto ask = [this, statements = std::move(statements)](auto done) mutable {
+        store_.run_all(std::move(statements), std::move(done));
     };
-    auto result = co_await asio::async_initiate<decltype(asio::use_awaitable),
-                                                void(store::TransactionResult)>(
-        std::move(start), asio::use_awaitable);
-    co_return result;
+    return answer_to<store::TransactionResult>(std::move(ask));
+}
+
+Task<store::QueryResult> Ledger::run(std::string sql, json::array parameters) {
+    auto ask = [this, statement = store::Statement{std::move(sql), std::move(parameters)}](
+                   auto done) mutable { store_.run(std::move(statement), std::move(done)); };
+    return answer_to<store::QueryResult>(std::move(ask));
 }
 
 Task<Stored<Ledger::Admission>> Ledger::admit(Attempt attempt, Rules rules, WallTime now) {
@@ -102,7 +97,7 @@ Task<Stored<Ledger::Admission>> Ledger::admit(Attempt attempt, Rules rules, Wall
              counts),
          {attempt.id, attempt.to, attempt.from, attempt.agent, json::serialize(attempt.vars),
           unix_ms(now), since, rules.per_number_per_day, rules.per_day}});
-    auto running = run(std::move(statements));
+    auto running = run_all(std::move(statements));
     const auto answers = co_await std::move(running);
     if (!answers) co_return answers.error();
     Admission admission;
@@ -119,16 +114,14 @@ Task<Stored<Ledger::Admission>> Ledger::admit(Attempt attempt, Rules rules, Wall
 }
 
 Task<Stored<void>> Ledger::write(Attempt attempt, WallTime now) {
-    std::vector<store::Statement> statements;
-    statements.push_back(
-        {"UPDATE outbound_attempts SET state = ?2, call_sid = ?3, status = ?4, answered_by = ?5, "
-         "outcome = ?6, detail = ?7, placing_at_ms = ?8, updated_at_ms = ?9 WHERE id = ?1",
-         {attempt.id, state_names[static_cast<std::size_t>(attempt.state)],
-          or_null(attempt.call_sid), attempt.status, attempt.answered_by, attempt.outcome,
-          attempt.detail, unix_ms(attempt.placing_at), unix_ms(now)}});
-    auto running = run(std::move(statements));
-    const auto answers = co_await std::move(running);
-    if (!answers) co_return answers.error();
+    auto running = run(
+        "UPDATE outbound_attempts SET state = ?2, call_sid = ?3, status = ?4, answered_by = ?5, "
+        "outcome = ?6, detail = ?7, placing_at_ms = ?8, updated_at_ms = ?9 WHERE id = ?1",
+        {attempt.id, state_names[static_cast<std::size_t>(attempt.state)],
+         or_null(attempt.call_sid), attempt.status, attempt.answered_by, attempt.outcome,
+         attempt.detail, unix_ms(attempt.placing_at), unix_ms(now)});
+    const auto answer = co_await std::move(running);
+    if (!answer) co_return answer.error();
     co_return Stored<void>();
 }
 
@@ -136,16 +129,14 @@ Task<Stored<std::vector<Attempt>>> Ledger::open_attempts() {
     std::vector<Attempt> all;
     std::int64_t after = 0;
     while (true) {  // a query has a limit of rows
-        std::vector<store::Statement> statements;
-        statements.push_back(
-            {fmt::format("SELECT rowid AS row, {} FROM outbound_attempts WHERE state <> "
-                         "'over' AND rowid > ?1 ORDER BY rowid LIMIT 500",
-                         columns),
-             {after}});
-        auto running = run(std::move(statements));
-        const auto answers = co_await std::move(running);
-        if (!answers) co_return answers.error();
-        const auto& rows = answers->front().rows;
+        auto running =
+            run(fmt::format("SELECT rowid AS row, {} FROM outbound_attempts WHERE state <> "
+                            "'over' AND rowid > ?1 ORDER BY rowid LIMIT 500",
+                            columns),
+                {after});
+        const auto answer = co_await std::move(running);
+        if (!answer) co_return answer.error();
+        const auto& rows = answer->rows;
         if (rows.empty()) co_return all;
         after = json_read::integer(rows.back().get_object(), "row").value_or(after + 1);
         for (auto& attempt : attempts_of(rows)) all.push_back(std::move(attempt));
@@ -153,28 +144,24 @@ Task<Stored<std::vector<Attempt>>> Ledger::open_attempts() {
 }
 
 Task<Stored<std::optional<Attempt>>> Ledger::find(std::string id) {
-    std::vector<store::Statement> statements;
-    statements.push_back(
-        {fmt::format("SELECT {} FROM outbound_attempts WHERE id = ?1", columns), {id}});
-    auto running = run(std::move(statements));
-    const auto answers = co_await std::move(running);
-    if (!answers) co_return answers.error();
-    auto found = attempts_of(answers->front().rows);
+    auto running =
+        run(fmt::format("SELECT {} FROM outbound_attempts WHERE id = ?1", columns), {id});
+    const auto answer = co_await std::move(running);
+    if (!answer) co_return answer.error();
+    auto found = attempts_of(answer->rows);
     if (found.empty()) co_return std::optional<Attempt>();
     co_return std::optional<Attempt>(std::move(found.front()));
 }
 
 Task<Stored<std::vector<std::string>>> Ledger::known_calls(std::string to) {
-    std::vector<store::Statement> statements;
-    statements.push_back(
-        {"SELECT call_sid FROM outbound_attempts WHERE to_number = ?1 AND call_sid IS "
-         "NOT NULL ORDER BY created_at_ms DESC LIMIT 900",
-         {to}});
-    auto running = run(std::move(statements));
-    const auto answers = co_await std::move(running);
-    if (!answers) co_return answers.error();
+    auto running =
+        run("SELECT call_sid FROM outbound_attempts WHERE to_number = ?1 AND call_sid IS "
+            "NOT NULL ORDER BY created_at_ms DESC LIMIT 900",
+            {to});
+    const auto answer = co_await std::move(running);
+    if (!answer) co_return answer.error();
     std::vector<std::string> all;
-    for (const auto& row : answers->front().rows)
+    for (const auto& row : answer->rows)
         all.push_back(json_read::text(row.get_object(), "call_sid"));
     co_return all;
 }
@@ -183,15 +170,13 @@ Task<Stored<std::vector<Ledger::Listed>>> Ledger::list() {
     std::vector<Listed> all;
     std::string after;
     while (true) {
-        std::vector<store::Statement> statements;
-        statements.push_back(
-            {"SELECT number, reason, added_at_ms FROM do_not_call WHERE number > ?1 "
-             "ORDER BY number LIMIT 500",
-             {after}});
-        auto running = run(std::move(statements));
-        const auto answers = co_await std::move(running);
-        if (!answers) co_return answers.error();
-        const auto& rows = answers->front().rows;
+        auto running =
+            run("SELECT number, reason, added_at_ms FROM do_not_call WHERE number > ?1 "
+                "ORDER BY number LIMIT 500",
+                {after});
+        const auto answer = co_await std::move(running);
+        if (!answer) co_return answer.error();
+        const auto& rows = answer->rows;
         if (rows.empty()) co_return all;
         for (const auto& row : rows) {
             const auto& fields = row.get_object();
@@ -203,24 +188,20 @@ Task<Stored<std::vector<Ledger::Listed>>> Ledger::list() {
 }
 
 Task<Stored<bool>> Ledger::add(std::string number, std::string reason, WallTime now) {
-    std::vector<store::Statement> statements;
-    statements.push_back(
-        {"INSERT INTO do_not_call(number, reason, added_at_ms) VALUES (?1, ?2, ?3) ON "
-         "CONFLICT(number) DO NOTHING",
-         {number, reason, unix_ms(now)}});
-    auto running = run(std::move(statements));
-    const auto answers = co_await std::move(running);
-    if (!answers) co_return answers.error();
-    co_return answers->front().changes > 0;
+    auto running =
+        run("INSERT INTO do_not_call(number, reason, added_at_ms) VALUES (?1, ?2, ?3) ON "
+            "CONFLICT(number) DO NOTHING",
+            {number, reason, unix_ms(now)});
+    const auto answer = co_await std::move(running);
+    if (!answer) co_return answer.error();
+    co_return answer->changes > 0;
 }
 
 Task<Stored<bool>> Ledger::remove(std::string number) {
-    std::vector<store::Statement> statements;
-    statements.push_back({"DELETE FROM do_not_call WHERE number = ?1", {number}});
-    auto running = run(std::move(statements));
-    const auto answers = co_await std::move(running);
-    if (!answers) co_return answers.error();
-    co_return answers->front().changes > 0;
+    auto running = run("DELETE FROM do_not_call WHERE number = ?1", {number});
+    const auto answer = co_await std::move(running);
+    if (!answer) co_return answer.error();
+    co_return answer->changes > 0;
 }
 
 }  // namespace parley::outbound

@@ -1,5 +1,6 @@
 #include <parley/sim/openai_server.hpp>
 
+#include <parley/core/answer.hpp>
 #include <parley/core/log.hpp>
 #include <parley/core/task.hpp>
 #include <parley/core/text.hpp>
@@ -10,7 +11,6 @@
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <array>
 #include <future>
@@ -378,19 +378,15 @@ void OpenAiServer::Impl::speak(const std::shared_ptr<Connection>& connection,
 // Speech asked for by itself: sent in pieces, as a provider that speaks while it thinks.
 Task<net::Response> OpenAiServer::Impl::speech(SpeechWanted wanted) {
     using Encoded = Checked<std::string>;
-    auto start = [this, &wanted](auto handler) {
-        auto kept = std::make_shared<decltype(handler)>(std::move(handler));
-        asio::post(speakers, [this, kept, wanted] {
+    auto start = [this, wanted](auto done) {
+        asio::post(speakers, [this, wanted, done = std::move(done)] {
             const auto samples = SpeechCache::of_process().get(
                 {wanted.text, script.voice, script.words_per_minute, wanted.rate_hz});
-            auto file = std::make_shared<Encoded>(
-                samples ? voice::encode(**samples, wanted.rate_hz, wanted.format)
-                        : samples.error());
-            asio::post(home(), [kept, file] { (*kept)(std::move(*file)); });
+            done(samples ? voice::encode(**samples, wanted.rate_hz, wanted.format)
+                         : Encoded(samples.error()));
         });
     };
-    const auto file = co_await asio::async_initiate<decltype(asio::use_awaitable), void(Encoded)>(
-        std::move(start), asio::use_awaitable);
+    const auto file = co_await answer_to<Encoded>(std::move(start));
     net::Response response;
     if (!file) {
         response.status = 500;

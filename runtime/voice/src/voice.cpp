@@ -3,12 +3,11 @@
 #include "providers.hpp"
 
 #include <parley/audio/speech.hpp>
+#include <parley/core/answer.hpp>
 #include <parley/core/log.hpp>
 
 #include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <boost/asio/thread_pool.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
 #include <array>
@@ -50,19 +49,14 @@ class EspeakVoice final : public Voice {
             --waiting_;
             co_return Failure{Failure::Kind::busy, "too many texts are being spoken already"};
         }
-        auto home = co_await asio::this_coro::executor;
-        auto start = [this, wanted = std::move(wanted), voice = *voice,
-                      home](auto handler) mutable {
-            auto kept = std::make_shared<decltype(handler)>(std::move(handler));
-            asio::post(pool_, [this, wanted = std::move(wanted), voice, home, kept] {
-                auto made = std::make_shared<Made>(speak(wanted, voice));
+        auto start = [this, wanted = std::move(wanted), voice = *voice](auto done) mutable {
+            asio::post(pool_, [this, wanted = std::move(wanted), voice, done = std::move(done)] {
+                auto made = speak(wanted, voice);
                 --waiting_;
-                asio::post(home, [kept, made] { (*kept)(std::move(*made)); });
+                done(std::move(made));
             });
         };
-        auto made = co_await asio::async_initiate<decltype(asio::use_awaitable), void(Made)>(
-            std::move(start), asio::use_awaitable);
-        co_return made;
+        co_return co_await answer_to<Made>(std::move(start));
     }
 
  private:

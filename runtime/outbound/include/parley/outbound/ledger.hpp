@@ -62,7 +62,8 @@ class Ledger {
     Task<Stored<bool>> remove(std::string number);  // false: was not
 
  private:
-    Task<store::TransactionResult> run(std::vector<store::Statement> statements);
+    Task<store::QueryResult> run(std::string sql, json::array parameters = {});
+    Task<store::TransactionResult> run_all(std::vector<store::Statement> statements);
     store::Store& store_;
 };
 
