@@ -47,6 +47,7 @@ Session::Session(CallInfo info, Parts parts, std::function<void()> finished,
       created_(parts_.time->now()),
       conversation_(parts_.policy, parts_.phrases, created_) {
     info_.started_at = parts_.time->wall_now();
+    if (parts_.masker) dictation_.emplace(parts_.masker);
     if (parts_.recorder) parts_.recorder->begun(info_, created_);
 }
 
@@ -255,6 +256,8 @@ void Session::check_budget() {
 }
 
 void Session::write(journal::Event event, WallTime at) {
+    if (auto* said = std::get_if<journal::CallerSaid>(&event); said != nullptr && dictation_)
+        said->text = dictation_->text(std::move(said->text));
     if (parts_.masker) event = journal::masked(std::move(event), *parts_.masker);
     log_entry(event);
     const journal::Entry entry{info_.call_sid, at, std::move(event)};

@@ -9,7 +9,6 @@
 namespace parley::privacy {
 namespace {
 
-constexpr std::string_view card_mask = "[card number]";
 constexpr std::int64_t pattern_memory_max = 4 * 1024 * 1024;
 constexpr int json_depth_max = 64;
 
@@ -103,8 +102,10 @@ Checked<std::shared_ptr<const Masker>> Masker::make(Cards cards,
     return std::shared_ptr<const Masker>(new Masker(std::move(impl)));
 }
 
+bool Masker::masks_cards() const { return impl_->cards == Cards::masked; }
+
 std::string Masker::text(std::string text) const {
-    if (impl_->cards == Cards::masked) text = without_cards(std::move(text));
+    if (masks_cards()) text = without_cards(std::move(text));
     if (impl_->patterns.empty()) return text;
     if (!is_valid_utf8(text)) text = to_valid_utf8(text);
     for (const auto& each : impl_->patterns)

@@ -167,6 +167,23 @@ TEST_F(SwitchboardTest, MovesACallWhoseStreamCameToAnotherThread) {
     EXPECT_EQ(load[1], 1);
 }
 
+TEST_F(SwitchboardTest, KeepsNoCardNumberThatIsToldInPieces) {
+    make();
+    const auto announced = board->announce(call("CA1"));
+    run();
+    const auto session = board->claim(announced->token, "CA1", 0);
+    ASSERT_NE(session, nullptr);
+    ASSERT_TRUE(session->attach(std::make_unique<CountingChannel>(seen)));
+    session->on(CallerTranscribed{"item_1", "My card is 4111 1111"});
+    session->on(CallerTranscribed{"item_2", "1111 1111"});
+    std::vector<std::string> kept;
+    for (const auto& entry : seen.entries) {
+        if (const auto* said = std::get_if<journal::CallerSaid>(&entry.event))
+            kept.push_back(said->text);
+    }
+    EXPECT_EQ(kept, (std::vector<std::string>{"My card is 4111 1111", "[card number]"}));
+}
+
 TEST_F(SwitchboardTest, AnswersARetriedWebhookWithANewToken) {
     make();
     const auto first = board->announce(call("CA1"));

@@ -17,6 +17,8 @@
 #include <parley/call/ports.hpp>
 #include <parley/call/recorder.hpp>
 
+#include <parley/privacy/dictation.hpp>
+
 #include <deque>
 #include <functional>
 #include <memory>
@@ -106,6 +108,7 @@ class Session final : public EventSink, public std::enable_shared_from_this<Sess
     double cost_usd_ = 0;
     bool is_budget_spent_ = false;
     Finish ending_;
+    std::optional<privacy::Dictation> dictation_;  // none: nothing is masked
 };
 
 }  // namespace parley::call

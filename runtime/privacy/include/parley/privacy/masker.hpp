@@ -25,6 +25,9 @@ struct Pattern {
     std::string replace;  // \1 is what the first pair of parentheses matched
 };
 
+// What stands in a card number's place.
+constexpr std::string_view card_mask = "[card number]";
+
 // Where card numbers stand in `text`: begin and end of each, in order.
 std::vector<std::pair<std::size_t, std::size_t>> find_card_numbers(std::string_view text);
 
@@ -36,6 +39,7 @@ class Masker {
                                                        const std::vector<Pattern>& patterns);
     ~Masker();
 
+    bool masks_cards() const;
     std::string text(std::string text) const;
     // Every text, number and key in it. False: nothing was to be masked.
     bool json(json::value& value) const;
