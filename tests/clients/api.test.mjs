@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import test, { describe, before, after } from 'node:test';
 import Ajv2020 from 'ajv/dist/2020.js';
 import { parse } from 'yaml';
-import { authToken, bin, publicUrl, startParley, startSimulatedModel, tree, until } from './parley.mjs';
+import { authToken, bin, eventsOf, publicUrl, startParley, startSimulatedModel, tree, until } from './parley.mjs';
 
 const adminToken = 'an-admin-token-for-this-test-alone';
 const document = parse(readFileSync(join(tree, 'schemas/openapi.yaml'), 'utf8'));
@@ -32,19 +32,6 @@ function answerPointer(path, method, status) {
     answer = pointer.split('/').slice(1).reduce((at, key) => at[key.replaceAll('~1', '/').replaceAll('~0', '~')], document);
   }
   return answer?.content?.['application/json'] ? `${pointer}/content/application~1json/schema` : null;
-}
-
-// Server-sent events of an answer, until it ends or the reader is done with it.
-async function* eventsOf(answer) {
-  const decoder = new TextDecoder();
-  let text = '';
-  for await (const piece of answer.body) {
-    text += decoder.decode(piece, { stream: true });
-    for (let end; (end = text.indexOf('\n\n')) >= 0; text = text.slice(end + 2)) {
-      const fields = Object.fromEntries(text.slice(0, end).split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]));
-      if (fields.data !== undefined) yield { name: fields.event ?? '', id: fields.id, data: JSON.parse(fields.data) };
-    }
-  }
 }
 
 const suite = { stops: [], after: (stop) => suite.stops.push(stop) };
@@ -162,7 +149,7 @@ describe('the API of a running service', () => {
     const stop = new AbortController();
     const stream = await ask('/dashboard/stream', { signal: stop.signal });
     assert.equal(stream.headers.get('content-type'), 'text/event-stream');
-    const watching = (async () => { for await (const event of eventsOf(stream)) events.push(event); })().catch(() => {});
+    const watching = (async () => { for await (const event of eventsOf(stream.body)) events.push(event); })().catch(() => {});
     const of = (name) => events.filter((event) => event.name === name).map(({ data }) => data);
 
     const caller = spawn(join(bin, 'parley-sim'), ['call', '--webhook', `${publicUrl}/voice`, '--connect-to', parley.url, '--auth-token', authToken,
@@ -177,7 +164,7 @@ describe('the API of a running service', () => {
     await checked(`/dashboard/api/calls/${callSid}`, '/dashboard/api/calls/{callSid}');
     const transcript = [];
     const following = ask(`/dashboard/api/transcripts/${callSid}/stream`).then(async (answer) => {
-      for await (const { name, data } of eventsOf(answer)) if (name === '') transcript.push(data);
+      for await (const { name, data } of eventsOf(answer.body)) if (name === '') transcript.push(data);
     });
     assert.equal(await over, 0, said);
     await until(() => of('ended').length && of('call_history').some((calls) => calls.length), 'the end is told');

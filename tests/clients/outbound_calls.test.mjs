@@ -2,14 +2,15 @@
 // official twilio package, between the fake carrier and a model.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import test, { after, before } from 'node:test';
 import { promisify } from 'node:util';
 import twilio from 'twilio';
-import { startModel } from './model.mjs';
+import { noise, startModel } from './model.mjs';
 import { authToken, bin, freePort, publicUrl, startParley, startSimulatedTwilio, tree, until } from './parley.mjs';
-import { sign } from './phone.mjs';
+import { Phone, padded, post, sign } from './phone.mjs';
 
 const run = promisify(execFile);
 const accountSid = 'AC00000000000000000000000000000001';
@@ -30,14 +31,17 @@ let fake;
 let model;
 let parley;
 let token;
+let logs;
 
 before(async () => {
+  logs = mkdtempSync(join(tmpdir(), 'parley-outbound-'));
+  suite.after(() => rmSync(logs, { recursive: true, force: true }));
   model = await startModel(suite);
   // The fake must know where parley is, and parley where the fake is.
   const port = await freePort();
   parley = await startParley(suite, {
     OPENAI_BASE_URL: model.url, TWILIO_ACCOUNT_SID: accountSid, TWILIO_BASE_URL: `http://127.0.0.1:${port}`,
-  }, 'outbound: {quiet_hours: "", calls_per_second: 50}', 'examples/outbound-calls/parley.yaml');
+  }, `outbound: {quiet_hours: "", calls_per_second: 50}\ntranscripts: {dir: ${logs}}`, 'examples/outbound-calls/parley.yaml');
   fake = await startSimulatedTwilio(suite, callees, ['--connect-to', parley.url, '--callbacks', 'shuffled'], port);
   token = readFileSync(join(dirname(parley.database), 'admin.token'), 'utf8').trim();
 });
@@ -56,6 +60,12 @@ async function curl(method, path, body, headers = []) {
   return { status: Number(stdout.slice(at + 1)), text, json: text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : undefined };
 }
 const outcomeOf = (callSid) => until(() => parley.query(`SELECT outcome FROM calls WHERE call_sid = '${callSid}' AND ended_at_ms IS NOT NULL`)[0]?.outcome, `${callSid} is over`);
+
+test('GET / says that it is there, to anybody', async () => {
+  const answer = await fetch(`${parley.url}/`);
+  assert.equal(answer.status, 200);
+  assert.equal(await answer.text(), 'Voice Backend API is running');
+});
 
 test('GET /api/numbers lists the numbers', async () => {
   const { status, json } = await curl('GET', '/api/numbers');
@@ -80,6 +90,26 @@ test('POST /api/call places a call that the agent leads, from the first number',
   await until(async () => (await client.calls(json.callSid).fetch()).status === 'completed', 'Twilio sees it over');
 });
 
+test('a call comes from the number that was asked for, and leaves its transcript', async () => {
+  const { json: { callSid } } = await curl('POST', '/api/call', { number: '+15550101013', fromNumber: '+15550100002', vars: { name: 'Bea' } });
+  assert.equal(await outcomeOf(callSid), 'caller_hung_up');
+  assert.equal(parley.query(`SELECT from_number FROM calls WHERE call_sid = '${callSid}'`)[0].from_number, '+15550100002');
+  const session = await until(() => model.sessions.find(({ settings }) => settings.instructions.includes('Bea')), 'a session for Bea');
+  assert.equal(session.settings.audio.output.voice, 'sage');
+  assert.match(session.of('response.create')[0].response.instructions, /Am I speaking with Bea\?/);
+
+  const { status, json } = await curl('GET', `/api/transcript/${callSid}`);
+  assert.equal(status, 200);
+  assert.deepEqual([json.callSid, json.phoneNumber, json.complete], [callSid, '+15550101013', true]);
+  assert.match(json.timestamp, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  const said = json.messages.filter(({ role }) => role !== 'system');
+  assert.ok(said.length && said.every(({ role, content, timestamp }) => ['user', 'assistant'].includes(role) && content && timestamp), JSON.stringify(json));
+  assert.match((await curl('GET', `/api/transcript/${callSid}?format=text`)).text, /^Assistant: Yes\?/);
+  assert.deepEqual(await curl('GET', '/api/transcript/CA404').then(({ status: code, json: body }) => [code, body]), [404, { error: 'No transcript found for call SID: CA404' }]);
+  const file = await until(() => readdirSync(logs).find((name) => name.startsWith(`${callSid}_+15550101013_`) && name.endsWith('.json')), 'the transcript is a file');
+  await until(() => JSON.parse(readFileSync(join(logs, file))).complete, 'the file is complete');
+});
+
 test('POST /api/call says what is wrong', async () => {
   assert.deepEqual((await curl('POST', '/api/call', {})), { status: 400, text: '{"error":"Phone number is required"}', json: { error: 'Phone number is required' } });
   const refused = await curl('POST', '/api/call', { number: '+4915550100009' });
@@ -91,7 +121,7 @@ test('POST /api/call says what is wrong', async () => {
 });
 
 test('nothing is called without a token', async () => {
-  for (const [method, path] of [['POST', '/api/call'], ['POST', '/api/end-call'], ['GET', '/api/numbers'], ['GET', '/twilio/call-me'], ['POST', '/twilio/call-me']]) {
+  for (const [method, path] of [['POST', '/api/call'], ['POST', '/api/end-call'], ['GET', '/api/numbers'], ['GET', '/api/transcript/CA1'], ['GET', '/twilio/call-me'], ['POST', '/twilio/call-me']]) {
     assert.ok([401, 403].includes((await fetch(parley.url + path, { method })).status), path);
   }
 });
@@ -159,6 +189,51 @@ test('/twiml answers GET and POST, and announces /call', async () => {
   const get = await fetch(parley.url + path, { headers: { 'x-twilio-signature': sign(publicUrl + path) } });
   assert.equal(get.status, 200);
   assert.match(await get.text(), /<Stream url="wss:\/\/voice\.example\.com\/call/);
+});
+
+test('/twiml and /twilio/status take only what Twilio has signed', async () => {
+  const form = { AccountSid: accountSid, CallSid: 'CA00000000000000000000000000000079', CallStatus: 'completed', From: ours, To: '+15550101009' };
+  for (const path of ['/twiml', '/twilio/status']) {
+    assert.equal((await post(parley, form, undefined, path)).status, 403, path);
+    assert.equal((await post(parley, form, sign(publicUrl + path, { ...form, To: '+15550101010' }), path)).status, 403, path);
+  }
+  assert.ok((await post(parley, form, sign(`${publicUrl}/twilio/status`, form), '/twilio/status')).ok);
+});
+
+test('who calls back is heard on /call, may cut in, and does not disturb the next', async (t) => {
+  const callers = [];
+  while (callers.length < 2) {
+    const phone = new Phone(parley, { voice: '/twiml' });
+    t.after(() => phone.end());
+    phone.account = accountSid;
+    const earlier = model.sessions.length;
+    await phone.dial();
+    assert.match(phone.twiml.url, /^wss:\/\/voice\.example\.com\/call/);
+    const session = await until(() => model.sessions.slice(earlier).find(({ isReady, settings }) => isReady && settings.instructions.includes('They are calling back.')), 'a session');
+    callers.push({ phone, session });
+  }
+  // Each is told something of its own, and the first cuts in on it.
+  await Promise.all(callers.map(async ({ phone, session }, i) => {
+    const audio = noise(71 + i, 16_000);
+    session.script.push([{ says: 'Hello, this is the virtual assistant.', audio, hold: i === 0 }]);
+    await phone.open();
+    phone.start();
+    phone.speak();
+    if (i === 1) return phone.isHeard(padded(audio).length);
+    await phone.isHeard(4_000);
+    session.speechStarts();
+    await until(() => phone.of('clear').length && session.of('conversation.item.truncate').length, 'the agent stops');
+    const [cut] = session.of('conversation.item.truncate');
+    assert.ok(cut.audio_end_ms >= 400 && cut.audio_end_ms < 2_000, `${cut.audio_end_ms} ms were heard`);
+    session.speechStops('Stop.');
+  }));
+  assert.ok(callers[1].phone.heardAudio.equals(padded(noise(72, 16_000))), 'the other hears all of its own');
+  for (const { phone, session } of callers) {
+    phone.hangUp();
+    assert.deepEqual(phone.violations, []);
+    assert.deepEqual(session.problems, []);
+    assert.equal(await outcomeOf(phone.sid), 'caller_hung_up');
+  }
 });
 
 test('its scenarios pass', async () => {

@@ -36,6 +36,19 @@ export async function until(condition, what, limitMs = 20_000) {
   }
 }
 
+// Server-sent events in the body of an answer, until it ends or the reader is done with it.
+export async function* eventsOf(body) {
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const piece of body) {
+    text += decoder.decode(piece, { stream: true });
+    for (let end; (end = text.indexOf('\n\n')) >= 0; text = text.slice(end + 2)) {
+      const fields = Object.fromEntries(text.slice(0, end).split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]));
+      if (fields.data !== undefined) yield { name: fields.event ?? '', id: fields.id, data: JSON.parse(fields.data) };
+    }
+  }
+}
+
 // Only what is given is in the environment: the one of whoever runs the tests must not matter.
 function start(t, program, args, env, folder) {
   const child = spawn(join(bin, program), args, { cwd: tree, env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env } });

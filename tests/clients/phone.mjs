@@ -49,11 +49,11 @@ export class Phone {
   echoed = [];        // {name, at, cleared}
   closed = null;
 
-  // style: counters 'string' | 'number', marks 'echo' | 'never', path 'twiml' | 'bare', frameBytes
+  // style: counters 'string' | 'number', marks 'echo' | 'never', path 'twiml' | 'bare', voice: the webhook's path, frameBytes
   constructor(parley, style = {}) {
     const n = String(++calls).padStart(4, '0');
     this.parley = parley;
-    this.style = { counters: 'string', marks: 'echo', path: 'twiml', frameBytes: [160], ...style };
+    this.style = { counters: 'string', marks: 'echo', path: 'twiml', voice: '/voice', frameBytes: [160], ...style };
     this.sid = `CA${n.padStart(32, '0')}`;
     this.streamSid = `MZ${n.padStart(32, '0')}`;
     this.account = `AC${'7'.repeat(32)}`;
@@ -67,7 +67,8 @@ export class Phone {
   }
 
   async dial() {
-    const answer = await post(this.parley, this.form, sign(`${publicUrl}/voice`, this.form));
+    const { voice } = this.style;
+    const answer = await post(this.parley, this.form, sign(publicUrl + voice, this.form), voice);
     assert.equal(answer.status, 200);
     this.twiml = readTwiml(await answer.text());
     return this.twiml;

@@ -112,7 +112,7 @@ TEST(AnOutboundCall, LeavesItsMessageOnAMachine) {
     Exchange exchange(
         fast + "greeting: \"Hello.\"",
         {.callees = {callee(sim::Callee::Answer::machine, "*", "steps: [wait_for_hang_up]")}},
-        {"-c", "examples/outbound-calls/parley.yaml"});
+        {"-c", "examples/outbound-calls/parley.yaml", "--set", "transcripts.dir="});
     const auto sid =
         text(exchange.call(
                  {{"number", "+15550101009"}, {"agent", "reminder"}, {"vars", {{"name", "Ann"}}}}),

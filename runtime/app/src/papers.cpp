@@ -112,6 +112,13 @@ void Papers::add_to(call::Session::Parts& parts, const config::Settings& setting
     if (redis_) parts.journal.push_back(redis_.get());
 }
 
+void Papers::see(const std::vector<ops::Board::Seen>& calls) {
+    if (!redis_) return;
+    std::vector<redis::CallKeys::Seen> seen;
+    for (const auto& each : calls) seen.push_back({each.call_sid, each.stream_sid, each.state});
+    redis_->see(std::move(seen));
+}
+
 void Papers::stop() {
     retention_.reset();
     sender_.reset();

@@ -11,6 +11,7 @@
 #include <parley/call/session.hpp>
 #include <parley/config/settings.hpp>
 #include <parley/core/metrics.hpp>
+#include <parley/ops/board.hpp>
 #include <parley/redis/mirror.hpp>
 #include <parley/store/store.hpp>
 #include <parley/webhook/sender.hpp>
@@ -32,6 +33,8 @@ class Papers {
 
     // What a new call needs of it.
     void add_to(call::Session::Parts& parts, const config::Settings& settings);
+    // All running calls, as their threads see them.
+    void see(const std::vector<ops::Board::Seen>& calls);
     // After a reload: patterns for the log, limits of cost.
     void adopt(const config::Settings& settings);
 

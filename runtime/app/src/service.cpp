@@ -396,8 +396,13 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
     });
     if (dialler) boost::asio::post(homes.front(), [&] { dialler->start(); });
     auto past = reader ? ops::read_past(*reader) : ops::Board::Past();
-    live.start([&](auto done) { look_at_calls(switchboard, std::move(done)); }, std::move(past),
-               extras_of(reader.get(), control, switchboard));
+    const auto look = [&](std::function<void(std::vector<ops::Board::Seen>)> done) {
+        look_at_calls(switchboard, [&, done = std::move(done)](auto seen) {
+            (*papers)->see(seen);
+            done(std::move(seen));
+        });
+    };
+    live.start(look, std::move(past), extras_of(reader.get(), control, switchboard));
     threads.start();
     log::info("server.listening", {{"host", settings.server.host},
                                    {"port", (*server)->port()},

@@ -48,6 +48,7 @@ function makeAside(row) {
   return element('li', { class: 'aside', 'data-kind': row.kind }, element('p'));
 }
 function updateAside(item, row) {
+  if (row.kind === 'note' && Object.keys(row.fields ?? {}).join() === 'step') return text(item.firstElementChild, `Step: ${row.text}`);
   const fields = row.fields && Object.keys(row.fields).length > 0 ? ` ${JSON.stringify(row.fields)}` : '';
   text(item.firstElementChild, row.kind === 'note' ? `Note: ${row.text}${fields}` : `Trouble: ${words(row.what)}${row.detail ? `: ${row.detail}` : ''}`);
 }

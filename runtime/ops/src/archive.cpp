@@ -64,8 +64,8 @@ json::value summary_of(const json::object& row) {
     return value && value->is_object() ? std::move(*value) : json::value(nullptr);
 }
 
-CallFacts facts_of(store::Reader& reader, const json::object& row) {
-    CallFacts facts;
+call::Facts facts_of(store::Reader& reader, const json::object& row) {
+    call::Facts facts;
     const auto call_sid = text_of(row, "call_sid");
     for (
         const auto& each : reader.rows(

@@ -3,7 +3,6 @@
 #include <parley/core/text.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 namespace parley::ops {
@@ -16,29 +15,8 @@ constexpr std::size_t turns_shown = 40;
 // a snapshot may have been taken before the call's first entry came
 constexpr std::chrono::seconds missing_for{10};
 
-// Which step a tool belongs to, where the agent does not say so by a note with the field "step".
-constexpr std::array steps_of_tools = std::to_array<std::pair<std::string_view, std::string_view>>(
-    {{"list_available_slots", "checking_slots"},
-     {"check_slots", "checking_slots"},
-     {"create_appointment", "booking"},
-     {"book_appointment", "booking"}});
-
-void take_text(const json::object& from, std::initializer_list<const char*> names,
-               std::string& into) {
-    for (const char* name : names) {
-        if (const auto text = json_read::string(from, name); text && !text->empty())
-            into = std::string(*text);
-    }
-}
-
 json::value text_or_null(const std::string& text) {
     return text.empty() ? json::value(nullptr) : json::value(text);
-}
-
-std::optional<json::object> object_of(std::string_view text) {
-    auto value = json_read::parse(text);
-    if (!value || !value->is_object()) return std::nullopt;
-    return std::move(value->get_object());
 }
 
 // "listening", "speaking" or "processing_tool".
@@ -72,42 +50,7 @@ std::string iso8601_of(std::int64_t at_ms) { return iso8601(WallTime(millisecond
 
 }  // namespace
 
-void CallFacts::learn(const json::object& fields) {
-    take_text(fields, {"customerName", "customer_name"}, customer_name);
-    std::string number;
-    take_text(fields, {"confirmationNumber", "confirmation_number"}, number);
-    if (number.empty()) return;
-    confirmation_number = std::move(number);
-    take_text(fields, {"appointment_date", "date"}, date);
-    take_text(fields, {"appointment_time", "time"}, time);
-}
-
-// A tool that was asked with a day has booked something; one that looks a booking up has not, though
-// it tells the confirmation number too.
-void CallFacts::learn_from_tool(std::string_view arguments, std::string_view output) {
-    const auto asked = object_of(arguments);
-    const auto answer = object_of(output);
-    if (asked) take_text(*asked, {"customerName", "customer_name"}, customer_name);
-    if (!asked || !answer || !(asked->contains("date") || asked->contains("appointment_date")))
-        return;
-    std::string number;
-    take_text(*answer, {"confirmationNumber", "confirmation_number"}, number);
-    if (number.empty()) return;
-    take_text(*asked, {"appointment_date", "date"}, date);
-    take_text(*asked, {"appointment_time", "time"}, time);
-    learn(*answer);
-}
-
-std::string_view outcome_word(std::string_view outcome, std::string_view reason,
-                              const CallFacts& facts) {
-    if (outcome == "appointment_booked") return "appointment_booked";
-    if (outcome == "error") return "error";
-    if (!facts.confirmation_number.empty() && outcome != "appointment_cancelled")
-        return "appointment_booked";
-    return reason == "caller_hung_up" || reason == "channel_lost" ? "user_hangup" : "no_booking";
-}
-
-json::object history_entry(const store::CallRow& call, const CallFacts& facts) {
+json::object history_entry(const store::CallRow& call, const call::Facts& facts) {
     json::object entry{
         {"callSid", call.call_sid},
         {"phoneNumber", call.from},
@@ -116,7 +59,7 @@ json::object history_entry(const store::CallRow& call, const CallFacts& facts) {
         {"endTime",
          call.ended_at_ms == 0 ? json::value(nullptr) : json::value(iso8601_of(call.ended_at_ms))},
         {"duration", (call.duration_ms + 500) / 1'000},
-        {"outcome", outcome_word(call.outcome, call.reason, facts)}};
+        {"outcome", call::outcome_word(call.outcome, call.reason, facts)}};
     if (!facts.confirmation_number.empty()) {
         entry["confirmationNumber"] = facts.confirmation_number;
         entry["appointmentDetails"] = json::object{{"date", facts.date}, {"time", facts.time}};
@@ -233,17 +176,13 @@ Board::Call& Board::call_of(const journal::Entry& entry) {
     return call;
 }
 
-void Board::set_step(Call& call, std::string step) {
-    if (call.step != "farewell") call.step = std::move(step);
-}
-
 json::object Board::state_of(const Call& call) const {
     return {{"callSid", call.call_sid},
             {"state", call.state},
             {"tool", call.tools.empty() ? json::value(nullptr)
                                         : json::value(call.tools.begin()->second.name)},
             {"aiStatus", ai_status(call.state)},
-            {"currentStep", call.step}};
+            {"currentStep", call.facts.step()}};
 }
 
 std::vector<Board::Event> Board::take(const journal::Entry& entry) {
@@ -264,6 +203,7 @@ std::vector<Board::Event> Board::take(const journal::Entry& entry) {
     if (started != nullptr && calls_.size() >= limits_.active_max) return events;
     auto& call = call_of(entry);
     call.last_activity = std::max(call.last_activity, entry.at);
+    call.facts.take(entry.event);
     ++versions_.active;
 
     const auto fields = journal::fields(entry.event);
@@ -294,9 +234,6 @@ std::vector<Board::Event> Board::take(const journal::Entry& entry) {
     } else if (const auto* tool = std::get_if<journal::ToolStarted>(&entry.event)) {
         ++call.tool_calls;
         call.tools[tool->tool_call_id] = {tool->name, tool->arguments, entry.at};
-        for (const auto& [name, step] : steps_of_tools) {
-            if (tool->name == name) set_step(call, std::string(step));
-        }
         tell("tool", {{"tool", json::object{{"toolCallId", tool->tool_call_id},
                                             {"name", tool->name},
                                             {"arguments", text(tool->arguments)},
@@ -311,7 +248,6 @@ std::vector<Board::Event> Board::take(const journal::Entry& entry) {
             known = std::move(running->second);
             call.tools.erase(running);
         }
-        if (returned->ok) call.facts.learn_from_tool(known.arguments, returned->output);
         add_tool({returned->name, returned->ok, returned->duration_ms});
         ++versions_.metrics;
         tell("tool", {{"tool", json::object{{"toolCallId", returned->tool_call_id},
@@ -330,9 +266,6 @@ std::vector<Board::Event> Board::take(const journal::Entry& entry) {
         call.cost_usd += usage->usage.cost_usd;
         tell("cost", {{"costUsd", call.cost_usd}});
     } else if (const auto* note = std::get_if<journal::Note>(&entry.event)) {
-        call.facts.learn(note->fields);
-        if (auto step = json_read::text(note->fields, "step"); !step.empty())
-            set_step(call, std::move(step));
         tell("note", {{"note", json::object{{"timestamp", iso8601(entry.at)},
                                             {"text", text(note->text)},
                                             {"fields", note->fields}}}});
@@ -386,7 +319,7 @@ std::vector<Board::Event> Board::see(const std::vector<Seen>& seen, WallTime now
         }
         if (call.state == each.state) continue;
         call.state = each.state;
-        if (call.state == "ending") set_step(call, "farewell");
+        if (call.state == "ending") call.facts.end();
         ++versions_.active;
         events.push_back({"state", call.call_sid, state_of(call)});
     }
@@ -410,7 +343,7 @@ json::array Board::active(WallTime now) const {
             {"customerName", text_or_null(call.facts.customer_name)},
             {"startTime", iso8601(call.started)},
             {"duration", std::max<std::int64_t>(0, lasted.count())},
-            {"currentStep", call.step},
+            {"currentStep", call.facts.step()},
             {"aiStatus", ai_status(call.state)},
             {"lastActivity", iso8601(call.last_activity)},
             {"to", call.to},

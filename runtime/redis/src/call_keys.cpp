@@ -31,24 +31,20 @@ json::value parsed_or_text(const std::string& text) {
     return json::string(to_valid_utf8(text));
 }
 
-// The outcomes that readers know; an agent's own pass through.
-std::string known_outcome(const std::string& outcome) {
-    if (outcome == "caller_hung_up") return "user_hangup";
-    return outcome == "time_limit" || outcome == "cost_limit" ? "no_booking" : outcome;
-}
-
 }  // namespace
 
 Command CallKeys::set_active(const std::string& call_sid, const Call& call) const {
+    const char* status = call.is_speaking ? "speaking" : "listening";
     const json::object value{
         {"callSid", to_valid_utf8(call_sid)},
+        {"streamSid", to_valid_utf8(call.stream_sid)},
         {"phoneNumber", to_valid_utf8(call.number)},
-        {"customerName", text_or_null(call.customer)},
+        {"customerName", text_or_null(call.facts.customer_name)},
         {"startTime", iso8601(call.started)},
         {"duration",
          std::chrono::duration_cast<std::chrono::seconds>(call.last - call.started).count()},
-        {"currentStep", call.confirmation.empty() ? "greeting" : "farewell"},
-        {"aiStatus", call.status},
+        {"currentStep", to_valid_utf8(call.facts.step())},
+        {"aiStatus", call.tools_running > 0 ? "processing_tool" : status},
         {"lastActivity", iso8601(call.last)},
         {"instance", instance_}};
     return {"SETEX", "active_call:" + call_sid, active_seconds, json::serialize(value)};
@@ -61,22 +57,6 @@ void CallKeys::say(std::vector<Command>& to, const std::string& call_sid, Call& 
     if (call.transcript.size() < transcript_max) call.transcript.push_back(text);
     to.push_back({"RPUSH", key, std::move(text)});
     to.push_back({"EXPIRE", key, transcript_seconds});
-}
-
-// A tool that gave a confirmation number has booked; whom and when is in what it was asked.
-void CallKeys::remember_booking(Call& call, const ToolReturned& returned) {
-    const auto output = json_read::parse(returned.output, 64);
-    const auto arguments = json_read::parse(call.arguments[returned.tool_call_id], 64);
-    call.arguments.erase(returned.tool_call_id);
-    if (!returned.ok || !output || !output->is_object()) return;
-    const auto confirmation = json_read::text(output->get_object(), "confirmation_number");
-    if (confirmation.empty()) return;
-    call.confirmation = confirmation;
-    if (!arguments || !arguments->is_object()) return;
-    const auto& asked = arguments->get_object();
-    call.date = json_read::text(asked, "date");
-    call.time = json_read::text(asked, "time");
-    call.customer = json_read::text(asked, "customer_name");
 }
 
 std::vector<Command> CallKeys::on(const Entry& entry) {
@@ -95,6 +75,7 @@ std::vector<Command> CallKeys::on(const Entry& entry) {
     const auto found = calls_.find(sid);
     if (found == calls_.end()) return commands;
     auto& call = found->second;
+    call.facts.take(entry.event);
     const std::string at = iso8601(entry.at);
     if (const auto* said = std::get_if<CallerSaid>(&entry.event)) {
         say(commands, sid, call,
@@ -104,8 +85,6 @@ std::vector<Command> CallKeys::on(const Entry& entry) {
             {{"timestamp", at}, {"role", "assistant"}, {"content", to_valid_utf8(spoken->heard)}});
     } else if (const auto* tool = std::get_if<ToolStarted>(&entry.event)) {
         ++call.tools_running;
-        call.status = "processing_tool";
-        call.arguments[tool->tool_call_id] = tool->arguments;
         say(commands, sid, call,
             {{"timestamp", at},
              {"role", "function_call"},
@@ -114,8 +93,7 @@ std::vector<Command> CallKeys::on(const Entry& entry) {
               {{"functionName", to_valid_utf8(tool->name)},
                {"arguments", parsed_or_text(tool->arguments)}}}});
     } else if (const auto* returned = std::get_if<ToolReturned>(&entry.event)) {
-        if (call.tools_running > 0 && --call.tools_running == 0) call.status = "listening";
-        remember_booking(call, *returned);
+        if (call.tools_running > 0) --call.tools_running;
         say(commands, sid, call,
             {{"timestamp", at},
              {"role", "function_result"},
@@ -132,7 +110,7 @@ std::vector<Command> CallKeys::on(const Entry& entry) {
         auto last = over(sid, call, *ended, entry.at);
         calls_.erase(found);
         return last;
-    } else {
+    } else if (!std::holds_alternative<Note>(entry.event)) {
         return commands;
     }
     call.last = std::max(call.last, entry.at);
@@ -140,20 +118,41 @@ std::vector<Command> CallKeys::on(const Entry& entry) {
     return commands;
 }
 
+std::vector<Command> CallKeys::see(const std::vector<Seen>& calls) {
+    std::vector<Command> commands;
+    for (const auto& each : calls) {
+        const auto found = calls_.find(each.call_sid);
+        if (found == calls_.end()) continue;
+        auto& call = found->second;
+        const bool is_ending = each.state == "ending";
+        const bool is_speaking = is_ending || each.state == "speaking";
+        const bool is_last_step = !is_ending || call.facts.step() == "farewell";
+        if (call.stream_sid == each.stream_sid && call.is_speaking == is_speaking && is_last_step)
+            continue;
+        call.stream_sid = each.stream_sid;
+        call.is_speaking = is_speaking;
+        if (is_ending) call.facts.end();
+        commands.push_back(set_active(each.call_sid, call));
+    }
+    return commands;
+}
+
 std::vector<Command> CallKeys::over(const std::string& call_sid, Call& call, const CallEnded& ended,
                                     WallTime at) {
     const double seconds = static_cast<double>(ended.duration_ms) / 1'000;
+    const auto outcome = call::outcome_word(ended.outcome, ended.reason, call.facts);
     json::object history{{"callSid", to_valid_utf8(call_sid)},
                          {"phoneNumber", to_valid_utf8(call.number)},
-                         {"customerName", text_or_null(call.customer)},
+                         {"customerName", text_or_null(call.facts.customer_name)},
                          {"startTime", iso8601(call.started)},
                          {"endTime", iso8601(at)},
                          {"duration", static_cast<std::int64_t>(seconds + 0.5)},
-                         {"outcome", to_valid_utf8(known_outcome(ended.outcome))}};
-    if (!call.confirmation.empty()) {
-        history["confirmationNumber"] = to_valid_utf8(call.confirmation);
-        history["appointmentDetails"] =
-            json::object{{"date", to_valid_utf8(call.date)}, {"time", to_valid_utf8(call.time)}};
+                         {"outcome", outcome},
+                         {"result", to_valid_utf8(ended.outcome)}};
+    if (!call.facts.confirmation_number.empty()) {
+        history["confirmationNumber"] = to_valid_utf8(call.facts.confirmation_number);
+        history["appointmentDetails"] = json::object{{"date", to_valid_utf8(call.facts.date)},
+                                                     {"time", to_valid_utf8(call.facts.time)}};
     }
     std::vector<Command> commands;
     commands.push_back({"DEL", "active_call:" + call_sid});
@@ -161,7 +160,7 @@ std::vector<Command> CallKeys::over(const std::string& call_sid, Call& call, con
         {"ZADD", "call_history", std::to_string(unix_ms(at)), json::serialize(history)});
     commands.push_back({"ZREMRANGEBYRANK", "call_history", "0", history_beyond_newest});
     add_metric(commands, "call_duration", seconds, at);
-    if (ended.outcome == "appointment_booked")
+    if (outcome == "appointment_booked")
         commands.push_back({"INCR", "counter:appointments_booked"});
     return commands;
 }

@@ -2,7 +2,6 @@
 
 #include <parley/core/crypto.hpp>
 #include <parley/core/log.hpp>
-#include <parley/redis/call_keys.hpp>
 
 #include <fmt/format.h>
 #include <hiredis/hiredis.h>
@@ -11,7 +10,9 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <thread>
+#include <utility>
 
 #include <pthread.h>
 
@@ -179,6 +180,7 @@ struct Mirror::Impl {
     mutable std::mutex mutex;  // for what follows
     std::condition_variable wake;
     std::deque<Entry> arrived;
+    std::optional<std::vector<CallKeys::Seen>> seen;
     bool is_closing = false;
     Health health;
 
@@ -196,7 +198,7 @@ void Mirror::Impl::run() {
                 wake.wait_for(lock, delay, [this] { return is_closing; });
             } else if (arrived.empty() && batch.empty()) {
                 wake.wait_for(lock, connection.is_open() ? options.ask_every : milliseconds(0),
-                              [this] { return is_closing || !arrived.empty(); });
+                              [this] { return is_closing || seen || !arrived.empty(); });
                 if (!arrived.empty() && !is_closing)
                     wake.wait_for(lock, options.flush_every, [this] { return is_closing; });
             }
@@ -282,8 +284,10 @@ std::optional<std::string> Mirror::Impl::restore() {
 std::optional<std::string> Mirror::Impl::write_batch() {
     if (batch.empty()) {
         std::vector<Entry> some;
+        std::optional<std::vector<CallKeys::Seen>> calls;
         {
             const std::lock_guard lock(mutex);
+            calls = std::exchange(seen, std::nullopt);
             while (!arrived.empty() && some.size() < options.entries_together_max) {
                 some.push_back(std::move(arrived.front()));
                 arrived.pop_front();
@@ -292,6 +296,10 @@ std::optional<std::string> Mirror::Impl::write_batch() {
         }
         for (const auto& entry : some) {
             auto commands = keys.on(entry);
+            std::move(commands.begin(), commands.end(), std::back_inserter(batch));
+        }
+        if (calls) {
+            auto commands = keys.see(*calls);
             std::move(commands.begin(), commands.end(), std::back_inserter(batch));
         }
         if (batch.empty()) return some.empty() ? connection.must({"PING"}) : std::nullopt;
@@ -381,6 +389,15 @@ void Mirror::on_entry(const Entry& entry) {
             return;
         }
         impl_->arrived.push_back(entry);
+    }
+    impl_->wake.notify_one();
+}
+
+void Mirror::see(std::vector<CallKeys::Seen> calls) {
+    if (calls.empty()) return;
+    {
+        const std::lock_guard lock(impl_->mutex);
+        impl_->seen = std::move(calls);
     }
     impl_->wake.notify_one();
 }

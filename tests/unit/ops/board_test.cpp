@@ -154,6 +154,27 @@ TEST_F(TheBoard, LetsAnAgentSayAtWhichStepItIs) {
     EXPECT_EQ(json_read::text(active(), "currentStep"), "farewell");
 }
 
+TEST_F(TheBoard, ShowsABookingAsTheAgentHasNotedIt) {
+    start();
+    tell("CA1",
+         journal::ToolStarted{"t1", "reserve",
+                              R"({"customer_name":"Ada","date":"2026-12-01","time":"14:00"})"});
+    tell("CA1", journal::Note{"booked",
+                              {{"step", "confirming"},
+                               {"confirmation_number", "APT-1"},
+                               {"date", "2026-12-01"},
+                               {"time", "2:00 PM"}}});
+    tell("CA1",
+         journal::ToolReturned{"t1", "reserve", true, R"({"confirmation_number":"APT-1"})", 5});
+    EXPECT_EQ(json_read::text(active(), "currentStep"), "confirming");
+    const auto events = tell("CA1", journal::CallEnded{"time_limit", "time_limit", 1'000});
+    const auto& past = named(events, "ended").data.at("call").as_object();
+    EXPECT_EQ(past.at("appointmentDetails"),
+              json::value({{"date", "2026-12-01"}, {"time", "2:00 PM"}}));
+    EXPECT_EQ(json_read::text(past, "customerName"), "Ada");
+    EXPECT_EQ(json_read::text(past, "outcome"), "appointment_booked");
+}
+
 TEST_F(TheBoard, ForgetsACallWhoseEndItMissed) {
     start();
     board.see({}, begin + 5s);

@@ -29,8 +29,8 @@ TEST(CallKeys, ShowACallThatBeginsAndCountIt) {
     EXPECT_EQ(commands[0][2], "3600");
     EXPECT_EQ(
         commands[0][3],
-        R"({"callSid":"CA1","phoneNumber":"+15550100001","customerName":null,"startTime":"2026-11-20T18:52:00.000Z","duration":0,)"
-        R"("currentStep":"greeting","aiStatus":"listening","lastActivity":"2026-11-20T18:52:00.000Z","instance":"here"})");
+        R"({"callSid":"CA1","streamSid":"","phoneNumber":"+15550100001","customerName":null,)"
+        R"("startTime":"2026-11-20T18:52:00.000Z","duration":0,"currentStep":"greeting","aiStatus":"listening","lastActivity":"2026-11-20T18:52:00.000Z","instance":"here"})");
     EXPECT_THAT(keys.on(started()), IsEmpty()) << "announced twice is one call";
 }
 
@@ -43,8 +43,10 @@ TEST(CallKeys, KeepTheTranscriptWithItsTools) {
               R"({"timestamp":"2026-11-20T18:52:01.000Z","role":"user","content":"Tuesday."})");
     EXPECT_EQ(said[1][2], "86400");
     const auto tool = keys.on({"CA1", at(2'000), ToolStarted{"t1", "look", R"({"a":1})"}});
-    EXPECT_EQ(tool[0][2], R"json({"timestamp":"2026-11-20T18:52:02.000Z","role":"function_call","content":"look({\"a\":1})",)json"
-                          R"("metadata":{"functionName":"look","arguments":{"a":1}}})");
+    EXPECT_EQ(
+        tool[0][2],
+        R"json({"timestamp":"2026-11-20T18:52:02.000Z","role":"function_call","content":"look({\"a\":1})",)json"
+        R"("metadata":{"functionName":"look","arguments":{"a":1}}})");
     EXPECT_THAT(tool.back()[3], HasSubstr(R"("aiStatus":"processing_tool")"));
     const auto returned = keys.on({"CA1", at(2'100), ToolReturned{"t1", "look", true, "[2]", 100}});
     EXPECT_EQ(verbs(returned),
@@ -75,18 +77,49 @@ TEST(CallKeys, MoveACallThatIsOverIntoTheHistory) {
         ElementsAre(
             "ZADD", "call_history", "1795200780000",
             R"({"callSid":"CA1","phoneNumber":"+15550100001","customerName":"Jo","startTime":"2026-11-20T18:52:00.000Z",)"
-            R"("endTime":"2026-11-20T18:53:00.000Z","duration":60,"outcome":"appointment_booked","confirmationNumber":"APT-12345",)"
-            R"("appointmentDetails":{"date":"2026-11-24","time":"9:00 AM"}})"));
+            R"("endTime":"2026-11-20T18:53:00.000Z","duration":60,"outcome":"appointment_booked","result":"appointment_booked",)"
+            R"("confirmationNumber":"APT-12345","appointmentDetails":{"date":"2026-11-24","time":"9:00 AM"}})"));
     EXPECT_THAT(commands[2], ElementsAre("ZREMRANGEBYRANK", "call_history", "0", "-501"));
     EXPECT_THAT(keys.active(), IsEmpty());
     EXPECT_THAT(keys.on({"CA1", at(61'000), Note{"late", {}}}), IsEmpty());
 }
 
 TEST(CallKeys, NameOutcomesAsReadersKnowThem) {
+    const auto history = [](const std::string& outcome, const std::string& reason) {
+        CallKeys keys("here");
+        keys.on(started());
+        return keys.on({"CA1", at(1), CallEnded{outcome, reason, 1}})[1][3];
+    };
+    EXPECT_THAT(history("caller_hung_up", "caller_hung_up"),
+                HasSubstr(R"("outcome":"user_hangup","result":"caller_hung_up")"));
+    EXPECT_THAT(history("time_limit", "time_limit"), HasSubstr(R"("outcome":"no_booking")"));
+    EXPECT_THAT(history("error", "provider_lost"), HasSubstr(R"("outcome":"error")"));
+}
+
+TEST(CallKeys, ShowWhatTheAgentNotes) {
     CallKeys keys("here");
     keys.on(started());
-    EXPECT_THAT(keys.on({"CA1", at(1), CallEnded{"caller_hung_up", "caller_hung_up", 1}})[1][3],
-                HasSubstr(R"("outcome":"user_hangup")"));
+    const auto noted =
+        keys.on({"CA1", at(1'000),
+                 Note{"name is known", {{"step", "collecting_date"}, {"customer_name", "Ada"}}}});
+    EXPECT_EQ(verbs(noted), "SETEX active_call:CA1");
+    EXPECT_THAT(noted[0][3], HasSubstr(R"("customerName":"Ada")"));
+    EXPECT_THAT(noted[0][3], HasSubstr(R"("currentStep":"collecting_date")"));
+}
+
+TEST(CallKeys, ShowTheStreamAndWhoSpeaks) {
+    CallKeys keys("here");
+    keys.on(started());
+    const auto seen = keys.see({{"CA1", "MZ1", "speaking"}, {"CA2", "MZ2", "speaking"}});
+    EXPECT_EQ(verbs(seen), "SETEX active_call:CA1") << "of CA2 nothing is known";
+    EXPECT_THAT(seen[0][3], HasSubstr(R"("streamSid":"MZ1")"));
+    EXPECT_THAT(seen[0][3], HasSubstr(R"("aiStatus":"speaking")"));
+    EXPECT_THAT(keys.see({{"CA1", "MZ1", "speaking"}}), IsEmpty()) << "nothing new";
+    EXPECT_THAT(keys.see({{"CA1", "MZ1", "listening"}})[0][3],
+                HasSubstr(R"("aiStatus":"listening")"));
+    EXPECT_THAT(keys.see({{"CA1", "MZ1", "ending"}})[0][3],
+                HasSubstr(R"("currentStep":"farewell")"));
+    EXPECT_THAT(keys.see({{"CA1", "MZ1", "ending"}}), IsEmpty());
 }
 
 TEST(RedisAddress, IsReadFromItsUrl) {

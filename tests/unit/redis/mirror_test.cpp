@@ -169,6 +169,16 @@ TEST_F(MirrorTest, ShowsACallFromItsBeginningToItsPlaceInTheHistory) {
     EXPECT_EQ(server.one("LLEN metrics:call_duration"), "1");
 }
 
+TEST_F(MirrorTest, ShowsTheStreamOfACallAndWhoSpeaks) {
+    start();
+    begin();
+    mirror->see({{"CA1", "MZ1", "speaking"}});
+    ASSERT_TRUE(eventually([&] {
+        return server.one("GET active_call:CA1").find(R"("streamSid":"MZ1")") != std::string::npos;
+    }));
+    EXPECT_THAT(server.one("GET active_call:CA1"), HasSubstr(R"("aiStatus":"speaking")"));
+}
+
 TEST_F(MirrorTest, CatchesUpWithoutDoublingAfterTheServerWasAwayInMidCall) {
     start();
     begin();

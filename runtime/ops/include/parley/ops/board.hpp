@@ -7,6 +7,7 @@
 // Thread: one at a time.
 #pragma once
 
+#include <parley/call/facts.hpp>
 #include <parley/call/journal.hpp>
 #include <parley/core/clock.hpp>
 #include <parley/core/json.hpp>
@@ -22,22 +23,8 @@
 
 namespace parley::ops {
 
-// What tools, notes and summaries tell of the caller and of what was booked, by the names of the
-// fields: customer_name, confirmation_number, and date and time beside a confirmation number. Of
-// tools only those count that were asked with a date.
-struct CallFacts {
-    std::string customer_name, confirmation_number, date, time;
-
-    void learn(const json::object& fields);
-    // Of a tool that succeeded: its arguments and its output, both JSON text.
-    void learn_from_tool(std::string_view arguments, std::string_view output);
-};
-
-// "appointment_booked", "user_hangup", "error" or "no_booking".
-std::string_view outcome_word(std::string_view outcome, std::string_view reason,
-                              const CallFacts& facts);
 // One entry of the history.
-json::object history_entry(const store::CallRow& call, const CallFacts& facts);
+json::object history_entry(const store::CallRow& call, const call::Facts& facts);
 // One entry of a transcript; null for entries of the journal that are none.
 json::value transcript_entry(std::int64_t at_ms, std::string_view type, const json::object& fields);
 
@@ -120,8 +107,7 @@ class Board {
         std::string call_sid, stream_sid, from, to, agent, channel;
         WallTime started = {}, last_activity = {};
         std::string state = "connecting";
-        std::string step = "greeting";
-        CallFacts facts;
+        call::Facts facts;
         std::map<std::string, Tool, std::less<>> tools;  // running, by tool_call_id
         int turns = 0, interruptions = 0, tool_calls = 0;
         double cost_usd = 0;
@@ -137,7 +123,6 @@ class Board {
     void add_tool(const ToolRun& run);
     void add_newest(Samples& samples, std::int64_t value) const;
     Call& call_of(const call::journal::Entry& entry);
-    void set_step(Call& call, std::string step);
     json::object state_of(const Call& call) const;
     std::string cut(const std::string& text) const;
 

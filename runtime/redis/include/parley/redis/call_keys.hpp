@@ -11,6 +11,7 @@
 // Sans-I/O. Thread: one at a time.
 #pragma once
 
+#include <parley/call/facts.hpp>
 #include <parley/call/journal.hpp>
 
 #include <map>
@@ -28,6 +29,12 @@ class CallKeys {
 
     std::vector<Command> on(const call::journal::Entry& entry);
 
+    // What the journal does not tell of a running call: its stream, and who is speaking.
+    struct Seen {
+        std::string call_sid, stream_sid, state;
+    };
+    std::vector<Command> see(const std::vector<Seen>& calls);
+
     struct Active {
         std::string call_sid;
         Command set;                          // as it stands now
@@ -43,20 +50,18 @@ class CallKeys {
 
  private:
     struct Call {
-        std::string number;
+        std::string number, stream_sid;
         WallTime started = {};
         WallTime last = {};
-        std::string status = "listening";
         int tools_running = 0;
-        std::string customer, confirmation, date, time;
-        std::map<std::string, std::string> arguments;  // of tools that run, by tool call
+        bool is_speaking = false;  // the agent
+        call::Facts facts;
         std::vector<std::string> transcript;
     };
     Command set_active(const std::string& call_sid, const Call& call) const;
     void say(std::vector<Command>& to, const std::string& call_sid, Call& call, json::object entry);
     std::vector<Command> over(const std::string& call_sid, Call& call,
                               const call::journal::CallEnded& ended, WallTime at);
-    void remember_booking(Call& call, const call::journal::ToolReturned& returned);
 
     const std::string instance_;
     std::map<std::string, Call, std::less<>> calls_;

@@ -13,10 +13,12 @@
 #include <parley/call/journal.hpp>
 #include <parley/core/result.hpp>
 #include <parley/core/text.hpp>
+#include <parley/redis/call_keys.hpp>
 
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace parley::redis {
 
@@ -49,6 +51,8 @@ class Mirror final : public call::journal::Subscriber {
     ~Mirror() override;
 
     void on_entry(const call::journal::Entry& entry) override;
+    // All running calls as their threads see them.
+    void see(std::vector<CallKeys::Seen> calls);
 
     struct Health {
         bool is_well = false;  // connected, as far as is known
