@@ -53,7 +53,8 @@ class Session final : public EventSink, public std::enable_shared_from_this<Sess
 
     // Prepares the agent and connects the engine while the phone is still being answered.
     void start();
-    // The caller's side has arrived. A second one is refused (false).
+    // The caller's side has arrived, or comes back after a transfer that nobody took. Another one is
+    // refused (false).
     bool attach(std::unique_ptr<Channel> channel);
 
     void on(const Event& event) override;

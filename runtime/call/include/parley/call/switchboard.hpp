@@ -54,6 +54,10 @@ class Switchboard {
     std::shared_ptr<Session> claim(std::string_view token, std::string_view call_sid,
                                    std::size_t home);
 
+    // A transfer of this call is over. Where nobody took it the caller comes back to the agent: the
+    // token is for the stream that brings them. Nothing: the call is over, or was not handed over.
+    std::optional<Announced> transfer_ended(std::string_view call_sid, TransferEnded ended);
+
     // How a call ended: its outcome and reason, while remembered (the last 1,000 calls).
     std::optional<Finish> ending_of(std::string_view call_sid) const;
 
@@ -65,6 +69,9 @@ class Switchboard {
     // Ends one call: after these last words, or at once when there are none. False: there is none
     // of that name.
     bool end(const std::string& call_sid, std::string words);
+
+    // Puts a caller through to somebody else, after these words. False: there is no such call.
+    bool transfer(const std::string& call_sid, TransferAsked asked);
 
     // Each session on its own thread, soon.
     void for_each(std::function<void(Session&)> visit) const;

@@ -7,6 +7,8 @@
 //   GET /media-stream     the stream: signature, then token, then the call's audio; nothing upstream is paid for
 //                         before the token is right
 //   POST /voice/ended     the stream is over: hang up, or apologise where no one else could
+//   POST /voice/transferred   a transfer is over: hang up, or a stream that brings the caller back
+//   POST /voice/briefing  the one a caller is put through to has answered: they hear what it is about, and press 1
 //   POST /twilio/status   how calls go that we have placed; repeated and out of order, as it comes
 //
 // Owner:  the app; must outlive the server's requests. Streams hold what they need and may outlive
@@ -49,6 +51,9 @@ class TwilioService {
         virtual std::optional<Claimed> claim(std::string_view token, std::string_view call_sid,
                                              std::size_t home) = 0;
         virtual std::optional<call::Finish> ending_of(std::string_view call_sid) const = 0;
+        // As Switchboard::transfer_ended.
+        virtual std::optional<call::Switchboard::Announced> transfer_ended(
+            std::string_view call_sid, call::TransferEnded ended) = 0;
     };
 
     // A voice webhook and the stream that it announces. Below the webhook lies its /ended.
@@ -161,6 +166,8 @@ class SwitchboardCalls final : public TwilioService::Calls {
     std::optional<TwilioService::Claimed> claim(std::string_view token, std::string_view call_sid,
                                                 std::size_t home) override;
     std::optional<call::Finish> ending_of(std::string_view call_sid) const override;
+    std::optional<call::Switchboard::Announced> transfer_ended(std::string_view call_sid,
+                                                               call::TransferEnded ended) override;
 
  private:
     call::Switchboard& switchboard_;  // outlives the server
