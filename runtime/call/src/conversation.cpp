@@ -116,8 +116,8 @@ void Conversation::leave(std::string reason, std::string default_outcome) {
     // What a tool has begun, it may finish: a booking that went through must not end as "no
     // booking".
     desk_.caller_gone(now_, policy_.tools_after_hang_up);
-    ending_ = Ending{std::move(reason), std::move(default_outcome), TimePoint::max(),
-                     TimePoint::max()};
+    ending_ =
+        Ending{std::move(reason), std::move(default_outcome), TimePoint::max(), TimePoint::max()};
 }
 
 // ---- the engine -----------------------------------------------------------------------------
@@ -434,7 +434,7 @@ void Conversation::on(const ToolsOffered& event) { commands_.push_back(OfferTool
 // One answer for all results of a response, once that response is over. A caller who is speaking
 // gets it with the answer to what they are saying.
 void Conversation::answer_tools() {
-    if (says_.is_asked()) return;  // two wishes at once would become one
+    if (says_.is_asked()) return;                    // two wishes at once would become one
     if (transfer_) are_results_unanswered_ = false;  // the words of a transfer are the last ones
     if (!are_results_unanswered_ || !desk_.is_idle() || active_response_ || is_caller_speaking_ ||
         link_ != Link::live)

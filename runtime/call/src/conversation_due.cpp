@@ -191,7 +191,8 @@ void Conversation::begin_ending(Ending ending) {
 void Conversation::clear_line() {
     end_hold();
     if (transfer_ && !is_away())
-        note(journal::Problem{"transfer_dropped", "the call ended before the line was handed over"});
+        note(
+            journal::Problem{"transfer_dropped", "the call ended before the line was handed over"});
     transfer_.reset();
 }
 

@@ -144,10 +144,11 @@ void Conversation::come_back() {
     if (hooks_.returned) {
         tell_agent(CallerReturned{how});
     } else {
-        tell({Turn::Speaker::system,
-              fmt::format("Nobody took the call at the other number ({}). You are speaking with the "
-                          "caller again; tell them and go on.",
-                          words_for(how))});
+        tell(
+            {Turn::Speaker::system,
+             fmt::format("Nobody took the call at the other number ({}). You are speaking with the "
+                         "caller again; tell them and go on.",
+                         words_for(how))});
         is_return_untold_ = true;
     }
     if (link_ == Link::none) return open_engine();
@@ -191,9 +192,9 @@ void Conversation::settle_hold() {
     }
     const auto& music = phrases_->hold;
     while (!music.empty() && playout_.queued() < music_ahead) {
-        const auto slice = std::min(
-            music.size() - hold_->played,
-            static_cast<std::size_t>(music_slice.count()) * policy_.playout.bytes_per_ms);
+        const auto slice =
+            std::min(music.size() - hold_->played,
+                     static_cast<std::size_t>(music_slice.count()) * policy_.playout.bytes_per_ms);
         playout_.add_local("hold", Bytes(music).subspan(hold_->played, slice));
         hold_->played = (hold_->played + slice) % music.size();
     }

@@ -123,7 +123,7 @@ class Conversation {
     // unless somebody has taken the call the caller comes back.
     struct HandingOver {
         Transfer transfer;
-        TimePoint deadline;  // no waiting for the agent's last words beyond this
+        TimePoint deadline;                   // no waiting for the agent's last words beyond this
         std::optional<TimePoint> began = {};  // the line has been handed over
         // nobody took the call
         std::optional<TransferEnded::How> failed = {};
