@@ -42,8 +42,8 @@ std::vector<std::uint8_t> hold_music(const std::string& file) {
     if (file.empty()) return audio::hold_music();
     auto music = music_of(file);
     if (music) return std::move(*music);
-    log::warn("hold_music.unavailable", {{"what", music.error().text()},
-                                         {"effect", "the built-in music is played instead"}});
+    log::warn("hold_music.unavailable",
+              {{"what", music.error().text()}, {"effect", "the built-in music is played instead"}});
     return audio::hold_music();
 }
 

@@ -90,8 +90,7 @@ bool Session::attach(std::unique_ptr<Channel> channel) {
 
 void Session::hand_over(const Transfer& transfer) {
     is_away_ = channel_ && channel_->transfer(transfer);
-    if (!is_away_)
-        on(TransferEnded{TransferEnded::How::failed, "this line cannot be handed over"});
+    if (!is_away_) on(TransferEnded{TransferEnded::How::failed, "this line cannot be handed over"});
 }
 
 void Session::transfer_ended(TransferEnded ended) {

@@ -382,8 +382,7 @@ void Switchboard::caller_left(std::string_view call_sid) {
             return;
         home = found->second.home;
     }
-    impl_->tell(sid, home,
-                CallerGone{CallerGone::How::hung_up, "while the line was handed over"});
+    impl_->tell(sid, home, CallerGone{CallerGone::How::hung_up, "while the line was handed over"});
 }
 
 void Switchboard::for_each(std::function<void(Session&)> visit) const {

@@ -167,8 +167,7 @@ json::value transcript_entry(std::int64_t at_ms, std::string_view type,
     return entry;
 }
 
-json::value happening_entry(std::int64_t at_ms, std::string_view type,
-                            const json::object& fields) {
+json::value happening_entry(std::int64_t at_ms, std::string_view type, const json::object& fields) {
     const auto field = [&](std::string_view key) { return json_read::text(fields, key); };
     std::string detail;
     if (type == "transfer_started") {
@@ -367,8 +366,7 @@ std::vector<Board::Event> Board::take(const journal::Entry& entry) {
             trouble("provider_restored", std::to_string(restored->gap_ms) + " ms later");
     } else if (const auto* problem = std::get_if<journal::Problem>(&entry.event)) {
         trouble(text(problem->what), text(problem->detail));
-    } else if (auto happening =
-                   happening_entry(at_ms, journal::type_name(entry.event), fields);
+    } else if (auto happening = happening_entry(at_ms, journal::type_name(entry.event), fields);
                happening.is_object()) {
         tell("happening", {{"happening", std::move(happening)}});
     } else if (const auto* ended = std::get_if<journal::CallEnded>(&entry.event)) {

@@ -16,9 +16,10 @@ constexpr std::array<std::pair<std::string_view, Callee::Answer>, 5> answers{
      {"failed", Callee::Answer::failed}}};
 
 Callee read_callee(const YamlReader& yaml, const YAML::Node& node) {
-    yaml.expect_map(node, "callee",
-                    {"to", "answer", "rings_ms", "detection_ms", "voice", "words_per_minute",
-                     "time_limit_s", "steps", "expect", "presses", "hangs_up_at_briefing", "talks_ms"});
+    yaml.expect_map(
+        node, "callee",
+        {"to", "answer", "rings_ms", "detection_ms", "voice", "words_per_minute", "time_limit_s",
+         "steps", "expect", "presses", "hangs_up_at_briefing", "talks_ms"});
     Callee callee;
     callee.to = yaml.text(node, "to", callee.to);
     const auto wanted = yaml.text(node, "answer", "human");

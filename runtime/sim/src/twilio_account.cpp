@@ -61,8 +61,9 @@ bool matches(std::string_view pattern, std::string_view number) {
 
 // Not the bytes of UTF-8.
 std::size_t chars_in(std::string_view text) {
-    return static_cast<std::size_t>(std::count_if(
-        text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+        return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+    }));
 }
 
 json::value text_or_null(const std::string& text) {
@@ -518,8 +519,7 @@ TwilioAccount::Answer TwilioAccount::messages(const net::Request& request,
         return rest_error(400, 21211, fmt::format("Invalid 'To' Phone Number: {}", to));
     if (from.empty() && field_of(form, "MessagingServiceSid").empty())
         return rest_error(400, 21603, "A 'From' phone number is required.");
-    if (to == from)
-        return rest_error(400, 21266, "'To' and 'From' number cannot be the same");
+    if (to == from) return rest_error(400, 21266, "'To' and 'From' number cannot be the same");
     const bool is_ours =
         options_.numbers.empty() || from.empty() ||
         std::any_of(options_.numbers.begin(), options_.numbers.end(),

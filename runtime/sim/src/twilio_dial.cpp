@@ -46,9 +46,9 @@ bool TwilioCall::can_dial(const TwimlVerb& verb, const std::string& caller_id) {
         return false;
     }
     const auto& numbers = options_.numbers;
-    const bool is_ours =
-        numbers.empty() || caller_id == options_.to || caller_id == options_.from ||
-        std::find(numbers.begin(), numbers.end(), caller_id) != numbers.end();
+    const bool is_ours = numbers.empty() || caller_id == options_.to ||
+                         caller_id == options_.from ||
+                         std::find(numbers.begin(), numbers.end(), caller_id) != numbers.end();
     if (!is_e164(caller_id) || !is_ours) {
         report_.violations.push_back("13214: <Dial> with an invalid callerId: " + caller_id);
         return false;

@@ -14,9 +14,9 @@ namespace parley::sim {
 namespace {
 
 constexpr std::size_t parameter_chars_max = 500;  // name and value together must stay under it
-constexpr std::array<std::string_view, 12> other_verbs{
-    "Play", "Record", "Start",  "Stop", "Enqueue", "Leave",
-    "Pay",  "Refer",  "Siprec", "Sms",  "Message", "Queue"};
+constexpr std::array<std::string_view, 12> other_verbs{"Play",    "Record", "Start",   "Stop",
+                                                       "Enqueue", "Leave",  "Pay",     "Refer",
+                                                       "Siprec",  "Sms",    "Message", "Queue"};
 constexpr int ring_seconds_max = 600;
 
 Fault problem(const XmlElement& element, std::string what, std::string remedy = {}) {

@@ -33,8 +33,7 @@ std::optional<std::string> Transfers::briefing_of(std::string_view name) const {
 
 void Transfers::accept(std::string_view name) {
     const std::lock_guard lock(mutex_);
-    if (const auto found = open_.find(name); found != open_.end())
-        found->second.is_accepted = true;
+    if (const auto found = open_.find(name); found != open_.end()) found->second.is_accepted = true;
 }
 
 Transfers::Known Transfers::of_call(std::string_view call_sid) const {

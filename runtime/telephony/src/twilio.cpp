@@ -132,7 +132,7 @@ Found find_door(const std::vector<TwilioService::Path>& paths, std::string_view 
 
 struct TwilioService::Webhook {
     std::string public_url;
-    FormFields form;      // of the body, or of a GET's query
+    FormFields form;       // of the body, or of a GET's query
     std::string attempt;   // our own mark in the query, of a call that we have placed
     std::string transfer;  // likewise
 
@@ -333,8 +333,7 @@ net::Response TwilioService::answer_call(const Path& path, const Webhook& webhoo
                 return document(twiml::hang_up());
         }
     }
-    return document(
-        stream_document(path, webhook, *announced, std::move(caller), path.greeting));
+    return document(stream_document(path, webhook, *announced, std::move(caller), path.greeting));
 }
 
 std::string TwilioService::stream_document(const Path& path, const Webhook& webhook,
@@ -367,10 +366,9 @@ net::Response TwilioService::apologise() const {
 
 net::Response TwilioService::answer_transferred(const Path& path, const Webhook& webhook) {
     const auto call_sid = webhook.field("CallSid");
-    const auto ended =
-        how_it_went({webhook.field("DialCallStatus"), webhook.field("DialBridged"),
-                     webhook.field("CallStatus")},
-                    shared_->transfers.of_call(call_sid));
+    const auto ended = how_it_went({webhook.field("DialCallStatus"), webhook.field("DialBridged"),
+                                    webhook.field("CallStatus")},
+                                   shared_->transfers.of_call(call_sid));
     if (!ended) {
         shared_->calls->caller_left(call_sid);
         return document(twiml::hang_up());
@@ -379,9 +377,8 @@ net::Response TwilioService::answer_transferred(const Path& path, const Webhook&
     if (ended->how == call::TransferEnded::How::answered) return document(twiml::hang_up());
     if (announced) {
         const bool is_outbound = webhook.field("Direction").starts_with("outbound");
-        return document(
-            stream_document(path, webhook, *announced,
-                            to_valid_utf8(webhook.field(is_outbound ? "To" : "From"))));
+        return document(stream_document(path, webhook, *announced,
+                                        to_valid_utf8(webhook.field(is_outbound ? "To" : "From"))));
     }
     // The caller is still there, and no agent is: the process was started again, or is about to go.
     log::warn("twilio.apologised", {{"call", call_sid}, {"reason", "nobody took the transfer"}});
@@ -396,9 +393,9 @@ net::Response TwilioService::answer_briefing(const Path& path, const Webhook& we
         return document(twiml::hang_up());
     }
     if (digits.empty()) {
-        return document(twiml::ask_for_key(
-            *briefing + " " + shared_->options.sentences.take_call,
-            briefing_url(webhook.public_url, path, webhook.transfer)));
+        return document(
+            twiml::ask_for_key(*briefing + " " + shared_->options.sentences.take_call,
+                               briefing_url(webhook.public_url, path, webhook.transfer)));
     }
     if (digits != std::string_view(&key_to_accept, 1)) return document(twiml::hang_up());
     shared_->transfers.accept(webhook.transfer);

@@ -333,8 +333,7 @@ Task<> TwilioStream::hand_over(std::shared_ptr<TwilioStream> stream, std::string
 }
 
 void TwilioStream::handed_over(const RestResult<CallResource>& answer) {
-    if (!answer && answer.error().is_surely_undone())
-        return fail_to_hand_over(answer.error().what);
+    if (!answer && answer.error().is_surely_undone()) return fail_to_hand_over(answer.error().what);
     transfer_ = answer ? Transfer::done : Transfer::unclear;
     // From here on it is Twilio that tells how it goes.
     if (ended_) return events_.reset();
