@@ -216,7 +216,7 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
     }
     reload::Generations generations(std::move(first), std::chrono::system_clock::now());
     outbound::ListKeeper list_keeper(**store);
-    PhraseBook phrases(settings.calls.phrases);
+    PhraseBook phrases(settings.calls);
     metrics::Registry registry;
     ops::Live live;  // outlives every session
 
@@ -239,7 +239,7 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
                    {{"call", info.call_sid}, {"generation", generation->number}});
         call::Session::Parts parts;
         parts.time = std::make_unique<IoTimekeeper>(homes[home]);
-        parts.phrases = phrases.of(generation->settings.calls.phrases);
+        parts.phrases = phrases.of(generation->settings.calls);
         parts.policy = call_policy(generation->settings.calls);
         parts.journal = {store->get(), &list_keeper, &live};
         (*papers)->add_to(parts, generation->settings);
@@ -314,7 +314,7 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
         return done.get_future().get();
     };
     hooks.before_publish = [&](const reload::Generation& next) {
-        phrases.render(next.settings.calls.phrases);
+        phrases.render(next.settings.calls);
         log::set_threshold(log::level_named(next.settings.log.level));
         (*papers)->adopt(next.settings);
     };

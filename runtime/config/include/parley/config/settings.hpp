@@ -108,7 +108,11 @@ struct CallSettings {
     std::chrono::milliseconds filler_after{4'000};
     std::chrono::milliseconds silence_before_prompt{10'000};
     int silence_prompts_max = 2;
-    // or events: kept beside the database, for parley replay
+    // whom callers may be put through to: "+15550100", prefixes in E.164; empty: nobody
+    std::vector<std::string> transfer_to;
+    std::string hold_music;  // a WAV file; empty: the built-in one
+    // or events: kept beside the database, for parley replay; or asked: from when a script asks
+    // for it until it says that it is enough
     std::string record = "off";
     std::map<std::string, std::string> phrases = {
         // spoken without a model

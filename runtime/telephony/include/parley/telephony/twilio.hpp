@@ -41,6 +41,7 @@ class TwilioService {
         std::shared_ptr<call::EventSink> events;
         // False when the call has a caller already.
         std::function<bool(std::unique_ptr<call::Channel>)> attach;
+        std::string our_number = {};  // of this call; as the carrier gives it
     };
     class Calls {
      public:
@@ -54,9 +55,11 @@ class TwilioService {
         // As Switchboard::transfer_ended.
         virtual std::optional<call::Switchboard::Announced> transfer_ended(
             std::string_view call_sid, call::TransferEnded ended) = 0;
+        virtual void caller_left(std::string_view call_sid) = 0;
     };
 
-    // A voice webhook and the stream that it announces. Below the webhook lies its /ended.
+    // A voice webhook and the stream that it announces. Below the webhook lie its /ended, and
+    // /transferred and /briefing of its transfers.
     struct Path {
         std::string voice = "/voice";
         std::string stream = "/media-stream";
@@ -93,6 +96,7 @@ class TwilioService {
             "We are sorry, our line is being restarted. Please call again in a few minutes.";
         std::string no_agent = "We are sorry, this number is not in service.";
         std::string apology = "We are sorry, we have a technical problem. Please call again later.";
+        std::string take_call = "To take the call, press 1.";  // after a briefing
     };
     struct Options {
         std::string public_url;  // "https://voice.example.com"; empty: the Host header, with https
@@ -149,6 +153,12 @@ class TwilioService {
     std::optional<net::Response> refuse(const net::Request& request, Webhook& webhook);
     net::Response answer_call(const Path& path, const Webhook& webhook);
     net::Response answer_ended(const Webhook& webhook);
+    net::Response answer_transferred(const Path& path, const Webhook& webhook);
+    net::Response answer_briefing(const Path& path, const Webhook& webhook);
+    net::Response apologise() const;
+    std::string stream_document(const Path& path, const Webhook& webhook,
+                                const call::Switchboard::Announced& announced, std::string caller,
+                                const twiml::Say& greeting = {}) const;
     net::Response take_status(const Webhook& webhook);
 
     struct Shared;  // what streams need as well
@@ -168,6 +178,7 @@ class SwitchboardCalls final : public TwilioService::Calls {
     std::optional<call::Finish> ending_of(std::string_view call_sid) const override;
     std::optional<call::Switchboard::Announced> transfer_ended(std::string_view call_sid,
                                                                call::TransferEnded ended) override;
+    void caller_left(std::string_view call_sid) override;
 
  private:
     call::Switchboard& switchboard_;  // outlives the server
