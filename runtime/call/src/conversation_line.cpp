@@ -126,8 +126,9 @@ void Conversation::settle_away() {
 TimePoint Conversation::next_away() const {
     if (!transfer_->failed)
         return *transfer_->began + transfer_->transfer.ring_limit + talk_max + talk_grace;
-    const TimePoint next = std::max(transfer_->failed_at + stale_audio, now_ + look_every);
-    return std::min(next, transfer_->failed_at + back_within);
+    // The caller's sound tells nobody that it came; and it comes often.
+    const auto looks = (now_ - transfer_->failed_at) / look_every + 1;
+    return transfer_->failed_at + looks * look_every;
 }
 
 void Conversation::come_back() {
