@@ -189,6 +189,8 @@ void Session::handle(const Event& event) {
     while (true) {
         // Unless they are on their way back, the caller has never left this channel.
         if (std::holds_alternative<TransferEnded>(*next) && !is_returning_) is_away_ = false;
+        // The conversation has no line to hang up then, the carrier has.
+        if (is_away_ && std::holds_alternative<EndAsked>(*next)) channel_->hang_up();
         const auto now = parts_.time->now();
         const auto& commands = conversation_.handle(*next, now);
         if (parts_.recorder) parts_.recorder->handled(*next, now, commands);
