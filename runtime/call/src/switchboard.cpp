@@ -330,6 +330,7 @@ bool Switchboard::end(const std::string& call_sid, std::string words) {
 }
 
 bool Switchboard::transfer(const std::string& call_sid, TransferAsked asked) {
+    asked.is_operators = true;
     std::size_t home = 0;
     {
         const std::lock_guard lock(impl_->mutex);

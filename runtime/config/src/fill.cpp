@@ -430,6 +430,8 @@ Settings fill(const Document& document) {
             from.to("scripts", to.scripts);
         }
     }
+    settings.scripts.transfer_to = settings.calls.transfer_to;
+    settings.scripts.message_to = settings.outbound.allowed_prefixes;
     scripts.to("watch", settings.scripts.watch);
 
     root.in("store").to("path", settings.store.path);

@@ -217,7 +217,8 @@ struct Transfer {
 // After what is being said, and after these words of the agent, the line is handed over.
 struct TransferAsked {
     Transfer transfer;
-    std::string words = {};  // empty: none
+    std::string words = {};     // empty: none
+    bool is_operators = false;  // a person has asked for it, not the script
 };
 // The caller hears music instead of the agent, and the agent nothing; or goes on.
 struct HoldAsked {

@@ -171,6 +171,10 @@ struct ScriptSettings {
     ScriptHttpSettings http = {};
     ScriptKeySettings kv = {};
     std::map<std::string, SecretSettings> secrets = {};  // from the top level's `secrets`
+    // Whom a script may put a caller through to, and whom else it may write to: from
+    // calls.transfer_to and outbound.allowed_prefixes.
+    std::vector<std::string> transfer_to = {};
+    std::vector<std::string> message_to = {};
     // auto: saving a file is enough; poll: also on network disks; off
     std::string watch = "auto";
 };
