@@ -126,8 +126,10 @@ void add_carrier(ops::Routes& routes, telephony::TwilioService& twilio) {
 }
 
 rehearsal::RecordedCall recorded_call(const call::Session::Parts& parts,
-                                      const script::AgentParts& script) {
+                                      const script::AgentParts& script, const std::string& record) {
+    using Keep = rehearsal::RecordedCall::Keep;
     rehearsal::RecordedCall call;
+    call.keep = record == "asked" ? Keep::asked : Keep::all;
     call.agent = script.settings;
     call.policy = parts.policy;
     call.phrases = parts.phrases;
@@ -209,7 +211,7 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
     const auto keys = script::keys_of(**store);
     const auto web = script::web_client();
     std::unique_ptr<rehearsal::Recordings> recorder;
-    if (settings.calls.record == "events") {
+    if (settings.calls.record != "off") {
         auto opened =
             rehearsal::Recordings::open({.dir = rehearsal::recordings_dir(settings.store.path)});
         if (!opened) return refuse({opened.error()});
@@ -262,7 +264,7 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
                                                .messages = messages.get()}};
         if (recorder) {
             script.random_seed = std::random_device()();
-            auto recording = recorder->begin(recorded_call(parts, script));
+            auto recording = recorder->begin(recorded_call(parts, script, settings.calls.record));
             script.services = recording->record(script.services);
             parts.recorder = std::move(recording);
         }

@@ -121,9 +121,12 @@ void Session::adopt_newest() {
 
 void Session::on(const Event& event) {
     if (is_finished_) {
-        const auto* last = is_closed_ ? nullptr : std::get_if<NoteTaken>(&event);
-        if (last != nullptr)
-            write(journal::Note{last->text, last->fields}, parts_.time->wall_now());
+        if (is_closed_) return;
+        const auto now = parts_.time->wall_now();
+        if (const auto* note = std::get_if<NoteTaken>(&event))
+            write(journal::Note{note->text, note->fields}, now);
+        if (const auto* told = std::get_if<MessageTold>(&event))
+            write(journal::MessageSent{told->to, told->ok, told->detail}, now);
         return;
     }
     if (is_handling_) {
