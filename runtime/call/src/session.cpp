@@ -121,9 +121,12 @@ void Session::adopt_newest() {
 
 void Session::on(const Event& event) {
     if (is_finished_) {
-        const auto* last = is_closed_ ? nullptr : std::get_if<NoteTaken>(&event);
-        if (last != nullptr)
-            write(journal::Note{last->text, last->fields}, parts_.time->wall_now());
+        if (is_closed_) return;
+        const auto now = parts_.time->wall_now();
+        if (const auto* note = std::get_if<NoteTaken>(&event))
+            write(journal::Note{note->text, note->fields}, now);
+        if (const auto* told = std::get_if<MessageTold>(&event))
+            write(journal::MessageSent{told->to, told->ok, told->detail}, now);
         return;
     }
     if (is_handling_) {
@@ -189,6 +192,8 @@ void Session::handle(const Event& event) {
     while (true) {
         // Unless they are on their way back, the caller has never left this channel.
         if (std::holds_alternative<TransferEnded>(*next) && !is_returning_) is_away_ = false;
+        // The conversation has no line to hang up then, the carrier has.
+        if (is_away_ && std::holds_alternative<EndAsked>(*next)) channel_->hang_up();
         const auto now = parts_.time->now();
         const auto& commands = conversation_.handle(*next, now);
         if (parts_.recorder) parts_.recorder->handled(*next, now, commands);

@@ -29,9 +29,6 @@ constexpr std::size_t message_audio_max = 16'000;
 // its own way out.
 constexpr milliseconds end_call_patience{2'000};
 
-// Twilio ends the stream within moments of taking another document.
-constexpr milliseconds stop_patience{10'000};
-
 // One second, the most the gap filler asks for at once.
 constexpr std::array<std::uint8_t, 8'000> make_silence() {
     std::array<std::uint8_t, 8'000> silence{};
@@ -339,7 +336,7 @@ void TwilioStream::handed_over(const RestResult<CallResource>& answer) {
     if (ended_) return events_.reset();
     if (answer || !alarm_) return;
     is_watching_ = true;
-    alarm_->arm(time_.now() + stop_patience);
+    alarm_->arm(time_.now() + shared_->options.limits.stop_within);
 }
 
 void TwilioStream::fail_to_hand_over(std::string detail) {

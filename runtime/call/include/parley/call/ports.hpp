@@ -121,7 +121,7 @@ class Agent {
     virtual void adopt(std::function<void(Checked<AgentProfile>)> /*done*/) {}
     // The call is over; tools and hooks still running are given up. The agent has its last word:
     // `done` is called once, with the fields it wants kept, at the latest after a limit of its own;
-    // perhaps inside ended(). Of its events only NoteTaken counts from now on.
+    // perhaps inside ended(). Of its events only NoteTaken and MessageTold count from now on.
     virtual void ended(const Finish& ending, std::function<void(json::object)> done) = 0;
 };
 
