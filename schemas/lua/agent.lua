@@ -40,6 +40,7 @@
 ---@field on_interrupted? fun(call: call, heard: string, unheard: string)
 ---@field on_dtmf? fun(call: call, digit: string): boolean? true: handled, the model is not told
 ---@field on_silence? fun(call: call, seconds: number) Replaces the runtime's own question
+---@field on_returned? fun(call: call, why: "no_answer"|"busy"|"declined"|"failed") Nobody took the call after `call:transfer`; the model is then not told
 ---@field on_tool_error? fun(call: call, tool: string, problem: Problem)
 ---@field on_end? fun(call: call, outcome: string, summary: agent.Summary): table? What it returns is kept with the call
 

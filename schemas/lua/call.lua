@@ -42,6 +42,60 @@ function call.inject(text, options) end
 --- ```
 function call.say(text) end
 
+--- Puts the caller through to somebody else, when what is being said has been heard. The settings must allow the number (`calls.transfer_to`).
+---@param to string A number such as +15550100100
+---@param options? table { say = words for the caller first, briefing = words for whoever answers and then presses 1, ring_seconds = 20 }
+---@return boolean? done It is under way; `on_returned` tells when nobody took the call
+---@return Problem? problem kind is `bad_number` or `not_allowed`
+--- ```lua
+--- call:transfer("+15550100100", { say = "I am putting you through.", briefing = "A caller asks about a bill." })
+--- ```
+function call.transfer(to, options) end
+
+--- Plays music to the caller, when what is being said has been heard. Whatever is said ends it, and `call.resume`.
+--- ```lua
+--- call:hold()
+--- ```
+function call.hold() end
+
+--- Ends a hold; the model is told how long it took.
+--- ```lua
+--- call:resume()
+--- ```
+function call.resume() end
+
+--- Presses keys for a machine on the line, when what is being said has been heard.
+---@param digits string 0-9, *, #, A-D; w waits half a second
+--- ```lua
+--- call:send_digits("1w2#")
+--- ```
+function call.send_digits(digits) end
+
+--- Says that the call is recorded, and records from when the caller has heard it.
+---@param options? table { notice = "This call is recorded." }
+---@return boolean? done
+---@return Problem? problem As of `call.say`; nothing is recorded then
+--- ```lua
+--- local recorded, problem = call:start_recording { notice = "This call is recorded for training." }
+--- ```
+function call.start_recording(options) end
+
+--- Records no longer.
+--- ```lua
+--- call:stop_recording()
+--- ```
+function call.stop_recording() end
+
+--- Sends a text message (SMS), to the caller unless told otherwise; also in `on_end`. Five in a call at most.
+---@param text string At most 1,600 characters
+---@param options? table { to = a number that `outbound.allowed_prefixes` allows }
+---@return string? id The carrier's
+---@return Problem? problem kind is `no_number`, `bad_number`, `not_allowed`, `limit`, `busy`, `timeout` (it may have been sent) or `mistake`
+--- ```lua
+--- local id, problem = call:send_sms("Your appointment: Tuesday at nine.")
+--- ```
+function call.send_sms(text, options) end
+
 --- Lets the model speak now, under these instructions.
 ---@param instructions string
 --- ```lua

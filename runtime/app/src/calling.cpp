@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <mutex>
 
 namespace parley::app {
@@ -174,6 +175,23 @@ outbound::ClockIn system_clock_in() {
         if (!found->second) return std::nullopt;
         return found->second->local(now).minutes;
     };
+}
+
+std::optional<ops::Dashboard::Refused> refuse_transfer(const config::Settings& settings,
+                                                       std::string_view to) {
+    using Refused = ops::Dashboard::Refused;
+    if (auto missing = missing_for_calls(settings); !missing.empty())
+        return Refused{503, "Callers cannot be put through", std::move(missing)};
+    if (!outbound::is_e164(to))
+        return Refused{400, "This is not a phone number",
+                       "write it in E.164 form, such as +15550100001"};
+    const auto& allowed = settings.calls.transfer_to;
+    if (std::any_of(allowed.begin(), allowed.end(),
+                    [&](const std::string& prefix) { return to.starts_with(prefix); }))
+        return std::nullopt;
+    return Refused{403, "calls.transfer_to does not allow this number",
+                   allowed.empty() ? "the setting lists no number; add this one, or its beginning"
+                                   : "add it, or its beginning, to the setting"};
 }
 
 void Calling::add_to(ops::Routes& routes) {

@@ -14,6 +14,7 @@
 
 #include <parley/call/switchboard.hpp>
 #include <parley/config/settings.hpp>
+#include <parley/ops/dashboard.hpp>
 #include <parley/ops/routes.hpp>
 #include <parley/outbound/dialler.hpp>
 #include <parley/reload/generations.hpp>
@@ -39,6 +40,10 @@ telephony::NewCall::Detection detection_of(const reload::Generation& generation,
 outbound::Terms terms_of(const config::Settings& settings);
 // By the system's time zones.
 outbound::ClockIn system_clock_in();
+
+// Why nobody may be put through to this number; nothing: they may.
+std::optional<ops::Dashboard::Refused> refuse_transfer(const config::Settings& settings,
+                                                       std::string_view to);
 
 class Calling {
  public:

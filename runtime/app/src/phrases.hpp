@@ -1,7 +1,8 @@
-// phrases.hpp: what a caller hears when no model can speak, rendered before it is needed.
+// phrases.hpp: what a caller hears when no model can speak or is to, rendered before it is needed.
 #pragma once
 
 #include <parley/call/conversation.hpp>
+#include <parley/config/settings.hpp>
 
 #include <deque>
 #include <map>
@@ -18,24 +19,29 @@ namespace parley::app {
 // Thread: of() and render() from any thread. End: the destructor waits for the rendering.
 class PhraseBook {
  public:
-    using Texts = std::map<std::string, std::string>;  // by name: one_moment, apology, goodbye
-
-    explicit PhraseBook(Texts first);
+    explicit PhraseBook(const config::CallSettings& first);
     ~PhraseBook();
     PhraseBook(const PhraseBook&) = delete;
     PhraseBook& operator=(const PhraseBook&) = delete;
 
-    // Returns when of(texts) has them; at once where it has them already.
-    void render(const Texts& texts);
+    // Returns when of(settings) has them; at once where it has them already.
+    void render(const config::CallSettings& settings);
     // Empty phrases until they are rendered, or when espeak-ng is missing; never null.
-    std::shared_ptr<const call::Phrases> of(const Texts& texts) const;
+    std::shared_ptr<const call::Phrases> of(const config::CallSettings& settings) const;
 
  private:
-    std::shared_ptr<const call::Phrases> find(const Texts& texts) const;
+    struct Wanted {
+        std::map<std::string, std::string> texts;  // by name: one_moment, apology, goodbye
+        std::string hold_music;
+        bool operator==(const Wanted&) const = default;
+    };
+    static Wanted wanted_of(const config::CallSettings& settings);
+    std::shared_ptr<const call::Phrases> find(const Wanted& wanted) const;
+    void render(const Wanted& wanted);
 
     mutable std::mutex mutex_;
     // the latest last
-    std::deque<std::pair<Texts, std::shared_ptr<const call::Phrases>>> rendered_;
+    std::deque<std::pair<Wanted, std::shared_ptr<const call::Phrases>>> rendered_;
     std::thread worker_;
 };
 

@@ -5,6 +5,7 @@
 #include "control.hpp"
 #include "health.hpp"
 #include "listening.hpp"
+#include "messages.hpp"
 #include "papers.hpp"
 #include "papers_routes.hpp"
 #include "paths.hpp"
@@ -125,8 +126,10 @@ void add_carrier(ops::Routes& routes, telephony::TwilioService& twilio) {
 }
 
 rehearsal::RecordedCall recorded_call(const call::Session::Parts& parts,
-                                      const script::AgentParts& script) {
+                                      const script::AgentParts& script, const std::string& record) {
+    using Keep = rehearsal::RecordedCall::Keep;
     rehearsal::RecordedCall call;
+    call.keep = record == "asked" ? Keep::asked : Keep::all;
     call.agent = script.settings;
     call.policy = parts.policy;
     call.phrases = parts.phrases;
@@ -208,7 +211,7 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
     const auto keys = script::keys_of(**store);
     const auto web = script::web_client();
     std::unique_ptr<rehearsal::Recordings> recorder;
-    if (settings.calls.record == "events") {
+    if (settings.calls.record != "off") {
         auto opened =
             rehearsal::Recordings::open({.dir = rehearsal::recordings_dir(settings.store.path)});
         if (!opened) return refuse({opened.error()});
@@ -216,7 +219,7 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
     }
     reload::Generations generations(std::move(first), std::chrono::system_clock::now());
     outbound::ListKeeper list_keeper(**store);
-    PhraseBook phrases(settings.calls.phrases);
+    PhraseBook phrases(settings.calls);
     metrics::Registry registry;
     ops::Live live;  // outlives every session
 
@@ -227,6 +230,10 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
     const auto homes = executors(threads);
     auto voice = voice_of(settings);
     if (!voice) return refuse({voice.error()});
+    auto carrier = twilio_options(settings, thread_count);
+    if (!carrier) return refuse({carrier.error()});
+    const auto rest = carrier->rest;
+    const auto messages = twilio_messages(rest, homes.front());
 
     const auto make_parts = [&](const call::CallInfo& info,
                                 std::size_t home) -> Checked<call::Session::Parts> {
@@ -239,7 +246,7 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
                    {{"call", info.call_sid}, {"generation", generation->number}});
         call::Session::Parts parts;
         parts.time = std::make_unique<IoTimekeeper>(homes[home]);
-        parts.phrases = phrases.of(generation->settings.calls.phrases);
+        parts.phrases = phrases.of(generation->settings.calls);
         parts.policy = call_policy(generation->settings.calls);
         parts.journal = {store->get(), &list_keeper, &live};
         (*papers)->add_to(parts, generation->settings);
@@ -253,10 +260,11 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
                                   .services = {.database = database.get(),
                                                .keys = keys.get(),
                                                .http = web.get(),
-                                               .metrics = &registry}};
+                                               .metrics = &registry,
+                                               .messages = messages.get()}};
         if (recorder) {
             script.random_seed = std::random_device()();
-            auto recording = recorder->begin(recorded_call(parts, script));
+            auto recording = recorder->begin(recorded_call(parts, script, settings.calls.record));
             script.services = recording->record(script.services);
             parts.recorder = std::move(recording);
         }
@@ -287,9 +295,6 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
             change > 0 ? threads.add_load(home) : threads.drop_load(home);
         });
 
-    auto carrier = twilio_options(settings, thread_count);
-    if (!carrier) return refuse({carrier.error()});
-    const auto rest = carrier->rest;
     const auto dialler = make_dialler(settings, *carrier, generations, switchboard, **store,
                                       {store->get(), &live}, homes.front());
     if (dialler) {
@@ -314,7 +319,7 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
         return done.get_future().get();
     };
     hooks.before_publish = [&](const reload::Generation& next) {
-        phrases.render(next.settings.calls.phrases);
+        phrases.render(next.settings.calls);
         log::set_threshold(log::level_named(next.settings.log.level));
         (*papers)->adopt(next.settings);
     };
@@ -346,6 +351,14 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
          .archive = archive.get(),
          .end_call = [&](const std::string& call_sid,
                          std::string words) { return switchboard.end(call_sid, std::move(words)); },
+         .transfer = [&](const std::string& call_sid,
+                         call::TransferAsked asked) -> std::optional<ops::Dashboard::Refused> {
+             const auto current = generations.current();
+             if (auto refused = refuse_transfer(current->settings, asked.transfer.to))
+                 return refused;
+             if (switchboard.transfer(call_sid, std::move(asked))) return std::nullopt;
+             return ops::Dashboard::Refused{404, "there is no such call"};
+         },
          .has_recording =
              [&](std::string_view call_sid) { return listening && listening->has(call_sid); }});
     ops::Audit audit(**store);

@@ -55,7 +55,13 @@ const std::vector<Command>& Conversation::handle(const Event& event, TimePoint n
 // ---- the caller -----------------------------------------------------------------------------
 
 void Conversation::on(const CallerAttached&) {
+    if (attached_) {
+        if (!is_away()) return;
+        on(TransferEnded{TransferEnded::How::failed, "the caller is back"});  // if untold so far
+        return come_back();
+    }
     attached_ = now_;
+    if (transfer_) transfer_->deadline = now_ + policy_.wrap_up_max;
     if (is_over_budget_)
         return leave_with("cost_limit", "cost_limit", "over_budget", phrases_->over_budget);
     if (link_ == Link::dead)
@@ -64,7 +70,9 @@ void Conversation::on(const CallerAttached&) {
 }
 
 void Conversation::on(const CallerAudio& event) {
-    if (link_ == Link::live && !is_caller_gone_) commands_.push_back(AppendAudio{event.audio});
+    if (is_away()) return hear_while_away();
+    if (link_ == Link::live && !is_caller_gone_ && !is_on_hold())
+        commands_.push_back(AppendAudio{event.audio});
 }
 
 void Conversation::on(const DtmfPressed& event) {
@@ -92,18 +100,24 @@ void Conversation::on(const MarkPlayed& event) { playout_.mark_played(event.mark
 
 void Conversation::on(const CallerGone& event) {
     if (is_caller_gone_) return;
-    is_caller_gone_ = true;
-    for (const auto& heard : playout_.interrupt(now_)) close_item(heard);
-    says_.end(SayDone::How::hung_up);
     std::string reason = event.how == CallerGone::How::hung_up ? "caller_hung_up" : "channel_lost";
     if (event.how == CallerGone::How::lost) note(journal::Problem{"channel_lost", event.detail});
     if (ending_) reason = ending_->reason;  // the line dropped while last words were spoken
-    const std::string fallback = ending_ ? ending_->default_outcome : "caller_hung_up";
-    if (desk_.is_idle()) return finish(reason, fallback);
+    leave(std::move(reason), ending_ ? ending_->default_outcome : "caller_hung_up");
+}
+
+void Conversation::leave(std::string reason, std::string default_outcome) {
+    is_caller_gone_ = true;
+    clear_line();
+    digits_.clear();
+    for (const auto& heard : playout_.interrupt(now_)) close_item(heard);
+    says_.end(SayDone::How::hung_up);
+    if (desk_.is_idle()) return finish(reason, default_outcome);
     // What a tool has begun, it may finish: a booking that went through must not end as "no
     // booking".
     desk_.caller_gone(now_, policy_.tools_after_hang_up);
-    ending_ = Ending{reason, fallback, TimePoint::max(), TimePoint::max()};
+    ending_ =
+        Ending{std::move(reason), std::move(default_outcome), TimePoint::max(), TimePoint::max()};
 }
 
 // ---- the engine -----------------------------------------------------------------------------
@@ -157,13 +171,16 @@ void Conversation::on(const EngineReady& event) {
     if (is_first) {
         note(journal::ProviderReady{
             std::chrono::duration_cast<milliseconds>(now_ - first_opened_.value_or(now_)).count()});
-        return greet();
+    } else {
+        note(journal::ProviderRestored{gap.count(), was_rotated});
     }
-    note(journal::ProviderRestored{gap.count(), was_rotated});
     if (!is_greeted_) return greet();
-    if (ending_) {
+    if (is_away()) return;
+    if (std::exchange(is_return_untold_, false)) {
+        respond({});
+    } else if (ending_) {
         if (is_answer_owed_) respond(say_goodbye);
-    } else if (is_answer_owed_ || gap >= gap_worth_asking) {
+    } else if (is_answer_owed_ || (gap >= gap_worth_asking && !is_on_hold())) {
         respond(say_we_are_back);
     }
     is_answer_owed_ = false;
@@ -177,17 +194,19 @@ void Conversation::greet() {
 }
 
 void Conversation::on(const CallerSpeechStarted& event) {
-    is_caller_speaking_ = true;
-    answer_expected_ = false;
     silence_prompts_ = 0;
     desk_.caller_spoke();
     said(event.item_id, Turn::Speaker::caller);
+    if (is_away() || is_on_hold()) return;  // from before that: the model hears nothing more
+    is_caller_speaking_ = true;
+    answer_expected_ = false;
     if (ending_) {
         if (!ending_->may_be_interrupted) return;  // last words are heard to the end
         ending_.reset();
     }
     // heard, and answered afterwards
-    if (interruptions_ == AgentPrepared::Interruptions::ignored) return;
+    if (interruptions_ == AgentPrepared::Interruptions::ignored || transfer_ || is_sending_digits_)
+        return;
     interrupt();
     says_.caller_cut_in();
 }
@@ -224,6 +243,7 @@ void Conversation::interrupt() {
 }
 
 void Conversation::on(const CallerSpeechStopped&) {
+    if (is_away() || is_on_hold()) return;
     is_caller_speaking_ = false;
     caller_stopped_ = now_;
     is_latency_noted_ = false;
@@ -246,6 +266,11 @@ void Conversation::on(const CallerTranscribed& event) {
 }
 
 void Conversation::on(const ResponseStarted& event) {
+    if (is_away()) {  // the server's own answer to the last that it heard
+        discarded_.insert(event.response_id);
+        commands_.push_back(CancelResponse{});
+        return;
+    }
     active_response_ = event.response_id;
     answer_expected_ = false;
     if (event.is_asked_for) {
@@ -258,7 +283,8 @@ void Conversation::on(const ResponseStarted& event) {
 }
 
 void Conversation::on(const AgentAudio& event) {
-    if (discarded_.contains(event.response_id) || is_caller_gone_) return;
+    if (discarded_.contains(event.response_id) || is_caller_gone_ || is_away()) return;
+    if (hold_) speak_on_hold(event.response_id);
     progress_at_ = now_;
     failed_in_row_ = 0;
     has_response_spoken_ = true;
@@ -303,6 +329,7 @@ void Conversation::on(const ResponseDone& event) {
     playout_.finish_item();
     if (event.status == ResponseDone::Status::failed) {
         note(journal::Problem{"response_failed", event.detail});
+        if (is_away()) return;
         respond_requested_ = false;
         if (!event.may_retry || ++failed_in_row_ > policy_.response_retries_max)
             return give_up("provider_failed");
@@ -339,6 +366,12 @@ void Conversation::lose_engine(const std::string& reason, bool may_retry) {
         note(journal::ProviderLost{reason});
     } else {
         note(journal::Problem{"reconnect_failed", reason});
+    }
+    if (is_away()) {  // connected anew when the caller is back
+        is_rotating_ = false;
+        rotate_at_ = TimePoint::max();
+        link_ = may_retry ? Link::none : Link::dead;
+        return;
     }
     // What was received is still played; what was being made is gone.
     playout_.finish_item();
@@ -401,7 +434,8 @@ void Conversation::on(const ToolsOffered& event) { commands_.push_back(OfferTool
 // One answer for all results of a response, once that response is over. A caller who is speaking
 // gets it with the answer to what they are saying.
 void Conversation::answer_tools() {
-    if (says_.is_asked()) return;  // two wishes at once would become one
+    if (says_.is_asked()) return;                    // two wishes at once would become one
+    if (transfer_) are_results_unanswered_ = false;  // the words of a transfer are the last ones
     if (!are_results_unanswered_ || !desk_.is_idle() || active_response_ || is_caller_speaking_ ||
         link_ != Link::live)
         return;
@@ -413,13 +447,17 @@ void Conversation::answer_tools() {
 void Conversation::on(const OutcomeSet& event) { outcome_ = event.outcome; }
 
 void Conversation::on(const HangUpAsked&) {
+    if (transfer_) {
+        note(journal::Problem{"hang_up_dropped", "the caller is being put through"});
+        return;
+    }
     const auto patience = now_ + policy_.wrap_up_max;
     begin_ending({"agent_hung_up", "no_booking", patience, TimePoint::max(), true});
 }
 
 void Conversation::on(const TextInjected& event) {
     tell({Turn::Speaker::system, event.text});
-    if (!event.respond || link_ != Link::live) return;
+    if (!event.respond || link_ != Link::live || transfer_) return;
     if (says_.is_asked()) {
         are_results_unanswered_ = true;  // answered after what the script says now
     } else {
@@ -428,7 +466,8 @@ void Conversation::on(const TextInjected& event) {
 }
 
 void Conversation::on(const SayAsked& event) {
-    if (is_caller_gone_) return tell_agent(SayDone{event.say_id, SayDone::How::hung_up, ""});
+    if (is_caller_gone_ || is_away())
+        return tell_agent(SayDone{event.say_id, SayDone::How::hung_up, ""});
     // Before the call has been prepared there is no model that could speak, and on_start would wait
     // for ever.
     if (!prepared_greeting_ || link_ == Link::dead)
@@ -438,6 +477,10 @@ void Conversation::on(const SayAsked& event) {
 
 void Conversation::on(const ModelAsked& event) {
     if (is_caller_gone_ || link_ == Link::dead) return;
+    if (is_away()) {
+        note(journal::Problem{"ask_model_dropped", "the caller has been put through"});
+        return;
+    }
     if (!says_.add({SayQueue::Wish::Kind::instructed, event.instructions}))
         note(journal::Problem{"ask_model_dropped", "too much waits to be said"});
 }
@@ -445,12 +488,14 @@ void Conversation::on(const ModelAsked& event) {
 void Conversation::on(const NoteTaken& event) { note(journal::Note{event.text, event.fields}); }
 
 void Conversation::on(const DrainAsked&) {
+    if (is_away()) return leave("transferred", "transferred");  // the carrier needs us no more
     if (!attached_) return finish("shutdown", "no_booking");
     if (!ending_) wrap_up("shutdown", "no_booking");
 }
 
 void Conversation::on(const EndAsked& event) {
     if (is_caller_gone_) return;  // a tool finishes its work, and then it is over anyway
+    if (is_away()) return leave("ended_by_operator", "transferred");
     if (!attached_ || event.words.empty()) return finish("ended_by_operator", "no_booking");
     if (ending_) return;
     says_.end(SayDone::How::hung_up);
@@ -466,7 +511,7 @@ void Conversation::on(const EndAsked& event) {
 void Conversation::on(const BudgetSpent& event) {
     if (std::exchange(is_over_budget_, true)) return;
     note(journal::Problem{"cost_limit", event.what});
-    if (ending_ || !attached_) return;
+    if (ending_ || !attached_ || is_away()) return;
     if (link_ == Link::live && is_greeted_) return wrap_up("cost_limit", "cost_limit");
     leave_with("cost_limit", "cost_limit", "over_budget", phrases_->over_budget);
 }

@@ -28,8 +28,11 @@ constexpr milliseconds recheck{50};
 }  // namespace
 
 void Conversation::settle() {
+    if (is_away()) settle_away();
+    if (is_finished_ || is_away()) return;
     settle_timers();
     if (is_finished_) return;
+    settle_digits();
     if (attached_ && !is_caller_gone_) {
         const std::size_t before = commands_.size();
         playout_.send_due(now_, commands_);
@@ -44,7 +47,9 @@ void Conversation::settle() {
     }
     settle_keys();
     settle_says();
+    settle_hold();
     settle_silence();
+    settle_transfer();
     settle_ending();
 }
 
@@ -60,19 +65,20 @@ void Conversation::settle_timers() {
         respond({});
     }
     if (now_ >= rotate_at_ && !is_answer_due() && desk_.is_idle() && !is_caller_speaking_ &&
-        playout_.is_idle(now_) && !ending_) {
+        has_finished_speaking() && !ending_) {
         rotate_at_ = TimePoint::max();
         is_rotating_ = true;
         open_engine();
     }
     // A provider that owes an answer and shows no sign of life is as good as gone.
     const bool is_stalled = link_ == Link::live && is_answer_due() &&
-                            now_ >= progress_at_ + patience() && playout_.is_idle(now_);
+                            now_ >= progress_at_ + patience() && has_finished_speaking();
     if (is_stalled) lose_engine("stalled", true);
     if (link_ == Link::opening && now_ >= progress_at_ + patience())
         lose_engine("no answer to connecting", true);
     settle_waiting();
-    if (attached_ && !ending_ && now_ >= *attached_ + policy_.duration_max)
+    if (attached_ && !ending_ && !transfer_ &&
+        now_ >= *attached_ + away_for_ + policy_.duration_max)
         wrap_up("time_limit", "time_limit");
 }
 
@@ -81,7 +87,7 @@ void Conversation::settle_timers() {
 // the agent's next sound.
 void Conversation::settle_waiting() {
     const bool is_waiting =
-        attached_ && !is_caller_gone_ && !ending_ && !is_caller_speaking_ &&
+        attached_ && !is_caller_gone_ && !ending_ && !is_caller_speaking_ && !is_on_hold() &&
         (waits_in_vain() || is_answer_due() || !desk_.is_idle() || are_results_unanswered_);
     if (!is_waiting) {
         waiting_since_ = TimePoint::max();
@@ -118,7 +124,7 @@ void Conversation::settle_says() {
     const bool is_free = attached_ && !is_caller_gone_ && link_ == Link::live && is_greeted_ &&
                          !is_caller_speaking_ && !is_answer_due() &&
                          retry_respond_at_ == TimePoint::max();
-    if (is_free && !ending_ && says_.is_empty() && playout_.is_idle(now_)) {
+    if (is_free && !ending_ && !hold_ && says_.is_empty() && playout_.is_idle(now_)) {
         if (auto slow = desk_.take_slow(now_)) {
             says_.add({SayQueue::Wish::Kind::exactly, std::move(slow->phrase), 0,
                        std::move(slow->tool_call_id)});
@@ -144,7 +150,7 @@ void Conversation::wrap_up(std::string reason, std::string default_outcome) {
 bool Conversation::is_quiet() const {
     return attached_ && !ending_ && link_ == Link::live && is_greeted_ && !is_caller_speaking_ &&
            !is_answer_due() && desk_.is_idle() && retry_respond_at_ == TimePoint::max() &&
-           keys_.empty() && says_.is_empty() && playout_.is_idle(now_);
+           keys_.empty() && says_.is_empty() && !transfer_ && !hold_ && playout_.is_idle(now_);
 }
 
 void Conversation::settle_silence() {
@@ -177,13 +183,23 @@ TimePoint Conversation::next_silence_at() const {
 }
 
 void Conversation::begin_ending(Ending ending) {
-    if (!ending_) ending_ = std::move(ending);
+    if (ending_) return;
+    clear_line();
+    ending_ = std::move(ending);
+}
+
+void Conversation::clear_line() {
+    end_hold();
+    if (transfer_ && !is_away())
+        note(
+            journal::Problem{"transfer_dropped", "the call ended before the line was handed over"});
+    transfer_.reset();
 }
 
 void Conversation::settle_ending() {
     if (!ending_) return;
-    const bool words_are_out =
-        !is_answer_due() && desk_.is_idle() && !are_results_unanswered_ && says_.is_empty();
+    const bool words_are_out = !is_answer_due() && desk_.is_idle() && !are_results_unanswered_ &&
+                               says_.is_empty() && digits_.empty();
     const bool is_over = is_caller_gone_ ? desk_.is_idle() || now_ >= desk_.wait_until()
                                          : now_ >= ending_->hard_deadline ||
                                                ((words_are_out || now_ >= ending_->deadline) &&
@@ -199,6 +215,8 @@ void Conversation::give_up(std::string reason) {
 void Conversation::leave_with(std::string reason, std::string outcome, std::string_view phrase,
                               const std::vector<std::uint8_t>& audio) {
     if (ending_ && ending_->reason == reason) return;
+    clear_line();
+    digits_.clear();
     link_ = Link::dead;
     active_response_.reset();
     respond_requested_ = answer_expected_ = are_results_unanswered_ = false;
@@ -211,6 +229,7 @@ void Conversation::leave_with(std::string reason, std::string outcome, std::stri
 }
 
 void Conversation::finish(std::string_view reason, std::string_view default_outcome) {
+    end_hold();
     for (const auto& heard : playout_.interrupt(now_)) close_item(heard);
     says_.end(SayDone::How::hung_up);
     for (auto& done : says_.take_done()) tell_agent(std::move(done));
@@ -232,6 +251,8 @@ void Conversation::play_phrase(std::string_view name, const std::vector<std::uin
 Conversation::State Conversation::state() const {
     if (is_finished_) return State::finished;
     if (ending_) return State::ending;
+    if (is_away()) return State::away;
+    if (is_on_hold()) return State::on_hold;
     if (!attached_ || link_ != Link::live) return State::connecting;
     if (!desk_.is_idle()) return State::running_tool;
     return playout_.is_audible(now_) ? State::speaking : State::listening;
@@ -239,6 +260,7 @@ Conversation::State Conversation::state() const {
 
 TimePoint Conversation::next_alarm() const {
     if (is_finished_) return TimePoint::max();
+    if (is_away()) return next_away();
     TimePoint next = std::min(
         {retry_open_at_, attached_ && !is_caller_gone_ ? playout_.next_due() : TimePoint::max()});
     const auto consider = [&](TimePoint since, milliseconds after) {
@@ -254,7 +276,7 @@ TimePoint Conversation::next_alarm() const {
     if (link_ == Link::opening || (link_ == Link::live && is_answer_due()))
         consider(progress_at_, patience());
     if (attached_ && !ending_) {
-        consider(*attached_, policy_.duration_max);
+        if (!transfer_) consider(*attached_ + away_for_, policy_.duration_max);
         if (playout_.is_idle(now_)) next = std::min(next, filler_due());
         consider(rotate_at_, milliseconds{0});
     }
@@ -262,6 +284,8 @@ TimePoint Conversation::next_alarm() const {
     // A phrase that is due while somebody speaks is spoken with the event that ends it.
     if (attached_ && !ending_ && desk_.next_slow() > now_)
         consider(desk_.next_slow(), milliseconds{0});
+    if (attached_ && transfer_) consider(transfer_->deadline, milliseconds{0});
+    if (is_on_hold()) consider(*hold_->began, policy_.hold_max);
     if (ending_) next = std::min({next, ending_->deadline, ending_->hard_deadline});
     if (is_caller_gone_) next = std::min(next, desk_.wait_until());
     return next > now_ ? next : now_ + recheck;

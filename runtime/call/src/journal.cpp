@@ -31,6 +31,14 @@ std::string_view type_name(const Event& event) {
                           [](const ToolStarted&) { return "tool_started"; },
                           [](const ToolReturned&) { return "tool_returned"; },
                           [](const DtmfReceived&) { return "dtmf_received"; },
+                          [](const TransferStarted&) { return "transfer_started"; },
+                          [](const TransferEnded&) { return "transfer_ended"; },
+                          [](const HoldStarted&) { return "hold_started"; },
+                          [](const HoldEnded&) { return "hold_ended"; },
+                          [](const DigitsSent&) { return "digits_sent"; },
+                          [](const RecordingStarted&) { return "recording_started"; },
+                          [](const RecordingStopped&) { return "recording_stopped"; },
+                          [](const MessageSent&) { return "message_sent"; },
                           [](const TurnLatency&) { return "turn_latency"; },
                           [](const UsageCounted&) { return "usage_counted"; },
                           [](const ProviderReady&) { return "provider_ready"; },
@@ -84,6 +92,25 @@ json::object fields(const Event& event) {
                        out["duration_ms"] = e.duration_ms;
                    },
                    [&](const DtmfReceived&) {},
+                   [&](const TransferStarted& e) {
+                       out["to"] = text(e.to);
+                       out["briefed"] = e.is_briefed;
+                   },
+                   [&](const TransferEnded& e) {
+                       out["how"] = text(e.how);
+                       if (!e.detail.empty()) out["detail"] = text(e.detail);
+                       out["duration_ms"] = e.duration_ms;
+                   },
+                   [&](const HoldStarted&) {},
+                   [&](const HoldEnded& e) { out["duration_ms"] = e.duration_ms; },
+                   [&](const DigitsSent& e) { out["count"] = e.count; },
+                   [&](const RecordingStarted& e) { out["notice"] = text(e.notice); },
+                   [&](const RecordingStopped&) {},
+                   [&](const MessageSent& e) {
+                       out["to"] = text(e.to);
+                       out["ok"] = e.ok;
+                       out["detail"] = text(e.detail);
+                   },
                    [&](const TurnLatency& e) {
                        out["model_ms"] = e.model_ms;
                        out["first_audio_ms"] = e.first_audio_ms;
@@ -137,6 +164,9 @@ Event masked(Event event, const privacy::Masker& masker) {
             },
             [&](ToolStarted& e) { e.arguments = masker.json_or_text(std::move(e.arguments)); },
             [&](ToolReturned& e) { e.output = masker.json_or_text(std::move(e.output)); },
+            [&](TransferEnded& e) { clean(e.detail); },
+            [&](RecordingStarted& e) { clean(e.notice); },
+            [&](MessageSent& e) { clean(e.detail); },
             [&](Problem& e) { clean(e.detail); },
             [&](Note& e) {
                 clean(e.text);

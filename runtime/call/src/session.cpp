@@ -12,6 +12,8 @@ std::string_view state_name(Conversation::State state) {
         case Conversation::State::listening: return "listening";
         case Conversation::State::speaking: return "speaking";
         case Conversation::State::running_tool: return "running_tool";
+        case Conversation::State::on_hold: return "on_hold";
+        case Conversation::State::away: return "transferred";
         case Conversation::State::ending: return "ending";
         case Conversation::State::finished: return "finished";
     }
@@ -76,13 +78,30 @@ void Session::start() {
 }
 
 bool Session::attach(std::unique_ptr<Channel> channel) {
-    if (channel_ || is_finished_) return false;
+    if (is_finished_ || (channel_ && !is_away_)) return false;
+    const bool is_first = !channel_;
+    is_away_ = is_returning_ = false;
     channel_ = std::move(channel);
     on(CallerAttached{});
-    if (!info_.greeted_with.empty() && !is_finished_)
+    if (is_first && !info_.greeted_with.empty() && !is_finished_)
         write(journal::AgentSaid{.item_id = "", .heard = info_.greeted_with, .unheard = ""},
               parts_.time->wall_now());
     return true;
+}
+
+void Session::hand_over(const Transfer& transfer) {
+    is_away_ = channel_ && channel_->transfer(transfer);
+    if (!is_away_) on(TransferEnded{TransferEnded::How::failed, "this line cannot be handed over"});
+}
+
+void Session::transfer_ended(TransferEnded ended) {
+    if (is_finished_ || !is_away_ || is_returning_) return;
+    is_returning_ = ended.how != TransferEnded::How::answered;
+    on(ended);
+}
+
+void Session::leave_to_carrier() {
+    if (is_away_ && !is_returning_) on(DrainAsked{});
 }
 
 void Session::adopt_newest() {
@@ -103,9 +122,12 @@ void Session::adopt_newest() {
 
 void Session::on(const Event& event) {
     if (is_finished_) {
-        const auto* last = is_closed_ ? nullptr : std::get_if<NoteTaken>(&event);
-        if (last != nullptr)
-            write(journal::Note{last->text, last->fields}, parts_.time->wall_now());
+        if (is_closed_) return;
+        const auto now = parts_.time->wall_now();
+        if (const auto* note = std::get_if<NoteTaken>(&event))
+            write(journal::Note{note->text, note->fields}, now);
+        if (const auto* told = std::get_if<MessageTold>(&event))
+            write(journal::MessageSent{told->to, told->ok, told->detail}, now);
         return;
     }
     if (is_handling_) {
@@ -169,6 +191,10 @@ void Session::handle(const Event& event) {
     const Event* next = &event;
     Event current = AlarmRang{};
     while (true) {
+        // Unless they are on their way back, the caller has never left this channel.
+        if (std::holds_alternative<TransferEnded>(*next) && !is_returning_) is_away_ = false;
+        // The conversation has no line to hang up then, the carrier has.
+        if (is_away_ && std::holds_alternative<EndAsked>(*next)) channel_->hang_up();
         const auto now = parts_.time->now();
         const auto& commands = conversation_.handle(*next, now);
         if (parts_.recorder) parts_.recorder->handled(*next, now, commands);
@@ -207,6 +233,8 @@ void Session::carry_out(const Command& command) {
                    [this](const HangUp&) {
                        if (channel_) channel_->hang_up();
                    },
+                   [this](const HandOver& each) { hand_over(each.transfer); },
+                   [](const Record&) {},  // the recorder has seen it
                    [this](const OpenEngine& each) { engine_->open(*profile_, each.history); },
                    [this](const AppendAudio& each) { engine_->append(each.audio); },
                    [this](const Respond& each) { engine_->respond(each.instructions); },
@@ -292,6 +320,29 @@ void Session::log_entry(const journal::Event& event) const {
                 log::info(
                     "provider.restored",
                     {{"call", info_.call_sid}, {"gap_ms", each.gap_ms}, {"planned", each.planned}});
+            },
+            [&](const journal::TransferStarted& each) {
+                log::info("call.transfer_started", {{"call", info_.call_sid},
+                                                    {"to", masked_number(each.to)},
+                                                    {"briefed", each.is_briefed}});
+            },
+            [&](const journal::TransferEnded& each) {
+                log::info("call.transfer_ended", {{"call", info_.call_sid},
+                                                  {"how", each.how},
+                                                  {"detail", each.detail},
+                                                  {"ms", each.duration_ms}});
+            },
+            [&](const journal::RecordingStarted&) {
+                log::info("call.recording_started", {{"call", info_.call_sid}});
+            },
+            [&](const journal::RecordingStopped&) {
+                log::info("call.recording_stopped", {{"call", info_.call_sid}});
+            },
+            [&](const journal::MessageSent& each) {
+                log::info("call.message_sent", {{"call", info_.call_sid},
+                                                {"to", masked_number(each.to)},
+                                                {"ok", each.ok},
+                                                {"detail", each.detail}});
             },
             [&](const journal::Note& each) {
                 log::debug("call.note", {{"call", info_.call_sid}, {"text", each.text}});

@@ -124,9 +124,10 @@ struct Switchboard::Impl : std::enable_shared_from_this<Impl> {
         if (drained) drained();
     }
 
-    // Calls announced whose stream never came.
-    void expire_later(const std::string& call_sid, const std::string& token) {
-        auto timer = std::make_shared<asio::steady_timer>(housekeeping, options.claim_within);
+    // Calls announced whose stream never came, or not again.
+    void expire_later(const std::string& call_sid, const std::string& token,
+                      std::chrono::seconds within) {
+        auto timer = std::make_shared<asio::steady_timer>(housekeeping, within);
         timer->async_wait([self = weak_from_this(), timer, call_sid,
                            token](const boost::system::error_code& error) {
             const auto impl = self.lock();
@@ -135,9 +136,7 @@ struct Switchboard::Impl : std::enable_shared_from_this<Impl> {
             {
                 const std::lock_guard lock(impl->mutex);
                 const auto found = impl->lines.find(call_sid);
-                if (found == impl->lines.end() || found->second.is_claimed ||
-                    found->second.token != token)
-                    return;
+                if (found == impl->lines.end() || found->second.token != token) return;
                 home = found->second.home;
             }
             log::warn("call.never_connected", {{"call", call_sid}});
@@ -233,7 +232,7 @@ boost::system::result<Switchboard::Announced, Switchboard::Refusal> Switchboard:
         impl_->load_changed(home, +1);
         asio::post(impl_->homes[home], [impl = impl_, call_sid] { impl->start_session(call_sid); });
     }
-    impl_->expire_later(call_sid, token);
+    impl_->expire_later(call_sid, token, impl_->options.claim_within);
     return Announced{std::move(token), home};
 }
 
@@ -248,8 +247,10 @@ std::shared_ptr<Session> Switchboard::claim(std::string_view token, std::string_
         // call's token.
         const auto known = impl_->tokens.find(std::string(token));
         if (known == impl_->tokens.end() || known->second != sid) return nullptr;
-        impl_->tokens.erase(known);
         auto& line = impl_->lines.at(sid);
+        // What has been said so far is with its session, and that stays where it is.
+        if (line.is_claimed && line.home != home) return nullptr;
+        impl_->tokens.erase(known);
         line.token.clear();
         line.is_claimed = true;
         if (line.home != home) {
@@ -328,6 +329,63 @@ bool Switchboard::end(const std::string& call_sid, std::string words) {
     return true;
 }
 
+bool Switchboard::transfer(const std::string& call_sid, TransferAsked asked) {
+    asked.is_operators = true;
+    std::size_t home = 0;
+    {
+        const std::lock_guard lock(impl_->mutex);
+        const auto found = impl_->lines.find(call_sid);
+        if (found == impl_->lines.end()) return false;
+        home = found->second.home;
+    }
+    impl_->tell(call_sid, home, std::move(asked));
+    return true;
+}
+
+std::optional<Switchboard::Announced> Switchboard::transfer_ended(std::string_view call_sid,
+                                                                  TransferEnded ended) {
+    const std::string sid(call_sid);
+    const bool is_over = ended.how == TransferEnded::How::answered;
+    std::string token = is_over ? std::string() : crypto::random_hex(16);
+    std::shared_ptr<Session> session;
+    std::size_t home = 0;
+    {
+        const std::lock_guard lock(impl_->mutex);
+        const auto found = impl_->lines.find(sid);
+        if (found == impl_->lines.end() || !found->second.session ||
+            !found->second.session->is_away())
+            return std::nullopt;
+        auto& line = found->second;
+        session = line.session;
+        home = line.home;
+        if (!line.token.empty()) impl_->tokens.erase(line.token);
+        line.token = token;
+        if (!is_over) impl_->tokens.emplace(token, sid);
+    }
+    asio::post(impl_->homes[home],
+               [session = std::move(session), ended = std::move(ended)]() mutable {
+                   session->transfer_ended(std::move(ended));
+                   session.reset();
+               });
+    if (is_over) return std::nullopt;
+    impl_->expire_later(sid, token, impl_->options.return_within);
+    return Announced{std::move(token), home};
+}
+
+void Switchboard::caller_left(std::string_view call_sid) {
+    const std::string sid(call_sid);
+    std::size_t home = 0;
+    {
+        const std::lock_guard lock(impl_->mutex);
+        const auto found = impl_->lines.find(sid);
+        if (found == impl_->lines.end() || !found->second.session ||
+            !found->second.session->is_away())
+            return;
+        home = found->second.home;
+    }
+    impl_->tell(sid, home, CallerGone{CallerGone::How::hung_up, "while the line was handed over"});
+}
+
 void Switchboard::for_each(std::function<void(Session&)> visit) const {
     for (std::size_t home = 0; home < impl_->homes.size(); ++home) {
         asio::post(impl_->homes[home], [impl = impl_, visit, home] {
@@ -351,6 +409,7 @@ void Switchboard::drain(std::function<void()> done) {
             impl_->on_drained = std::exchange(done, nullptr);
     }
     if (done) return done();
+    for_each([](Session& session) { session.leave_to_carrier(); });
     impl_->drain_timer =
         std::make_shared<asio::steady_timer>(impl_->housekeeping, impl_->options.drain_limit);
     impl_->drain_timer->async_wait(

@@ -216,7 +216,7 @@ std::vector<Fault> check_paths(const Document& document) {
     if (paths == nullptr || !paths->is_array()) return faults;
     struct Taken {
         std::string path, pointer;
-        enum class Use { webhook, ended, stream } use;
+        enum class Use { webhook, ended, transfers, stream } use;
     };
     std::vector<Taken> taken;
     for (std::size_t i = 0; i < paths->get_array().size(); ++i) {
@@ -228,6 +228,8 @@ std::vector<Fault> check_paths(const Document& document) {
         if (!voice.empty()) {
             taken.push_back({voice, at + "/voice", Taken::Use::webhook});
             taken.push_back({voice + "/ended", at + "/voice", Taken::Use::ended});
+            for (const char* below : {"/transferred", "/briefing"})
+                taken.push_back({voice + below, at + "/voice", Taken::Use::transfers});
         }
         if (!stream.empty()) taken.push_back({stream, at + "/stream", Taken::Use::stream});
     }
@@ -241,7 +243,8 @@ std::vector<Fault> check_paths(const Document& document) {
         const auto* own = std::find_if(own_paths.begin(), own_paths.end(), [&](const char* path) {
             return is_within(later.path, path);
         });
-        if (own != own_paths.end() && later.use != Taken::Use::ended)
+        if (own != own_paths.end() && later.use != Taken::Use::ended &&
+            later.use != Taken::Use::transfers)
             refuse(later, fmt::format("{} belongs to the service itself", later.path));
         for (std::size_t k = 0; k < i; ++k) {
             const auto& earlier = taken[k];
@@ -250,12 +253,17 @@ std::vector<Fault> check_paths(const Document& document) {
             const bool is_thread =
                 (earlier.use == Taken::Use::stream && is_thread_of(later.path, earlier.path)) ||
                 (later.use == Taken::Use::stream && is_thread_of(earlier.path, later.path));
+            // Of two webhooks alike enough is said already.
+            const bool both_transfers =
+                earlier.use == Taken::Use::transfers && later.use == Taken::Use::transfers;
             // Several webhooks may announce the same stream.
-            const bool is_same = earlier.path == later.path && !both_streams;
+            const bool is_same = earlier.path == later.path && !both_streams && !both_transfers;
             if (is_same || is_thread)
                 refuse(later,
                        fmt::format("{} is taken by {}{}", later.path, dotted(earlier.pointer),
-                                   earlier.use == Taken::Use::ended ? " (its end)" : ""));
+                                   earlier.use == Taken::Use::ended       ? " (its end)"
+                                   : earlier.use == Taken::Use::transfers ? " (its transfers)"
+                                                                          : ""));
         }
     }
     return faults;
@@ -376,6 +384,8 @@ Settings fill(const Document& document) {
     calls.to("filler_after_ms", settings.calls.filler_after);
     calls.to("silence_before_prompt_ms", settings.calls.silence_before_prompt);
     calls.to("silence_prompts_max", settings.calls.silence_prompts_max);
+    calls.to("transfer_to", settings.calls.transfer_to);
+    calls.to("hold_music", settings.calls.hold_music);
     calls.to("record", settings.calls.record);
     for (auto& [name, words] : settings.calls.phrases) calls.in("phrases").to(name, words);
 
@@ -420,6 +430,8 @@ Settings fill(const Document& document) {
             from.to("scripts", to.scripts);
         }
     }
+    settings.scripts.transfer_to = settings.calls.transfer_to;
+    settings.scripts.message_to = settings.outbound.allowed_prefixes;
     scripts.to("watch", settings.scripts.watch);
 
     root.in("store").to("path", settings.store.path);

@@ -55,5 +55,6 @@ export const api = {
     return ask(`/dashboard/api/calls/history?${wanted}`);
   },
   end: (callSid, how) => act(`/api/calls/${call(callSid)}/end`, how),
+  transfer: (callSid, to) => act(`/dashboard/api/calls/${call(callSid)}/transfer`, { to }),
   logout: () => act('/logout', {}),
 };

@@ -2,6 +2,13 @@
 // in the dialog, which stays open.
 import { at, attribute, element, show, text } from './dom.mjs';
 
+// A browser may keep nothing for a page.
+const lastNumber = {
+  key: 'parley.take-over',
+  get() { try { return localStorage.getItem(this.key) ?? ''; } catch { return ''; } },
+  set(number) { try { localStorage.setItem(this.key, number); } catch { /* then it is typed again */ } },
+};
+
 // `act(form data)` does it; resolves when the dialog is closed.
 export function ask({ title, body, doIt, kind, act }) {
   const dialog = at('ask');
@@ -46,4 +53,20 @@ export const endQuestion = (call, act) => ({
   ],
   doIt: 'End the call', kind: 'danger',
   act: (form) => act(form.get('how') === 'now' || !form.get('say').trim() ? { at_once: true } : { say: form.get('say').trim() }),
+});
+
+// Who takes calls over does so with the same telephone each time.
+export const takeOverQuestion = (call, act) => ({
+  title: `Take over the call with ${call.phoneNumber || 'this caller'}?`,
+  body: [
+    element('p', {}, 'The caller is put through to this number. The agent has them back if nobody answers.'),
+    element('label', { for: 'ask-to' }, 'Number to connect to'),
+    element('input', { id: 'ask-to', name: 'to', type: 'tel', required: true, autocomplete: 'tel', placeholder: '+15550100123', pattern: '\\+[0-9 ]{7,20}', title: 'with the country code, such as +15550100123', value: lastNumber.get(), 'data-first': true }),
+  ],
+  doIt: 'Connect', kind: 'primary',
+  act: async (form) => {
+    const to = form.get('to').replaceAll(' ', '');
+    await act(to);
+    lastNumber.set(to);
+  },
 });

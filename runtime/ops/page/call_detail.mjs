@@ -1,6 +1,6 @@
 // call_detail.mjs: the chosen call: what was said, which tools ran, how fast the answers came, what it cost.
 import { attribute, element, empty, facts, list, show, text } from './dom.mjs';
-import { clock, duration, laidOut, milliseconds, moment, money, words } from './format.mjs';
+import { clock, duration, happeningText, laidOut, milliseconds, moment, money, words } from './format.mjs';
 import { latencyOf, lengthOf, mayOperate, timeline } from './state.mjs';
 import { outcomeKind, statePill, updatePill } from './call_list.mjs';
 
@@ -47,13 +47,17 @@ function updateTool(item, row) {
 function makeAside(row) {
   return element('li', { class: 'aside', 'data-kind': row.kind }, element('p'));
 }
-function updateAside(item, row) {
-  if (row.kind === 'note' && Object.keys(row.fields ?? {}).join() === 'step') return text(item.firstElementChild, `Step: ${row.text}`);
+function asideText(row) {
+  if (row.kind === 'note' && Object.keys(row.fields ?? {}).join() === 'step') return `Step: ${row.text}`;
   const fields = row.fields && Object.keys(row.fields).length > 0 ? ` ${JSON.stringify(row.fields)}` : '';
-  text(item.firstElementChild, row.kind === 'note' ? `Note: ${row.text}${fields}` : `Trouble: ${words(row.what)}${row.detail ? `: ${row.detail}` : ''}`);
+  if (row.kind === 'happening') return happeningText(row);
+  return row.kind === 'note' ? `Note: ${row.text}${fields}` : `Trouble: ${words(row.what)}${row.detail ? `: ${row.detail}` : ''}`;
+}
+function updateAside(item, row) {
+  text(item.firstElementChild, asideText(row));
 }
 
-const kinds = { said: [makeSaid, updateSaid], tool: [makeTool, updateTool], note: [makeAside, updateAside], problem: [makeAside, updateAside] };
+const kinds = { said: [makeSaid, updateSaid], tool: [makeTool, updateTool], note: [makeAside, updateAside], problem: [makeAside, updateAside], happening: [makeAside, updateAside] };
 
 // ---- the panel --------------------------------------------------------------------------------------------
 
@@ -62,7 +66,7 @@ export class CallDetail {
   #drawn = {};  // what was last drawn, to leave alone what has not changed
   #shownSid = null;
 
-  // actions: end(call), tryAgain()
+  // actions: end(call), takeOver(call), tryAgain()
   constructor(root, { view, actions, whenNone }) {
     this.#root = root;
     this.whenNone = whenNone;
@@ -78,6 +82,7 @@ export class CallDetail {
       pill: statePill(),
       outcome: element('span', { class: 'outcome' }),
       end: element('button', { type: 'button', class: 'danger', on: { click: () => actions.end(this.#drawn.call) } }, 'End call'),
+      takeOver: element('button', { type: 'button', on: { click: () => actions.takeOver(this.#drawn.call) } }, 'Take over'),
       talk: element('ol', { class: 'talk' }),
       silent: element('p', { class: 'muted' }, 'Nothing has been said yet.'),
       newest: element('button', { type: 'button', class: 'newest', hidden: true, on: { click: () => this.#toNewest() } }, 'Newest ↓'),
@@ -99,7 +104,7 @@ export class CallDetail {
         element('a', { class: 'back', href: `#${view}` }, '← All calls'),
         element('div', { class: 'call-title' }, parts.title, parts.subtitle),
         element('div', { class: 'call-now' }, parts.pill, parts.outcome),
-        element('div', { class: 'buttons' }, parts.end)),
+        element('div', { class: 'buttons' }, parts.takeOver, parts.end)),
       element('div', { class: 'call-body' },
         element('section', { class: 'talk-box' },
           element('div', { class: 'talk-head' }, element('h3', {}, 'Conversation'), parts.aloud), parts.scroll, parts.newest),
@@ -152,6 +157,7 @@ export class CallDetail {
     text(parts.outcome, words(call.outcome || 'ended'));
     attribute(parts.outcome, 'data-kind', outcomeKind(call.outcome));
     show(parts.end, isLive && mayOperate(state));
+    show(parts.takeOver, isLive && mayOperate(state) && call.state !== 'transferred');
     show(parts.aloud, isLive);
   }
 
@@ -209,7 +215,7 @@ export class CallDetail {
       parts.audio.load();
     }
     show(parts.noAudio, !call.recording || isLive);
-    text(parts.noAudio, isLive ? 'Can be played when the call is over, if it is recorded.' : 'Not recorded. The setting calls.record: events keeps calls from now on.');
+    text(parts.noAudio, isLive ? 'Can be played when the call is over, if it is recorded.' : 'Not recorded. The setting calls.record: events keeps calls from now on; with asked a script decides.');
 
     const { count, p50, p95, worst } = latencyOf(call);
     facts(parts.times, count > 0 ? [['Median (p50)', milliseconds(p50)], ['p95', milliseconds(p95)], ['Slowest', milliseconds(worst)]] : []);

@@ -71,10 +71,25 @@ export function laidOut(text) {
   }
 }
 
-const states = { connecting: 'Connecting', listening: 'Listening', speaking: 'Speaking', running_tool: 'Running a tool', processing_tool: 'Running a tool', ending: 'Ending' };
+const states = { connecting: 'Connecting', listening: 'Listening', speaking: 'Speaking', running_tool: 'Running a tool', processing_tool: 'Running a tool', on_hold: 'On hold', transferred: 'Transferred', ending: 'Ending' };
 export function stateText(state, tool) {
   if (state === 'running_tool' && tool) return `Running ${tool}`;
   return states[state] ?? words(state);
+}
+
+// What became of the line, as a person would say it.
+const happenings = {
+  transfer_started: (to) => `Put through to ${to}`,
+  transfer_ended: (how) => (how === 'answered' ? 'The other one has taken the call' : `Nobody took the call (${how.replaceAll('_', ' ')})`),
+  hold_started: () => 'On hold',
+  hold_ended: () => 'No longer on hold',
+  digits_sent: (count) => `Sent ${plural(Number(count), 'tone')}`,
+  recording_started: (notice) => `Recorded from here on${notice ? `, after “${notice}”` : ''}`,
+  recording_stopped: () => 'No longer recorded',
+  message_sent: (to) => `Text message to ${to}`,
+};
+export function happeningText({ what, detail }) {
+  return happenings[what]?.(detail) ?? [words(what), detail].filter(Boolean).join(': ');
 }
 
 export function plural(count, one, many = `${one}s`) {

@@ -1,7 +1,7 @@
 // main.mjs: wires the page: the address says where one is, the stream and the API say what is so, state.mjs
 // keeps it, the other modules draw it.
 import { api, ApiError } from './api.mjs';
-import { ask, endQuestion } from './ask.mjs';
+import { ask, endQuestion, takeOverQuestion } from './ask.mjs';
 import { BookingsView } from './bookings_view.mjs';
 import { CallDetail } from './call_detail.mjs';
 import { drawCalls } from './call_list.mjs';
@@ -49,6 +49,7 @@ function askToDraw() {
 
 const actions = {
   end: (call) => ask(endQuestion(call, (how) => api.end(call.callSid, how))),
+  takeOver: (call) => ask(takeOverQuestion(call, (to) => api.transfer(call.callSid, to))),
 };
 
 async function fetchCall(callSid) {

@@ -62,7 +62,7 @@ export function fetched(state, callSid, call) {
   const early = state.chosen.early ?? [];
   const ready = { callSid, is: 'ready', early: null, call: {
     ...call, transcript: call.transcript ?? [], tools: call.tools ?? [], latency: call.latency ?? [],
-    notes: call.notes ?? [], problems: call.problems ?? [],
+    notes: call.notes ?? [], problems: call.problems ?? [], happenings: call.happenings ?? [],
   } };
   return early.reduce((next, [name, data]) => applied(next, name, data), { ...state, chosen: ready });
 }
@@ -103,6 +103,7 @@ const ofACall = {
   cost: (call, { costUsd }) => ({ ...call, costUsd }),
   note: (call, { note }) => ({ ...call, notes: placed(call.notes, note, (a, b) => a.timestamp === b.timestamp && a.text === b.text) }),
   problem: (call, { problem }) => ({ ...call, problems: placed(call.problems, problem, (a, b) => a.timestamp === b.timestamp && a.what === b.what) }),
+  happening: (call, { happening }) => ({ ...call, happenings: placed(call.happenings, happening, (a, b) => a.timestamp === b.timestamp && a.what === b.what) }),
   ended: (call, { call: end }) => ({ ...call, ...end, state: null, tool: null }),
 };
 
@@ -207,6 +208,7 @@ export function timeline(call) {
     })),
     ...call.notes.map((note) => ({ kind: 'note', key: `note ${note.timestamp} ${note.text}`, timestamp: note.timestamp, text: note.text, fields: note.fields })),
     ...call.problems.map((problem) => ({ kind: 'problem', key: `problem ${problem.timestamp} ${problem.what}`, timestamp: problem.timestamp, what: problem.what, detail: problem.detail })),
+    ...call.happenings.map((each) => ({ kind: 'happening', key: `happening ${each.timestamp} ${each.what}`, timestamp: each.timestamp, what: each.what, detail: each.detail })),
   ];
   const order = new Map(rows.map((row, i) => [row, i]));
   return rows.sort((a, b) => Date.parse(a.timestamp) - Date.parse(b.timestamp) || order.get(a) - order.get(b));

@@ -5,7 +5,7 @@
 // (a laptop that slept). `alive` comes every few seconds; once it has been seen, its absence means the latter.
 
 const names = ['active_calls', 'metrics', 'stats', 'call_history', 'state', 'turn', 'tool', 'interrupted', 'latency',
-  'cost', 'note', 'problem', 'ended', 'scripts', 'appointments'];
+  'cost', 'note', 'problem', 'happening', 'ended', 'scripts', 'appointments'];
 const silent_ms_max = 30_000;
 const wait_ms = [1_000, 2_000, 4_000, 8_000, 15_000];
 

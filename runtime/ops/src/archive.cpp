@@ -190,7 +190,7 @@ std::optional<json::object> read_call(store::Reader& reader, const std::string& 
     auto call = history_entry(call_row(row), facts_of(reader, row));
     if (number_of(row, "ended_at_ms") == 0) call["outcome"] = "";
     call["summary"] = summary_of(row);
-    json::array transcript, tools, latency, notes, problems;
+    json::array transcript, tools, latency, notes, problems, happenings;
     std::map<std::string, std::size_t> tool_at;
     for (const auto& each : reader.conversation(call_sid)) {
         const auto& entry = each.as_object();
@@ -223,6 +223,8 @@ std::optional<json::object> read_call(store::Reader& reader, const std::string& 
             notes.push_back(json::object{{"timestamp", at},
                                          {"text", text_of(entry, "text")},
                                          {"fields", fields ? *fields : json::object()}});
+        } else if (auto happening = happening_entry(at_ms, type, entry); happening.is_object()) {
+            happenings.push_back(std::move(happening));
         } else if (type == "problem" || type == "provider_lost") {
             const bool is_problem = type == "problem";
             problems.push_back(
@@ -236,6 +238,7 @@ std::optional<json::object> read_call(store::Reader& reader, const std::string& 
     call["latency"] = std::move(latency);
     call["notes"] = std::move(notes);
     call["problems"] = std::move(problems);
+    call["happenings"] = std::move(happenings);
     return call;
 }
 

@@ -110,6 +110,29 @@ json::value transcript_entry(std::int64_t at_ms, std::string_view type,
     return entry;
 }
 
+json::value happening_entry(std::int64_t at_ms, std::string_view type, const json::object& fields) {
+    const auto field = [&](std::string_view key) { return json_read::text(fields, key); };
+    std::string detail;
+    if (type == "transfer_started") {
+        detail = field("to");
+    } else if (type == "transfer_ended") {
+        detail = field("how");
+        if (const auto more = field("detail"); !more.empty()) detail += ": " + more;
+    } else if (type == "digits_sent") {
+        detail = std::to_string(json_read::integer(fields, "count").value_or(0));
+    } else if (type == "recording_started") {
+        detail = field("notice");
+    } else if (type == "message_sent") {
+        detail = field("to");
+        if (!json_read::boolean(fields, "ok").value_or(true))
+            detail += ": not sent: " + field("detail");
+    } else if (type != "hold_started" && type != "hold_ended" && type != "recording_stopped") {
+        return nullptr;
+    }
+    return json::object{
+        {"timestamp", iso8601_of(at_ms)}, {"what", type}, {"detail", std::move(detail)}};
+}
+
 json::object turn_entry(std::int64_t at_ms, std::string_view call_sid, std::int64_t model_ms,
                         std::int64_t total_ms) {
     return {{"timestamp", iso8601_of(at_ms)},
@@ -276,6 +299,9 @@ std::vector<Board::Event> Board::take(const journal::Entry& entry) {
             trouble("provider_restored", std::to_string(restored->gap_ms) + " ms later");
     } else if (const auto* problem = std::get_if<journal::Problem>(&entry.event)) {
         trouble(text(problem->what), text(problem->detail));
+    } else if (auto happening = happening_entry(at_ms, journal::type_name(entry.event), fields);
+               happening.is_object()) {
+        tell("happening", {{"happening", std::move(happening)}});
     } else if (const auto* ended = std::get_if<journal::CallEnded>(&entry.event)) {
         store::CallRow row;
         row.call_sid = call.call_sid;

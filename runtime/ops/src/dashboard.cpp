@@ -59,6 +59,11 @@ void Dashboard::add_to(Routes& routes) {
                 Access::operating,
                 "end a call: {\"say\": last words} or {\"at_once\": true}",
                 [this](Asked asked) -> Task<net::Response> { co_return end(asked); }});
+    routes.add({{"POST"},
+                "/dashboard/api/calls/:callSid/transfer",
+                Access::operating,
+                "put a caller through: {\"to\": number, \"words\": said first}",
+                [this](Asked asked) -> Task<net::Response> { co_return transfer(asked); }});
 }
 
 Task<net::Response> Dashboard::read(Archive::Look look, std::string what) {
@@ -155,6 +160,24 @@ net::Response Dashboard::end(const Asked& asked) {
         return refusal(400, fmt::format("say has at most {} bytes", words_bytes_max));
     if (!parts_.end_call(call_sid, std::move(words))) return no_such_call(call_sid);
     return as_json(202, {{"success", true}, {"message", "The call is being ended"}});
+}
+
+net::Response Dashboard::transfer(const Asked& asked) {
+    const auto body = asked.json_body();
+    if (!body) return refusal(400, body.error().text());
+    call::TransferAsked wanted;
+    wanted.transfer.to = json_read::text(*body, "to");
+    wanted.words = json_read::text(*body, "words");
+    if (wanted.transfer.to.empty()) return refusal(400, "to is needed: the number to connect to");
+    if (wanted.words.size() > words_bytes_max)
+        return refusal(400, fmt::format("words has at most {} bytes", words_bytes_max));
+    const auto call_sid = asked.param("callSid");
+    if (!parts_.transfer) return no_such_call(call_sid);
+    if (auto refused = parts_.transfer(call_sid, std::move(wanted))) {
+        if (refused->status == 404) return no_such_call(call_sid);
+        return refusal(refused->status, refused->problem, refused->remedy);
+    }
+    return as_json(202, {{"success", true}, {"message", "The caller is being put through"}});
 }
 
 }  // namespace parley::ops

@@ -29,7 +29,17 @@ std::string seconds_text(nanoseconds span) {
 }
 
 struct Move {
-    enum class Kind { says, interrupts, presses, silent, model, fails, drops, hangs_up } kind;
+    enum class Kind {
+        says,
+        interrupts,
+        presses,
+        silent,
+        model,
+        fails,
+        drops,
+        transfer,
+        hangs_up
+    } kind;
     std::string text;  // said, pressed, how it failed
     std::string id;    // of the caller's item, or the response
     nanoseconds span{0};
@@ -112,6 +122,16 @@ class Reader {
                              .text = "",
                              .id = "",
                              .is_for_good = json_read::boolean(of, "may_retry") == false});
+        } else if (name == "transfer_ended") {
+            handed_over_at_.reset();
+            std::string how = text(of, "how");
+            std::replace(how.begin(), how.end(), '_', ' ');
+            moves.push_back({Move::Kind::transfer, std::move(how), ""});
+        } else if (name == "gone" && handed_over_at_) {
+            moves.push_back({.kind = Move::Kind::hangs_up,
+                             .text = "",
+                             .id = "",
+                             .span = line.at - *handed_over_at_});
         } else if (name == "gone") {
             silence_until(line.at);
             moves.push_back({Move::Kind::hangs_up, "", ""});
@@ -131,6 +151,8 @@ class Reader {
             playing_until_ = std::max(playing_until_, at) + milliseconds(bytes / bytes_per_ms);
         } else if (command == "clear") {
             playing_until_ = at;
+        } else if (command.starts_with("hand_over ")) {
+            handed_over_at_ = at;
         } else if (command.starts_with("respond ")) {
             is_cue_ = command != R"(respond {"instructions":""})";
         } else if (command.starts_with("finish ")) {
@@ -172,6 +194,7 @@ class Reader {
     std::map<std::string, std::string> written_;
     bool is_cue_ = false;
     nanoseconds playing_since_{0}, playing_until_{0};
+    std::optional<nanoseconds> handed_over_at_;
 };
 
 // Lines of YAML; those in `notes` are comments from now on.
@@ -251,7 +274,14 @@ void write(const Recording& recording, const Reader& read, const script::TimeZon
             case Move::Kind::drops:
                 out.add(move.is_for_good ? "  - provider drops for good" : "  - provider drops");
                 break;
-            case Move::Kind::hangs_up: out.add("  - caller hangs up"); break;
+            case Move::Kind::transfer:
+                out.add(fmt::format("  - transfer: {}", move.text));
+                break;
+            case Move::Kind::hangs_up:
+                out.add(move.span.count() == 0 ? "  - caller hangs up"
+                                               : fmt::format("  - caller hangs up after: {}",
+                                                             seconds_text(move.span)));
+                break;
             case Move::Kind::model:
                 if (!move.text.empty())
                     out.add(fmt::format("  - model says: {}", in_quotes(move.text)));
@@ -283,6 +313,7 @@ void write(const Recording& recording, const Reader& read, const script::TimeZon
 
 Checked<std::string> scenario_from(const Recording& recording, const Stage& stage,
                                    const config::FileSchema& schema) {
+    if (auto fault = recording.why_not_replayed()) return std::move(*fault);
     Reader reader(recording);
     reader.read();
     if (reader.moves.empty()) return Fault{recording.file, "nobody said anything in this call", ""};

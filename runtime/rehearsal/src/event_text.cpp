@@ -49,6 +49,31 @@ json::value usage_json(const std::optional<call::Usage>& usage) {
                        usage->cost_usd};
 }
 
+std::string_view how_name(call::TransferEnded::How how) {
+    switch (how) {
+        case call::TransferEnded::How::answered: return "answered";
+        case call::TransferEnded::How::no_answer: return "no_answer";
+        case call::TransferEnded::How::busy: return "busy";
+        case call::TransferEnded::How::declined: return "declined";
+        case call::TransferEnded::How::failed: return "failed";
+    }
+    return "";
+}
+
+call::TransferEnded::How how_named(std::string_view name) {
+    using How = call::TransferEnded::How;
+    for (const auto how : {How::answered, How::no_answer, How::busy, How::declined}) {
+        if (how_name(how) == name) return how;
+    }
+    return How::failed;
+}
+
+json::object transfer_json(const call::Transfer& transfer) {
+    return {{"to", transfer.to},
+            {"briefing", transfer.briefing},
+            {"ring_s", transfer.ring_limit.count()}};
+}
+
 json::object rules_json(const call::AgentPrepared& rules) {
     json::object tools;
     for (const auto& [name, each] : rules.tools) {
@@ -59,10 +84,11 @@ json::object rules_json(const call::AgentPrepared& rules) {
                                    {"idempotent", each.is_idempotent},
                                    {"runs_after_hang_up", each.runs_after_hang_up}};
     }
-    const auto& hooks = rules.hooks;
+    const auto& of = rules.hooks;
+    json::array hooks{of.caller_said, of.agent_said, of.interrupted, of.dtmf, of.silence};
+    if (of.returned) hooks.push_back(true);  // older recordings know nothing of it
     return {{"tools", std::move(tools)},
-            {"hooks", json::array{hooks.caller_said, hooks.agent_said, hooks.interrupted,
-                                  hooks.dtmf, hooks.silence}},
+            {"hooks", std::move(hooks)},
             {"silence_before_prompt_ms", optional_ms(rules.silence_before_prompt)},
             {"interruptions", rules.interruptions == call::AgentPrepared::Interruptions::allowed}};
 }
@@ -85,6 +111,9 @@ json::object news_json(const call::News& news) {
             [](const call::CallerIsSilent& each) {
                 return json::object{{"silent_s", each.lasted.count()}};
             },
+            [](const call::CallerReturned& each) {
+                return json::object{{"returned", how_name(each.how)}};
+            },
             [](const call::SayDone& each) {
                 return json::object{{"say", each.say_id},
                                     {"how", static_cast<int>(each.how)},
@@ -106,6 +135,10 @@ std::string event_text(const call::Event& event) {
             [](const call::CallerGone& each) {
                 return line("gone", {{"hung_up", each.how == call::CallerGone::How::hung_up},
                                      {"detail", each.detail}});
+            },
+            [](const call::TransferEnded& each) {
+                return line("transfer_ended",
+                            {{"how", how_name(each.how)}, {"detail", each.detail}});
             },
             [](const call::EngineReady& each) {
                 // Deadlines are relative to the call's clock, which is written with the event.
@@ -212,6 +245,24 @@ std::string event_text(const call::Event& event) {
             [](const call::TextInjected& each) {
                 return line("script inject", {{"text", each.text}, {"respond", each.respond}});
             },
+            [](const call::TransferAsked& each) {
+                auto fields = transfer_json(each.transfer);
+                fields["words"] = each.words;
+                return line(each.is_operators ? "transfer" : "script transfer", fields);
+            },
+            [](const call::HoldAsked& each) -> std::string {
+                return each.is_on ? "script hold" : "script resume";
+            },
+            [](const call::DigitsAsked& each) {
+                return line("script digits", {{"digits", each.digits}});
+            },
+            [](const call::RecordingAsked& each) {
+                return line("script record", {{"on", each.is_on}, {"notice", each.notice}});
+            },
+            [](const call::MessageTold& each) {
+                return line("script message",
+                            {{"to", each.to}, {"ok", each.ok}, {"detail", each.detail}});
+            },
         },
         event);
 }
@@ -223,6 +274,12 @@ std::string command_text(const call::Command& command) {
             [](const call::SendMark& each) { return fmt::format("mark {}", each.mark); },
             [](const call::ClearPlayback&) -> std::string { return "clear"; },
             [](const call::HangUp&) -> std::string { return "hang_up"; },
+            [](const call::HandOver& each) {
+                return line("hand_over", transfer_json(each.transfer));
+            },
+            [](const call::Record& each) -> std::string {
+                return each.is_on ? "record on" : "record off";
+            },
             [](const call::OpenEngine& each) {
                 json::array history;
                 for (const auto& turn : each.history) history.push_back(turn_json(turn));
@@ -300,6 +357,12 @@ std::optional<call::Event> event_of(std::string_view text, std::string& scratch,
         return json_read::boolean(of, key).value_or(false);
     };
     if (name == "end") return call::EndAsked{field("words")};
+    if (name == "transfer_ended")
+        return call::TransferEnded{how_named(field("how")), field("detail")};
+    if (name == "transfer") {
+        const std::chrono::seconds ring(json_read::integer(of, "ring_s").value_or(20));
+        return call::TransferAsked{{field("to"), field("briefing"), ring}, field("words"), true};
+    }
     if (name == "gone") {
         return call::CallerGone{
             flag("hung_up") ? call::CallerGone::How::hung_up : call::CallerGone::How::lost,

@@ -72,6 +72,26 @@ class Check {
             case Kind::hand_off_to:
                 texts("a hand-off to", {Happening::Kind::handed_off}, &Happening::text);
                 break;
+            case Kind::transferred_to:
+                texts("the caller to be put through to", {Happening::Kind::put_through},
+                      &Happening::text);
+                break;
+            case Kind::briefing:
+                texts("who is to take the call to be told", {Happening::Kind::briefed},
+                      &Happening::text);
+                break;
+            case Kind::held_for: held_for(); break;
+            case Kind::digits: digits(); break;
+            case Kind::recording:
+                texts("the call to be recorded after", {Happening::Kind::recorded},
+                      &Happening::text);
+                break;
+            case Kind::sms:
+                texts("a text message with", {Happening::Kind::message_sent}, &Happening::text);
+                break;
+            case Kind::sms_to:
+                texts("a text message to", {Happening::Kind::message_sent}, &Happening::name);
+                break;
             case Kind::vars: vars(); break;
             case Kind::summary: summary(); break;
             case Kind::note:
@@ -318,6 +338,24 @@ class Check {
                        fmt::format("{} ms at {} s", each->took_ms, each->at.count() / 1000));
             }
         }
+    }
+
+    void held_for() {
+        milliseconds held{0};
+        for (const auto* each : of({Happening::Kind::off_hold}, seen_.window))
+            held += milliseconds(each->took_ms);
+        if (held < *wanted_.within)
+            refuse(fmt::format("the caller to be on hold for {} ms", wanted_.within->count()),
+                   held.count() == 0 ? "no hold that is over" : fmt::format("{} ms", held.count()));
+    }
+
+    // All of them, in order.
+    void digits() {
+        const std::string wanted = name_in(wanted_.value);
+        std::string sent;
+        for (const auto* each : of({Happening::Kind::keys_sent}, seen_.window)) sent += each->text;
+        if (sent != wanted)
+            refuse(fmt::format("the keys {} to be sent", wanted), sent.empty() ? "none" : sent);
     }
 
     void database() {

@@ -16,6 +16,11 @@ class Line::Channel final : public call::Channel {
     void mark(std::uint32_t id) override { line_.mark(id); }
     void clear() override { line_.clear(); }
     void hang_up() override { line_.is_hung_up_ = true; }
+    bool transfer(const call::Transfer& transfer) override {
+        line_.handed_over_ = transfer;
+        line_.handed_over_at_ = line_.clock_.now();
+        return true;
+    }
 
  private:
     Line& line_;

@@ -10,6 +10,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace parley::rehearsal {
@@ -24,6 +25,10 @@ class Line {
     TimePoint audible_since() const { return since_; }  // of the latest stretch of speech
     TimePoint audible_until() const { return until_; }
     bool was_hung_up_by_us() const { return is_hung_up_; }
+    // The caller is with somebody else, or on the way there.
+    const std::optional<call::Transfer>& handed_over() const { return handed_over_; }
+    TimePoint handed_over_at() const { return handed_over_at_; }
+    void take_back() { handed_over_.reset(); }
     // The first byte of what has begun to play since the last call; 0 when nothing has.
     std::uint8_t take_begun() { return std::exchange(begun_, std::uint8_t{0}); }
 
@@ -48,6 +53,8 @@ class Line {
     std::uint8_t begun_ = 0;
     std::uint8_t playing_ = 0;
     bool is_hung_up_ = false;
+    std::optional<call::Transfer> handed_over_;
+    TimePoint handed_over_at_ = TimePoint::min();
 };
 
 }  // namespace parley::rehearsal

@@ -17,6 +17,7 @@ constexpr milliseconds between_keys{200};
 // keys are told to the model after a pause of 2 s
 constexpr milliseconds dtmf_pause{2'300};
 constexpr milliseconds step_max{5 * 60'000};
+constexpr milliseconds rings_for{3'000};  // before somebody answers, or would not
 constexpr std::chrono::minutes call_max{60};
 
 }  // namespace
@@ -190,6 +191,7 @@ Player::Progress Player::advance() {
         settled_since_ = now;
     }
     while (next_ < scenario_.steps.size() && taken_.contains(next_)) done();
+    if (rig_.is_away()) return while_away();
     if (next_ >= scenario_.steps.size()) {
         after_the_last();
         return Progress::none;
@@ -227,6 +229,7 @@ Player::Progress Player::take(const Step& step) {
             if (now < silent_since_ + step.span) return Progress::none;
             silent_since_ = TimePoint::max();
             break;
+        case Kind::transfer: return transfer(step);
         case Kind::caller_interrupts:
         case Kind::provider_drops_after: return interrupt(step);
         case Kind::caller_hangs_up:
@@ -314,6 +317,55 @@ Player::Progress Player::wait_for_model(const Step& step) {
     return Progress::none;
 }
 
+// Unless the scenario says what becomes of it, the other one answers.
+Player::Progress Player::while_away() {
+    if (next_ == scenario_.steps.size()) return end_transfer(call::TransferEnded::How::answered);
+    const Step& step = scenario_.steps[next_];
+    switch (step.kind) {
+        case Kind::transfer:
+        case Kind::caller_hangs_up_after:
+        case Kind::provider_refuses:
+        case Kind::slow_tool:
+        case Kind::database_is_busy: return take(step);
+        case Kind::expect: check_all(step.expectations); break;
+        case Kind::caller_hangs_up: hang_up(); break;
+        case Kind::provider_drops:
+            scripted_->lose("the scenario drops the connection",
+                            step.is_for_good ? engine::ScriptedEngine::Retry::pointless
+                                             : engine::ScriptedEngine::Retry::allowed);
+            break;
+        default: return end_transfer(call::TransferEnded::How::answered);
+    }
+    done();
+    return Progress::made;
+}
+
+Player::Progress Player::transfer(const Step& step) {
+    if (rig_.is_away()) {
+        if (end_transfer(step.how) == Progress::none) return Progress::none;
+        done();
+        return Progress::made;
+    }
+    if (quiet_for() >= quiet_without_model) {
+        stuck(step, "nobody has been put through");
+    } else if (settled_since_ != TimePoint::max()) {
+        wake_at(settled_since_ + quiet_without_model);
+    }
+    return Progress::none;
+}
+
+Player::Progress Player::end_transfer(call::TransferEnded::How how) {
+    const Line& line = rig_.line();
+    const milliseconds rings = how == call::TransferEnded::How::no_answer
+                                   ? milliseconds(line.handed_over()->ring_limit)
+                                   : rings_for;
+    const auto due = line.handed_over_at() + rings;
+    wake_at(due);
+    if (rig_.clock().now() < due) return Progress::none;
+    rig_.end_transfer(how);
+    return Progress::made;
+}
+
 void Player::after_the_last() {
     if (has_hung_up_ || settled_since_ == TimePoint::max()) return;
     const auto due = settled_since_ + quiet_before_hanging_up;
@@ -397,6 +449,7 @@ std::string Player::describe(const Step& step) const {
         case Kind::caller_interrupts: return "`caller interrupts after`";
         case Kind::caller_hangs_up: return "`caller hangs up`";
         case Kind::caller_hangs_up_after: return "`caller hangs up after`";
+        case Kind::transfer: return "`transfer`";
         case Kind::model:
             if (!step.model.says.empty()) return fmt::format("`model says: {}`", step.model.says);
             if (!step.model.calls.empty())

@@ -49,6 +49,11 @@ class Player final : public engine::Prompter {
     Progress interrupt(const Step& step);
     Progress expect(const Step& step);
     Progress wait_for_model(const Step& step);
+    // While the caller is with somebody else.
+    Progress while_away();
+    Progress transfer(const Step& step);
+    // Nothing while they still ring.
+    Progress end_transfer(call::TransferEnded::How how);
     void after_the_last();
     void done();  // with the current step
     void open_window();

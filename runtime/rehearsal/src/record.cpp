@@ -53,6 +53,15 @@ std::string_view label(Kind kind) {
         case Kind::provider:
         case Kind::problem: return "trouble";
         case Kind::handed_off: return "hand-off";
+        case Kind::put_through:
+        case Kind::transfer_ended: return "transfer";
+        case Kind::briefed: return "  told";
+        case Kind::on_hold:
+        case Kind::off_hold: return "hold";
+        case Kind::keys_sent: return "keys";
+        case Kind::recorded:
+        case Kind::recorded_no_more: return "record";
+        case Kind::message_sent: return "sms";
         case Kind::ended: return "end";
         case Kind::broken: return "✗";
     }
@@ -92,6 +101,14 @@ std::string words(const Happening& happening) {
                                      happening.took_ms)
                        : shortened(text, shown_bytes_max);
         case Kind::logged: return fmt::format("{} {}", happening.name, text);
+        case Kind::put_through: return fmt::format("to {}", text);
+        case Kind::on_hold: return "music";
+        case Kind::off_hold:
+            return fmt::format("is over after {}.{} s", happening.took_ms / 1000,
+                               happening.took_ms % 1000 / 100);
+        case Kind::recorded: return fmt::format("from here on, after: {}", text);
+        case Kind::recorded_no_more: return "no longer";
+        case Kind::message_sent: return fmt::format("to {}: {}", safe(happening.name), text);
         case Kind::ended: return fmt::format("{} ({})", text, safe(happening.detail));
         case Kind::broken:
             return fmt::format(
@@ -143,6 +160,28 @@ void Record::add(const call::journal::Entry& entry) {
                      .detail = each.tool_call_id,
                      .took_ms = each.duration_ms,
                      .ok = each.ok});
+            },
+            [&](const journal::TransferStarted& each) {
+                add({.kind = Kind::put_through, .at = at, .text = each.to});
+            },
+            [&](const journal::TransferEnded& each) {
+                std::string how = each.how;
+                std::replace(how.begin(), how.end(), '_', ' ');
+                add({.kind = Kind::transfer_ended,
+                     .at = at,
+                     .text = std::move(how),
+                     .detail = each.detail,
+                     .took_ms = each.duration_ms});
+            },
+            [&](const journal::HoldStarted&) { add({.kind = Kind::on_hold, .at = at}); },
+            [&](const journal::HoldEnded& each) {
+                add({.kind = Kind::off_hold, .at = at, .took_ms = each.duration_ms});
+            },
+            [&](const journal::RecordingStarted& each) {
+                add({.kind = Kind::recorded, .at = at, .text = each.notice});
+            },
+            [&](const journal::RecordingStopped&) {
+                add({.kind = Kind::recorded_no_more, .at = at});
             },
             [&](const journal::TurnLatency& each) {
                 add({.kind = Kind::latency, .at = at, .took_ms = each.first_audio_ms});

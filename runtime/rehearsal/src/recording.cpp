@@ -29,6 +29,7 @@ using std::chrono::nanoseconds;
 constexpr std::size_t piece_bytes = 64 * 1024;  // handed to the disk at once
 constexpr std::size_t file_bytes_max = 64 * 1024 * 1024;
 constexpr const char* cut_line = "cut";
+const std::string music_line = "~ ";           // what a caller on hold hears
 constexpr std::size_t held_lines_max = 5'000;  // while the model speaks one answer
 
 // ---- answers of the database ------------------------------------------------------------------
@@ -261,6 +262,10 @@ json::value result_json(const script::HttpClient::Result& result) {
                         {"headers", std::move(headers)},
                         {"body", to_valid_utf8(result->body)}};
 }
+json::value result_json(const script::Messages::Result& result) {
+    if (!result) return problem_json(result.error());
+    return json::object{{"id", *result}};
+}
 json::value result_json(const script::KeyValues::Result<void>& result) {
     if (!result) return problem_json(result.error());
     return json::object();
@@ -359,6 +364,22 @@ class RecordedWeb final : public script::HttpClient {
     Asking& asking_;
 };
 
+class RecordedMessages final : public script::Messages {
+ public:
+    RecordedMessages(script::Messages& inner, Asking& asking) : inner_(inner), asking_(asking) {}
+
+    void send(std::string from, std::string to, std::string text,
+              std::function<void(Result)> done) override {
+        json::array asked{{{"sms", to}, {"from", from}, {"text", text}}};
+        inner_.send(std::move(from), std::move(to), std::move(text),
+                    asking_.noting<Result>(std::move(asked), std::move(done)));
+    }
+
+ private:
+    script::Messages& inner_;
+    Asking& asking_;
+};
+
 class RecordedDatabase final : public script::Database {
  public:
     RecordedDatabase(script::Database& inner, Asking& asking) : inner_(inner), asking_(asking) {}
@@ -401,6 +422,7 @@ class FileRecorder final : public CallRecorder {
           asking_(pages_, std::move(now)) {}
 
     script::Services record(script::Services services) override {
+        if (call_.keep == RecordedCall::Keep::asked) return services;
         if (services.database != nullptr) {
             database_ = std::make_unique<RecordedDatabase>(*services.database, asking_);
             services.database = database_.get();
@@ -412,6 +434,10 @@ class FileRecorder final : public CallRecorder {
         if (services.http != nullptr) {
             web_ = std::make_unique<RecordedWeb>(*services.http, asking_);
             services.http = web_.get();
+        }
+        if (services.messages != nullptr) {
+            messages_ = std::make_unique<RecordedMessages>(*services.messages, asking_);
+            services.messages = messages_.get();
         }
         return services;
     }
@@ -425,14 +451,18 @@ class FileRecorder final : public CallRecorder {
         for (const char c : info.call_sid)
             name +=
                 std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' ? c : '_';
-        pages_->begin((fs::path(dir_) / (name + ".events")).string(), head_of(call_));
+        file_ = (fs::path(dir_) / (name + ".events")).string();
+        if (call_.keep == RecordedCall::Keep::all) pages_->begin(file_, head_of(call_));
     }
     void prepared(const call::AgentProfile& profile) override {
+        if (call_.keep == RecordedCall::Keep::asked) return;
         pages_->add_safely("= " + json::serialize(profile_json(profile)));
     }
 
     void handled(const call::Event& event, TimePoint now,
                  const std::vector<call::Command>& commands) override {
+        if (call_.keep == RecordedCall::Keep::asked && !is_asked_for(commands)) return;
+        keep_music(event);
         line_.clear();
         const auto since = std::chrono::duration_cast<nanoseconds>(now - last_).count();
         last_ = now;
@@ -462,13 +492,41 @@ class FileRecorder final : public CallRecorder {
     }
 
  private:
+    // The events that begin and end it belong to it.
+    bool is_asked_for(const std::vector<call::Command>& commands) {
+        const bool was_on = is_on_;
+        for (const auto& command : commands) {
+            if (const auto* record = std::get_if<call::Record>(&command)) is_on_ = record->is_on;
+        }
+        // A file only where there is something to keep; once more, it goes on.
+        if (is_on_ && !std::exchange(has_file_, has_file_ || is_on_))
+            pages_->begin(file_, head_of(call_));
+        if (was_on && !is_on_) pages_->settle_texts();
+        return was_on || is_on_;
+    }
+
+    // Minutes of music are not for the file of each call, only where it is played.
+    void keep_music(const call::Event& event) {
+        const auto* hold = std::get_if<call::HoldAsked>(&event);
+        if (hold == nullptr || !hold->is_on || has_music_ || !call_.phrases ||
+            call_.phrases->hold.empty())
+            return;
+        has_music_ = true;
+        pages_->add(music_line + sound_text(call_.phrases->hold));
+    }
+
     const std::string dir_;
     RecordedCall call_;
+    std::string file_;
+    bool is_on_ = false;  // the script has asked for it
+    bool has_file_ = false;
+    bool has_music_ = false;
     std::shared_ptr<Pages> pages_;
     Asking asking_;
     std::unique_ptr<RecordedDatabase> database_;
     std::unique_ptr<RecordedKeys> keys_;
     std::unique_ptr<RecordedWeb> web_;
+    std::unique_ptr<RecordedMessages> messages_;
     TimePoint last_ = {};
     std::string line_;
 };
@@ -537,6 +595,11 @@ Checked<Recording> Recording::load(const std::string& path) {
     for (std::size_t number = 2; std::getline(in, line); ++number) {
         if (line == cut_line) {
             recording.is_cut = true;
+        } else if (line.starts_with(music_line)) {
+            auto phrases = std::make_shared<call::Phrases>(*recording.call.phrases);
+            if (!read_sound(std::string_view(line).substr(music_line.size()), phrases->hold))
+                return broken(number, "the music is broken");
+            recording.call.phrases = std::move(phrases);
         } else if (line.starts_with("{")) {
             // The call was announced twice, and the first session came to nothing.
             auto again = read_head(line);
@@ -588,6 +651,15 @@ Checked<Recording> Recording::load(const std::string& path) {
     }
     for (auto& [request, answer] : answers) recording.answers.push_back(std::move(answer));
     return recording;
+}
+
+std::optional<Fault> Recording::why_not_replayed() const {
+    if (call.keep == RecordedCall::Keep::all) return std::nullopt;
+    return Fault{
+        file,
+        "was recorded only where its script asked for it (calls.record: asked), so that "
+        "most of the call is missing",
+        "listen to it on the dashboard; whole calls are recorded with calls.record: events"};
 }
 
 }  // namespace parley::rehearsal

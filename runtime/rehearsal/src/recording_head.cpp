@@ -23,6 +23,7 @@ void each_rule(call::Policy& policy, Visit visit) {
     visit("rotate_before_expiry_ms", policy.rotate_before_expiry);
     visit("dtmf_pause_ms", policy.dtmf_pause);
     visit("tools_after_hang_up_ms", policy.tools_after_hang_up);
+    visit("hold_max_ms", policy.hold_max);
     visit("silence_prompts_max", policy.silence_prompts_max);
     visit("reconnects_max", policy.reconnects_max);
     visit("response_retries_max", policy.response_retries_max);
@@ -59,7 +60,7 @@ std::string head_of(const RecordedCall& call) {
     call::Policy policy = call.policy;
     each_rule(policy, [&](const char* name, const auto& value) { rules[name] = to_json(value); });
     const auto& agent = call.agent;
-    const json::object head{
+    json::object head{
         {"parley_recording", recording_version},
         {"call_sid", call.info.call_sid},
         {"from", call.info.from},
@@ -85,6 +86,7 @@ std::string head_of(const RecordedCall& call) {
         {"seed", call.seed},
         {"scripts", call.bundle},
     };
+    if (call.keep == RecordedCall::Keep::asked) head["keep"] = "asked";
     return json::serialize(head);
 }
 
@@ -124,6 +126,7 @@ std::optional<RecordedCall> read_head(std::string_view line) {
     call.phrases = phrases_of(head);
     call.seed = static_cast<std::uint64_t>(json_read::integer(head, "seed").value_or(1));
     call.bundle = text("scripts");
+    if (text("keep") == "asked") call.keep = RecordedCall::Keep::asked;
     return call;
 }
 

@@ -42,6 +42,7 @@ const json::object& object_of(const json::value& value) {
 std::string asked_of(const json::array& asked) {
     const json::object& first = asked.empty() ? object_of(nullptr) : object_of(asked.front());
     if (first.contains("sql")) return "what is asked of the database";
+    if (first.contains("sms")) return "what is written in a text message";
     return first.contains("url") ? "what is asked of the web" : "what is asked of kv";
 }
 
@@ -68,7 +69,8 @@ std::optional<store::QueryProblem> problem_of(const json::value& value) {
 class Replay final : public call::EventSink,
                      public script::Database,
                      public script::KeyValues,
-                     public script::HttpClient {
+                     public script::HttpClient,
+                     public script::Messages {
  public:
     Replay(const Recording& recording, const Stage& stage, config::AgentSettings agent)
         : recording_(recording),
@@ -88,6 +90,7 @@ class Replay final : public call::EventSink,
         parts.services.database = this;
         parts.services.keys = this;
         parts.services.http = this;
+        parts.services.messages = this;
         parts.random_seed = recording.call.seed;
         agent_ = script::make_agent(std::move(parts));
     }
@@ -155,6 +158,15 @@ class Replay final : public call::EventSink,
         std::function<void(KeyValues::Result<std::optional<std::string>>)> done) override {
         await({{{"set_if_absent", key}, {"value", json_text}, {"seconds", seconds(lifetime)}}},
               told_value(std::move(done)));
+    }
+    void send(std::string from, std::string to, std::string text,
+              std::function<void(Messages::Result)> done) override {
+        await({{{"sms", to}, {"from", from}, {"text", text}}},
+              [done = std::move(done)](const json::value* answer) {
+                  if (answer == nullptr) return done(no_answer);
+                  if (const auto problem = problem_of(*answer)) return done(*problem);
+                  done(json_read::text(object_of(*answer), "id"));
+              });
     }
     std::shared_ptr<void> send(boost::asio::any_io_executor, net::Url url, net::Request request,
                                net::RequestLimits,
@@ -414,6 +426,7 @@ class Replay final : public call::EventSink,
 }  // namespace
 
 Checked<Replayed> replay(const Recording& recording, const Stage& stage) {
+    if (auto fault = recording.why_not_replayed()) return std::move(*fault);
     const auto& then = recording.call.agent;
     const auto now = stage.settings.agents.find(then.name);
     config::AgentSettings agent = now == stage.settings.agents.end() ? then : now->second;

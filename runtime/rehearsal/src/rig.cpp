@@ -12,6 +12,7 @@ namespace {
 constexpr std::chrono::seconds model_patience{60};
 constexpr std::chrono::minutes last_word_max{2};  // the script's own limit ends sooner
 constexpr milliseconds answer_the_phone{600};     // from the webhook to the caller's line
+constexpr milliseconds bring_back{400};           // after a transfer that nobody took
 
 // What the runtime says without a model. Each is a byte of its own, so that the line can tell what
 // is heard.
@@ -23,6 +24,7 @@ struct Phrase {
 constexpr Phrase one_moment{0x01, "one_moment", milliseconds(1'000)};
 constexpr Phrase apology{0x02, "apology", milliseconds(3'000)};
 constexpr Phrase goodbye{0x03, "goodbye", milliseconds(700)};
+constexpr std::uint8_t music = 0x04;
 
 std::vector<std::uint8_t> audio_of(const Phrase& phrase) {
     return std::vector<std::uint8_t>(static_cast<std::size_t>(phrase.length.count()) * 8,
@@ -31,7 +33,10 @@ std::vector<std::uint8_t> audio_of(const Phrase& phrase) {
 
 std::shared_ptr<const call::Phrases> phrases() {
     static const auto all = std::make_shared<const call::Phrases>(
-        call::Phrases{audio_of(one_moment), audio_of(apology), audio_of(goodbye)});
+        call::Phrases{.one_moment = audio_of(one_moment),
+                      .apology = audio_of(apology),
+                      .goodbye = audio_of(goodbye),
+                      .hold = std::vector<std::uint8_t>(8'000, music)});
     return all;
 }
 
@@ -95,13 +100,14 @@ void Rig::begin(MakeEngine make_engine) {
     parts.phrases = phrases();
     parts.policy = stage_.policy;
     Timekeeper& time = *parts.time;
-    script::Services services{.database = this, .keys = &keys_, .http = &web_};
+    script::Services services{.database = this, .keys = &keys_, .http = &web_, .messages = this};
     if (stage_.recorder != nullptr) {
         auto recording = stage_.recorder->begin({.agent = call_.agent,
                                                  .policy = parts.policy,
                                                  .phrases = parts.phrases,
                                                  .seed = call_.seed,
-                                                 .bundle = stage_.bundle->version()},
+                                                 .bundle = stage_.bundle->version(),
+                                                 .keep = stage_.recorded},
                                                 [this] { return clock_.now(); });
         services = recording->record(services);
         parts.recorder = std::move(recording);
@@ -113,7 +119,8 @@ void Rig::begin(MakeEngine make_engine) {
         agent.settings = call_.agent;
         agent.limits = scripts_;
         agent.info = info;
-        agent.events = &sink;
+        ear_.behind = &sink;
+        agent.events = &ear_;
         agent.home = io_.get_executor();
         agent.time = &clock;
         agent.services = services;
@@ -188,8 +195,43 @@ void Rig::on_entry(const call::journal::Entry& entry) {
     store_->on_entry(entry);
     const auto before = record_.all().size();
     record_.add(entry);
+    note_line(entry);
     if (!watch_) return;
     for (std::size_t i = before; i < record_.all().size(); ++i) watch_(record_.all()[i]);
+}
+
+// What the journal leaves out of it.
+void Rig::note_line(const call::journal::Entry& entry) {
+    Happening happening{.at = record_.since_start(entry.at)};
+    if (std::holds_alternative<call::journal::DigitsSent>(entry.event)) {
+        happening.kind = Happening::Kind::keys_sent;
+        happening.text = std::exchange(ear_.digits, {});
+    } else if (std::holds_alternative<call::journal::TransferStarted>(entry.event) &&
+               line_.handed_over() && !line_.handed_over()->briefing.empty()) {
+        happening.kind = Happening::Kind::briefed;
+        happening.text = line_.handed_over()->briefing;
+    } else {
+        return;
+    }
+    record_.add(std::move(happening));
+}
+
+void Rig::Ear::on(const call::Event& event) {
+    if (const auto* asked = std::get_if<call::DigitsAsked>(&event)) digits += asked->digits;
+    if (behind != nullptr) behind->on(event);
+}
+
+void Rig::end_transfer(call::TransferEnded::How how) {
+    if (!is_away()) return;
+    line_.take_back();
+    session_->transfer_ended({how, ""});
+    if (!is_over_ && how != call::TransferEnded::How::answered)
+        attach_->arm(clock_.now() + bring_back);
+}
+
+void Rig::send(std::string, std::string to, std::string text, std::function<void(Result)> done) {
+    note({.kind = Happening::Kind::message_sent, .name = std::move(to), .text = std::move(text)});
+    done(fmt::format("SM{:032}", ++messages_));
 }
 
 void Rig::note_phrase() {
@@ -245,8 +287,8 @@ std::optional<store::QueryProblem> Rig::take_refusal() {
                                "the database is locked by another program"};
 }
 
-template <class Result>
-void Rig::answer(Result result, std::function<void(Result)> done) {
+template <class Given>
+void Rig::answer(Given result, std::function<void(Given)> done) {
     // A tool that was given up is no longer running, and the script's last word is no tool.
     for (const auto& [id, name] : is_over_ ? std::map<std::string, std::string>() : tools_) {
         const auto slow = slow_.find(name);

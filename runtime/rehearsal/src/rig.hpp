@@ -35,7 +35,9 @@
 
 namespace parley::rehearsal {
 
-class Rig final : public call::journal::Subscriber, public script::Database {
+class Rig final : public call::journal::Subscriber,
+                  public script::Database,
+                  public script::Messages {
  public:
     struct Call {
         config::AgentSettings agent;
@@ -73,6 +75,10 @@ class Rig final : public call::journal::Subscriber, public script::Database {
     bool is_over() const { return is_over_; }
     // Lets the script have its last word, once the call is over.
     void let_go();
+    // The caller is with somebody else, or on the way there.
+    bool is_away() const { return !is_over_ && line_.handed_over().has_value(); }
+    // What became of that; unless they have spoken, the caller is back a moment later.
+    void end_transfer(call::TransferEnded::How how);
     // Both sides are there, and nobody but the caller could speak now.
     bool is_listening() const;
     std::size_t tools_running() const { return tools_.size(); }
@@ -99,13 +105,23 @@ class Rig final : public call::journal::Subscriber, public script::Database {
     void query(store::Statement statement, std::function<void(store::QueryResult)> done) override;
     void transaction(std::vector<store::Statement> statements,
                      std::function<void(script::TransactionResult)> done) override;
+    void send(std::string from, std::string to, std::string text,
+              std::function<void(Result)> done) override;
 
  private:
+    // Passes on what the script asks for; the journal tells less of it.
+    struct Ear final : call::EventSink {
+        void on(const call::Event& event) override;
+        call::EventSink* behind = nullptr;
+        std::string digits;  // asked for, not yet sent
+    };
+
     Rig(const Stage& stage, Call call, std::unique_ptr<store::InlineStore> store, Watch watch);
     void take_log(log::Level level, std::string_view event, log::Fields fields);
     void note_phrase();
-    template <class Result>
-    void answer(Result result, std::function<void(Result)> done);
+    void note_line(const call::journal::Entry& entry);
+    template <class Given>
+    void answer(Given result, std::function<void(Given)> done);
     std::optional<store::QueryProblem> take_refusal();
 
     const Stage& stage_;
@@ -119,12 +135,14 @@ class Rig final : public call::journal::Subscriber, public script::Database {
     FakeWeb web_;
     config::ScriptSettings scripts_;  // with the secrets of this call
     call::EventSink* sink_ = nullptr;
+    Ear ear_;
     Line line_;
     log::Capture log_;
     json::object vars_;
     std::unique_ptr<Alarm> attach_;
     std::shared_ptr<call::Session> session_;
     std::function<bool()> is_asking_;
+    int messages_ = 0;
     bool is_attached_ = false;
     bool is_over_ = false;
     bool is_closed_ = false;

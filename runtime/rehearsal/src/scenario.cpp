@@ -219,6 +219,15 @@ class Reader {
             read.kind = Kind::caller_hangs_up;
         } else if (key == "caller hangs up after") {
             timed(Kind::caller_hangs_up_after);
+        } else if (key == "transfer") {
+            using How = call::TransferEnded::How;
+            const std::string how = text();
+            read.kind = Kind::transfer;
+            read.how = how == "no answer"  ? How::no_answer
+                       : how == "busy"     ? How::busy
+                       : how == "declined" ? How::declined
+                       : how == "failed"   ? How::failed
+                                           : How::answered;
         } else if (key == "provider drops" || key == "provider drops for good") {
             read.kind = Kind::provider_drops;
             read.is_for_good = key != "provider drops";
@@ -307,6 +316,13 @@ class Reader {
             {"reason", Kind::reason},
             {"hang-up by", Kind::hang_up_by},
             {"hand-off to", Kind::hand_off_to},
+            {"transferred to", Kind::transferred_to},
+            {"briefing", Kind::briefing},
+            {"held for", Kind::held_for},
+            {"digits", Kind::digits},
+            {"recording", Kind::recording},
+            {"sms", Kind::sms},
+            {"sms to", Kind::sms_to},
             {"vars", Kind::vars},
             {"note", Kind::note},
             {"summary", Kind::summary},
@@ -334,7 +350,7 @@ class Reader {
             expectation.value = *found;
             if (kind == Kind::tool_called || kind == Kind::http_requested)
                 read_tool(group, expectation);
-            if (kind == Kind::answered_within)
+            if (kind == Kind::answered_within || kind == Kind::held_for)
                 expectation.within = duration_of(std::string_view(found->get_string()));
             into.push_back(std::move(expectation));
         }

@@ -3,6 +3,7 @@
 #include "sound_text.hpp"
 
 #include <parley/audio/g711.hpp>
+#include <parley/audio/tones.hpp>
 
 #include <fmt/format.h>
 
@@ -28,12 +29,19 @@ constexpr std::size_t track_bytes_max = std::size_t{4} * 3'600'000 * bytes_per_m
 class Speech {
  public:
     explicit Speech(const call::Phrases& phrases)
-        : phrases_{&phrases.one_moment, &phrases.apology, &phrases.goodbye} {}
+        : phrases_{&phrases.one_moment,  &phrases.apology, &phrases.goodbye,
+                   &phrases.over_budget, &phrases.hold,    &tones_} {}
 
     void add(std::string key, call::Bytes audio) {
         if (items_.empty() || items_.back().key != key) items_.push_back({.key = std::move(key)});
         auto& bytes = items_.back().bytes;
         bytes.insert(bytes.end(), audio.begin(), audio.end());
+    }
+    // Keys that are pressed next: together with those before them, unless these are heard already.
+    void add_tones(std::string_view digits) {
+        if (std::exchange(are_tones_taken_, false)) digits_.clear();
+        digits_ += digits;
+        tones_ = audio::dtmf_tones(digits_);
     }
     void forget() { items_.clear(); }
 
@@ -48,6 +56,7 @@ class Speech {
                                    Item{.key = {}, .bytes = *phrase});
                 if (auto piece = take_from(with_phrase, size, print)) {
                     items_ = std::move(with_phrase);
+                    are_tones_taken_ = are_tones_taken_ || phrase == &tones_;
                     return piece;
                 }
             }
@@ -96,7 +105,10 @@ class Speech {
         return piece;
     }
 
-    std::array<const std::vector<std::uint8_t>*, 3> phrases_;
+    std::string digits_;
+    std::vector<std::uint8_t> tones_;
+    bool are_tones_taken_ = false;
+    std::array<const std::vector<std::uint8_t>*, 6> phrases_;
     std::deque<Item> items_;
 };
 
@@ -106,12 +118,21 @@ class Listener {
 
     SoundTrack listen() {
         for (const auto& line : recording_.lines) {
-            if (line.event == "attached") attached_at_ = line.at;
+            // A caller may be attached again; what was recorded in part begins with its first line.
+            const bool begins =
+                line.event == "attached" || recording_.call.keep == RecordedCall::Keep::asked;
+            if (!attached_at_ && begins) attached_at_ = line.at;
             if (!attached_at_) continue;
             const auto now = position(line.at);
             if (now > track_bytes_max) break;
+            // The agent's first sound ends the music before it is queued itself.
+            const bool ends_hold = line.event.starts_with("agent_audio ") &&
+                                   !line.commands.empty() && line.commands.front() == "clear";
+            if (ends_hold) carry_out("clear", now);
             hear(line.event, now);
-            for (const auto& command : line.commands) carry_out(command, now);
+            for (const auto& command : line.commands) {
+                if (!ends_hold || command != "clear") carry_out(command, now);
+            }
         }
         const auto size = std::max(track_.caller.size(), track_.agent.size());
         track_.caller.resize(size, audio::mulaw_silence);
@@ -130,6 +151,13 @@ class Listener {
     }
 
     void hear(const std::string& text, std::size_t now) {
+        constexpr std::string_view digits = "script digits ";
+        if (text.starts_with(digits)) {
+            const auto parsed = json_read::parse(std::string_view(text).substr(digits.size()));
+            if (parsed && parsed->is_object())
+                speech_.add_tones(json_read::text(parsed->get_object(), "digits"));
+            return;
+        }
         const bool is_caller = text.starts_with("audio ");
         if (!is_caller && !text.starts_with("agent_audio ")) return;
         const auto event = event_of(text, scratch_, audio_);

@@ -18,7 +18,8 @@ constexpr milliseconds quiet_before_typing{400};
 constexpr milliseconds between_keys{200};
 constexpr std::chrono::minutes patience{10};  // of virtual time, for the line to become quiet
 constexpr const char* help =
-    "  Type what the caller says. /press 1234# presses keys, /silence 12 waits, /hangup or the end of the input hangs up.\n";
+    "  Type what the caller says. /press 1234# presses keys, /silence 12 waits, /hangup or the end of the input hangs up.\n"
+    "  Put through to somebody else: /answer takes the call; /noanswer, /busy, /decline and /fail bring the caller back.\n";
 
 class Talk final : public engine::Prompter {
  public:
@@ -50,7 +51,10 @@ class Talk final : public engine::Prompter {
             if (!typed) return hang_up();
             const std::string_view text = trim(*typed);
             if (text.empty()) continue;
-            if (text.front() != '/') {
+            if (text.front() != '/' && rig_.is_away()) {
+                print(
+                    "  The caller is being put through. What becomes of it? /answer, /noanswer, /busy, /decline or /fail\n");
+            } else if (text.front() != '/') {
                 say(std::string(text));
             } else if (!command(text)) {
                 print(help);
@@ -90,8 +94,17 @@ class Talk final : public engine::Prompter {
         const auto space = std::min(text.find(' '), text.size());
         const std::string_view name = text.substr(0, space);
         const std::string_view value = trim(text.substr(space));
+        static const std::map<std::string_view, call::TransferEnded::How> ends{
+            {"/answer", call::TransferEnded::How::answered},
+            {"/noanswer", call::TransferEnded::How::no_answer},
+            {"/busy", call::TransferEnded::How::busy},
+            {"/decline", call::TransferEnded::How::declined},
+            {"/fail", call::TransferEnded::How::failed}};
         if (name == "/hangup") {
             hang_up();
+        } else if (const auto end = ends.find(name); end != ends.end() && rig_.is_away()) {
+            rig_.end_transfer(end->second);
+            until_quiet();
         } else if (name == "/press" && !value.empty() &&
                    value.find_first_not_of("0123456789*#ABCD") == std::string_view::npos) {
             for (const char key : value) {
@@ -141,6 +154,7 @@ class Talk final : public engine::Prompter {
         while (!is_over()) {
             rig_.run_ready();
             if (is_over()) return;
+            if (rig_.is_away()) return;  // whoever types says how it goes on
             const auto now = rig_.clock().now();
             const bool is_quiet = rig_.is_listening() && engine_->is_idle() &&
                                   !rig_.line().is_playing() && rig_.tools_running() == 0;

@@ -24,6 +24,13 @@ struct Wishes final : call::EventSink {
             notes.push_back({{"text", note->text}, {"fields", note->fields}});
         if (const auto* asked = std::get_if<call::ModelAsked>(&event))
             asked_model.emplace_back(asked->instructions);
+        if (const auto* transfer = std::get_if<call::TransferAsked>(&event)) {
+            transferred_to = transfer->transfer.to;
+            if (!transfer->words.empty()) said.emplace_back(transfer->words);
+        }
+        if (const auto* hold = std::get_if<call::HoldAsked>(&event)) on_hold = hold->is_on;
+        if (const auto* asked = std::get_if<call::DigitsAsked>(&event)) digits += asked->digits;
+        if (const auto* asked = std::get_if<call::RecordingAsked>(&event)) recording = asked->is_on;
         if (const auto* say = std::get_if<call::SayAsked>(&event)) {
             said.emplace_back(say->text);
             says.push_back(*say);
@@ -31,7 +38,8 @@ struct Wishes final : call::EventSink {
     }
     std::vector<call::SayAsked> says;  // not yet heard
     std::string outcome;
-    bool hung_up = false;
+    bool hung_up = false, on_hold = false, recording = false;
+    std::string transferred_to, digits;
     json::array injected, notes, said, asked_model;
 };
 
@@ -75,6 +83,13 @@ ToolWorld::ToolWorld(const Stage& stage, std::unique_ptr<store::InlineStore> sto
     services_.database = this;
     services_.keys = &keys_;
     services_.http = &web_;
+    services_.messages = this;
+}
+
+void ToolWorld::send(std::string, std::string to, std::string text,
+                     std::function<void(Result)> done) {
+    messages_.push_back({{"to", to}, {"text", text}});
+    done(fmt::format("SM{:032}", messages_.size()));
 }
 
 void ToolWorld::take_log(std::string_view event, log::Fields fields) {
@@ -248,6 +263,7 @@ Checked<json::value> ToolWorld::run_tool(const json::object& arguments) {
 
     script_error_.clear();
     logged_.clear();
+    messages_.clear();
     auto running = script::make_agent(std::move(parts));
     bool is_done = false;
     std::optional<Fault> fault;
@@ -292,6 +308,10 @@ Checked<json::value> ToolWorld::run_tool(const json::object& arguments) {
     answer["result"] = result ? std::move(*result) : json::value(finished.output);
     json::object state{{"ok", finished.ok},
                        {"hung_up", wishes.hung_up},
+                       {"on_hold", wishes.on_hold},
+                       {"recording", wishes.recording},
+                       {"digits", wishes.digits},
+                       {"sms", std::exchange(messages_, {})},
                        {"vars", std::move(vars)},
                        {"log", std::move(log_lines)},
                        {"injected", std::move(wishes.injected)},
@@ -299,6 +319,7 @@ Checked<json::value> ToolWorld::run_tool(const json::object& arguments) {
                        {"said", std::move(wishes.said)},
                        {"asked_model", std::move(wishes.asked_model)}};
     if (!wishes.outcome.empty()) state["outcome"] = wishes.outcome;
+    if (!wishes.transferred_to.empty()) state["transferred_to"] = wishes.transferred_to;
     answer["call"] = std::move(state);
     if (!script_error_.empty()) answer["error"] = script_error_;
     return json::value(std::move(answer));

@@ -22,7 +22,7 @@
 
 namespace parley::rehearsal {
 
-class ToolWorld final : public script::TestHost, public script::Database {
+class ToolWorld final : public script::TestHost, public script::Database, public script::Messages {
  public:
     static Checked<std::unique_ptr<ToolWorld>> make(const Stage& stage);
 
@@ -41,6 +41,8 @@ class ToolWorld final : public script::TestHost, public script::Database {
                      std::function<void(script::TransactionResult)> done) override {
         done(store_->transaction(statements));
     }
+    void send(std::string from, std::string to, std::string text,
+              std::function<void(Result)> done) override;
 
  private:
     ToolWorld(const Stage& stage, std::unique_ptr<store::InlineStore> store);
@@ -64,6 +66,7 @@ class ToolWorld final : public script::TestHost, public script::Database {
     script::Services services_;
     std::shared_ptr<const script::TimeZone> zone_;
     std::string script_error_;  // of the tool under way
+    json::array messages_;      // that it has sent
     std::vector<std::string> logged_;
     log::Capture log_;
 };

@@ -89,6 +89,7 @@ class Core : public std::enable_shared_from_this<Core> {
     bool begin(Task task, Job::Done done);
     void drive(std::uint64_t id);
     void carry_out(Job& job);
+    void send_message(MessageRequest message, std::function<void(Answer)> done);
     std::function<void(Answer)> answer_to(const Job& job, std::uint64_t request);
     void stop_clock(Job& job);
     void start_clock(Job& job);
@@ -141,6 +142,7 @@ class Core : public std::enable_shared_from_this<Core> {
     bool is_hook_running_ = false;
     std::map<std::uint64_t, std::function<void(Answer)>> says_;
     std::uint64_t next_say_ = 1;
+    int messages_sent_ = 0;  // or tried
     Prepared adopting_;      // set while newer scripts wait for a moment without handlers
     bool is_ended_ = false;  // only on_end runs now
     bool is_closed_ = false;

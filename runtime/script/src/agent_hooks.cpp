@@ -11,6 +11,17 @@ struct Match : Cases... {
     using Cases::operator()...;
 };
 
+std::string_view why_returned(call::TransferEnded::How how) {
+    switch (how) {
+        case call::TransferEnded::How::answered: return "answered";
+        case call::TransferEnded::How::no_answer: return "no_answer";
+        case call::TransferEnded::How::busy: return "busy";
+        case call::TransferEnded::How::declined: return "declined";
+        case call::TransferEnded::How::failed: return "failed";
+    }
+    return "";
+}
+
 json::string text(const std::string& from) {
     return json::string(is_valid_utf8(from) ? from : to_valid_utf8(from));
 }
@@ -39,6 +50,9 @@ void Core::tell(const call::News& news) {
             },
             [this](const call::CallerIsSilent& each) {
                 queue({"on_silence", json::array{static_cast<std::int64_t>(each.lasted.count())}});
+            },
+            [this](const call::CallerReturned& each) {
+                queue({"on_returned", json::array{why_returned(each.how)}});
             },
             [this](const call::SayDone& each) {
                 const auto found = says_.find(each.say_id);

@@ -33,6 +33,7 @@ bool Core::make_vm() {
     world.random_seed = parts_.random_seed;
     world.settings = &parts_.limits;
     world.metrics = parts_.services.metrics;
+    world.messages_sent = &messages_sent_;
     vm_ = Vm::create(parts_.bundle->content().files, limits, std::move(world));
     if (!vm_)
         log::error("script.vm_failed", {{"call", parts_.info.call_sid},
@@ -121,10 +122,30 @@ void Core::carry_out(Job& job) {
             const call::SayAsked event{say_id, std::move(say->text)};
             parts_.events->on(event);  // may lead to our destruction; drive() holds us
             if (is_closed_ || !jobs_.contains(id)) return;
+        } else if (auto* message = std::get_if<MessageRequest>(&wanted)) {
+            send_message(std::move(*message), std::move(done));
         } else {
             job.pending[request] = ask(std::move(wanted), around, std::move(done));
         }
     }
+}
+
+// What has gone out is in the journal, also when the handler that sent it is no more.
+void Core::send_message(MessageRequest message, std::function<void(Answer)> done) {
+    const auto told = [weak = weak_from_this(), to = message.to,
+                       done = std::move(done)](const Messages::Result& result) {
+        const auto self = weak.lock();
+        if (!self) return;
+        call::MessageTold event{to, result.has_value(), result ? *result : result.error().message};
+        self->post([event = std::move(event)](Core& core) { core.parts_.events->on(event); });
+        done(result ? Outcome(json::value(*result)) : Outcome(problem_of(result.error())));
+    };
+    if (parts_.services.messages == nullptr)
+        return told(store::QueryProblem{store::QueryProblem::Kind::mistake,
+                                        "no account that could send text messages is configured"});
+    const auto& info = parts_.info;
+    const std::string& from = info.direction == "outbound" ? info.from : info.to;
+    parts_.services.messages->send(from, std::move(message.to), std::move(message.text), told);
 }
 
 // A sentence takes as long as it takes: the handler's time goes on when it has been heard.

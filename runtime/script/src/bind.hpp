@@ -87,6 +87,9 @@ std::optional<json::object> options_argument(lua_State* L, int index, const char
 // time.parse of what somebody says, with options at index 2: bind_spoken.cpp.
 int parse_spoken_argument(lua_State* L, Vm& vm, std::string_view text, std::string& problem);
 int give_text(lua_State* L, std::string_view text);
+// A text for people, without secrets: not blank, not too long.
+std::optional<std::string> said_text(lua_State* L, int index, const char* function,
+                                     std::size_t bytes_max, std::string& problem);
 // "a table", "nothing", "the text \"abc\"": what stands at `index`.
 std::string describe(lua_State* L, int index);
 
@@ -113,6 +116,7 @@ void add_sort_check(lua_State* L);  // bind_table.cpp
 // bind_host.cpp: files, the call, the log, the ends of a handler
 void add_host_functions(lua_State* L);
 void add_call_functions(lua_State* L);      // bind_call.cpp
+void add_line_functions(lua_State* L);      // bind_line.cpp: the part of `call` about the line
 void add_wait_functions(lua_State* L);      // bind_wait.cpp: answers, sleep, parallel
 void add_database_functions(lua_State* L);  // bind_db.cpp
 void add_http_functions(lua_State* L);      // bind_http.cpp

@@ -21,21 +21,6 @@ constexpr std::chrono::hours remembered_for{24 * 365};
 // "ANONYMOUS" on a telephone's keys, as some carriers send it
 constexpr std::string_view withheld_as_number = "+266696687";
 
-// A text that is not blank and not too long.
-std::optional<std::string> said_text(lua_State* L, int index, const char* function,
-                                     std::size_t bytes_max, std::string& problem) {
-    const auto text = text_argument(L, index, function, problem);
-    if (!text) return std::nullopt;
-    if (trim(*text).empty()) {
-        problem = fmt::format("{}: the text is empty", function);
-    } else if (text->size() > bytes_max) {
-        problem = fmt::format("{}: the text is longer than {} characters", function, bytes_max);
-    } else {
-        return without_secrets(to_valid_utf8(*text), Vm::of(L).settings());
-    }
-    return std::nullopt;
-}
-
 // A table of names and values, or nothing.
 bool read_fields(lua_State* L, int index, const char* function, json::object& out,
                  std::string& problem) {
@@ -141,7 +126,9 @@ int take_said(lua_State* L, Vm& vm, std::string& problem) {
     switch (done->how) {
         case How::heard: lua_pushboolean(L, 1); return 1;
         case How::interrupted: trouble = {"interrupted", "the caller spoke", false}; break;
-        case How::hung_up: trouble = {"hung_up", "the call is over", false}; break;
+        case How::hung_up:
+            trouble = {"hung_up", "the caller is no longer on the line", false};
+            break;
         case How::no_model: trouble = {"no_model", "there is no model to speak", false}; break;
         case How::too_many: trouble = {"busy", "too much waits to be said", true}; break;
     }
@@ -261,6 +248,20 @@ int recall(lua_State* L, Vm& vm, std::string& problem) {
 }
 
 }  // namespace
+
+std::optional<std::string> said_text(lua_State* L, int index, const char* function,
+                                     std::size_t bytes_max, std::string& problem) {
+    const auto text = text_argument(L, index, function, problem);
+    if (!text) return std::nullopt;
+    if (trim(*text).empty()) {
+        problem = fmt::format("{}: the text is empty", function);
+    } else if (text->size() > bytes_max) {
+        problem = fmt::format("{}: the text is longer than {} characters", function, bytes_max);
+    } else {
+        return without_secrets(to_valid_utf8(*text), Vm::of(L).settings());
+    }
+    return std::nullopt;
+}
 
 void add_call_functions(lua_State* L) {
     static constexpr Binding bindings[] = {

@@ -51,6 +51,7 @@ std::vector<AgentFacts> agents_of(const Bundle& bundle) {
             {"on_interrupted", agent.hooks.interrupted},
             {"on_dtmf", agent.hooks.dtmf},
             {"on_silence", agent.hooks.silence},
+            {"on_returned", agent.hooks.returned},
             {"on_tool_error", agent.has_on_tool_error},
             {"on_end", agent.has_on_end},
         };

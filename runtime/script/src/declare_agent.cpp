@@ -12,10 +12,10 @@ namespace {
 constexpr std::size_t prompt_bytes_max = 64 * 1024;
 
 const std::vector<std::string> agent_keys{
-    "api",         "name",           "about",         "greeting",      "voicemail",     "prompt",
-    "vars",        "tools",          "hand_offs",     "voice",         "model",         "language",
-    "turn_taking", "on_start",       "on_dtmf",       "on_silence",    "on_tool_error", "on_end",
-    "check_vars",  "on_caller_said", "on_agent_said", "on_interrupted"};
+    "api",         "name",           "about",         "greeting",       "voicemail",     "prompt",
+    "vars",        "tools",          "hand_offs",     "voice",          "model",         "language",
+    "turn_taking", "on_start",       "on_dtmf",       "on_silence",     "on_tool_error", "on_end",
+    "check_vars",  "on_caller_said", "on_agent_said", "on_interrupted", "on_returned"};
 const std::vector<std::string> turn_keys{
     "type",      "threshold",     "prefix_padding_ms",       "silence_ms",
     "eagerness", "interruptions", "silence_before_prompt_ms"};
@@ -122,6 +122,7 @@ std::optional<AgentEntry> read_agent(const FileCheck& check, const std::string& 
     agent.hooks.interrupted = function_of(check, *spec, "on_interrupted");
     agent.hooks.dtmf = function_of(check, *spec, "on_dtmf");
     agent.hooks.silence = function_of(check, *spec, "on_silence");
+    agent.hooks.returned = function_of(check, *spec, "on_returned");
     agent.has_on_tool_error = function_of(check, *spec, "on_tool_error");
     agent.has_on_end = function_of(check, *spec, "on_end");
     agent.has_check_vars = function_of(check, *spec, "check_vars");

@@ -27,6 +27,24 @@ local fields = {
     host.say(text)
     return host.take_said()
   end),
+  transfer = without_self(host.transfer),
+  hold = without_self(host.hold),
+  resume = without_self(host.resume),
+  send_digits = without_self(host.send_digits),
+  start_recording = without_self(function(options)
+    local notice = host.notice(options)
+    host.say(notice)
+    local heard, problem = host.take_said()
+    if not heard then return nil, problem end
+    host.start_recording(notice)
+    return true
+  end),
+  stop_recording = without_self(host.stop_recording),
+  send_sms = without_self(function(text, options)
+    local _, problem = host.send_sms(text, options)
+    if problem then return nil, problem end
+    return host.take_answer()
+  end),
   remember = without_self(function(key, value)
     host.remember(key, value)
     return host.take_answer()

@@ -47,6 +47,10 @@ std::shared_ptr<void> carry_out(const SayRequest&, const Around&, const Done&) {
     throw Bug("what is said belongs to the agent's own call");
 }
 
+std::shared_ptr<void> carry_out(const MessageRequest&, const Around&, const Done&) {
+    throw Bug("a text message belongs to the agent's own call");
+}
+
 }  // namespace
 
 Problem problem_of(const store::QueryProblem& problem) {

@@ -65,8 +65,13 @@ struct SayRequest {  // carried out by the agent, whose call it is
     std::string text;
 };
 
-using Request =
-    std::variant<std::monostate, QueryRequest, TransactionRequest, Errand, SayRequest, HostRequest>;
+struct MessageRequest {  // likewise: the call's journal tells of it
+    std::string to;
+    std::string text;
+};
+
+using Request = std::variant<std::monostate, QueryRequest, TransactionRequest, Errand, SayRequest,
+                             MessageRequest, HostRequest>;
 using Answer = std::variant<std::monostate, store::QueryResult, TransactionResult, Outcome,
                             call::SayDone, Checked<json::value>>;
 

@@ -150,6 +150,7 @@ bool Vm::build() {
         add_host_functions(L);
         add_sort_check(L);
         add_call_functions(L);
+        add_line_functions(L);
         add_wait_functions(L);
         add_database_functions(L);
         add_http_functions(L);

@@ -137,6 +137,7 @@ class Vm : public std::enable_shared_from_this<Vm> {
         const config::ScriptSettings* settings = nullptr;  // outlives the VM; null: the defaults
         // outlives the VM; null: nothing is counted
         metrics::Registry* metrics = nullptr;
+        int* messages_sent = nullptr;  // in this call; outlives the VM
     };
     enum class Step {
         finished,

@@ -81,6 +81,12 @@ std::string summary(const CallReport& report) {
             seconds(report.unheard));
     }
     for (const auto& words : report.said) out += fmt::format("  <Say> {}\n", words);
+    for (const auto& leg : report.dialled) {
+        out += fmt::format("  <Dial> {}: {}{}\n", leg.number, leg.status,
+                           leg.is_joined ? ", joined with the caller" : "");
+        for (const auto& words : leg.heard) out += fmt::format("    heard: {}\n", words);
+        if (!leg.pressed.empty()) out += fmt::format("    pressed: {}\n", leg.pressed);
+    }
     for (const auto& note : report.notes) out += fmt::format("  note: {}\n", note);
     for (const auto& violation : report.violations)
         out += fmt::format("  violation: {}\n", violation);

@@ -16,9 +16,10 @@ constexpr std::array<std::pair<std::string_view, Callee::Answer>, 5> answers{
      {"failed", Callee::Answer::failed}}};
 
 Callee read_callee(const YamlReader& yaml, const YAML::Node& node) {
-    yaml.expect_map(node, "callee",
-                    {"to", "answer", "rings_ms", "detection_ms", "voice", "words_per_minute",
-                     "time_limit_s", "steps", "expect"});
+    yaml.expect_map(
+        node, "callee",
+        {"to", "answer", "rings_ms", "detection_ms", "voice", "words_per_minute", "time_limit_s",
+         "steps", "expect", "presses", "hangs_up_at_briefing", "talks_ms"});
     Callee callee;
     callee.to = yaml.text(node, "to", callee.to);
     const auto wanted = yaml.text(node, "answer", "human");
@@ -29,6 +30,14 @@ Callee read_callee(const YamlReader& yaml, const YAML::Node& node) {
     callee.answer = answer->second;
     callee.rings = yaml.duration_ms(node, "rings_ms", callee.rings);
     callee.detection = yaml.duration_ms(node, "detection_ms", callee.detection);
+    callee.presses = yaml.text(node, "presses", callee.presses);
+    if (callee.presses.find_first_not_of("0123456789*#") != std::string::npos)
+        yaml.fail(node["presses"], "presses: use keys, such as \"1\"");
+    const auto hangs_up = yaml.text(node, "hangs_up_at_briefing", "false");
+    if (hangs_up != "true" && hangs_up != "false")
+        yaml.fail(node["hangs_up_at_briefing"], "hangs_up_at_briefing: use true or false");
+    callee.hangs_up_at_briefing = hangs_up == "true";
+    callee.talks = yaml.duration_ms(node, "talks_ms", callee.talks);
     if (node["steps"].IsDefined()) callee.script = read_caller(yaml, node);
     return callee;
 }

@@ -101,6 +101,7 @@ struct OpenAiCommand {
 struct CallCommand {
     sim::CallOptions call;
     std::string script;
+    std::string callees;
     std::string log;
     std::string signature = "right";
     std::string method = "POST";
@@ -123,6 +124,12 @@ struct CallCommand {
         options.port = rest_port;
         options.account_sid = call.account_sid;
         options.auth_token = call.auth_token;
+        if (!callees.empty()) {
+            auto book = sim::CalleeBook::load(callees);
+            if (!book) return complain(book.error());
+            options.numbers = std::move(book->numbers);
+            options.callees = std::move(book->callees);
+        }
         options.watch = [&lines](std::string_view line) { lines("phone " + std::string(line)); };
         auto server = sim::TwilioServer::start(std::move(options));
         if (!server) return complain(server.error());
@@ -246,6 +253,9 @@ int main(int argc, char** argv) {
     call_app->add_option("--from", call.call.from, "caller")->capture_default_str();
     call_app->add_option("--to", call.call.to, "called number")->capture_default_str();
     call_app->add_option("--script", call.script, "what the caller says (YAML)")->required();
+    call_app->add_option("--callees", call.callees,
+                         "the account's numbers, and who answers when the call is put through "
+                         "(YAML); without it anyone takes it");
     call_app->add_option("--record", call.call.record,
                          "stereo WAV: caller left, agent as heard right");
     call_app->add_option("--count", call.count, "calls at the same time")

@@ -172,7 +172,7 @@ Checked<ModelScript> ModelScript::parse(std::string_view text, std::string_view 
         const YAML::Node root = yaml.parse(text);
         yaml.expect_map(root, "model script",
                         {"greeting", "fallback_says", "voice", "words_per_minute", "speed",
-                         "delta_ms", "think_ms", "transcription_delay_ms", "turns", "faults"});
+                         "delta_ms", "think_ms", "transcription_delay_ms", "turns", "told", "faults"});
         ModelScript script;
         script.greeting = yaml.text(root, "greeting", script.greeting);
         script.fallback_says = yaml.text(root, "fallback_says", script.fallback_says);
@@ -190,6 +190,12 @@ Checked<ModelScript> ModelScript::parse(std::string_view text, std::string_view 
         if (const YAML::Node turns = root["turns"]; turns.IsDefined() && !turns.IsNull()) {
             yaml.expect_list(turns, "turns");
             for (const auto& turn : turns) script.turns.push_back(read_turn(yaml, turn, 0));
+        }
+        if (const YAML::Node told = root["told"]; told.IsDefined() && !told.IsNull()) {
+            if (!told.IsMap()) yaml.fail(told, "told: expected texts and what is said to them");
+            for (const auto& member : told)
+                script.told.emplace_back(yaml.text(member.first, "a text"),
+                                         yaml.text(member.second, "what is said"));
         }
         if (const YAML::Node faults = root["faults"]; faults.IsDefined() && !faults.IsNull()) {
             yaml.expect_list(faults, "faults");

@@ -64,6 +64,11 @@ Answer ScriptPlayer::answer_request(std::string_view instructions) {
     if (!is_greeted_ && !is_unanswered_) return greeting(instructions);
     const std::string words = wanted_words(instructions);
     if (words.empty()) {
+        if (!told_.empty()) {
+            source_ = Source::request;
+            spoken_tools_.clear();
+            return Answer{.says = std::exchange(told_, {}), .calls = {}, .turn = Answer::no_turn};
+        }
         if (finished_results() != waiting_.end()) return answer_results();
         if (is_unanswered_) return next_turn();
         source_ = Source::none;
@@ -238,6 +243,11 @@ std::string ScriptPlayer::heard_of(std::size_t turn) {
 }
 
 void ScriptPlayer::client_wrote(std::string_view role, std::string_view text) {
+    if (role == "system") {
+        for (const auto& [part, says] : script_->told) {
+            if (text.find(part) != text.npos) told_ = says;
+        }
+    }
     if (role != "user" && role != "assistant") return;
     if (!is_greeted_ && variables_.empty()) variables_ = std::exchange(offered_, {});
     if (is_unanswered_ && role == "assistant") {  // that user message has its answer

@@ -59,6 +59,13 @@ bool matches(std::string_view pattern, std::string_view number) {
     return pattern == number;
 }
 
+// Not the bytes of UTF-8.
+std::size_t chars_in(std::string_view text) {
+    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+        return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+    }));
+}
+
 json::value text_or_null(const std::string& text) {
     return text.empty() ? json::value(nullptr) : json::value(text);
 }
@@ -512,9 +519,19 @@ TwilioAccount::Answer TwilioAccount::messages(const net::Request& request,
         return rest_error(400, 21211, fmt::format("Invalid 'To' Phone Number: {}", to));
     if (from.empty() && field_of(form, "MessagingServiceSid").empty())
         return rest_error(400, 21603, "A 'From' phone number is required.");
+    if (to == from) return rest_error(400, 21266, "'To' and 'From' number cannot be the same");
+    const bool is_ours =
+        options_.numbers.empty() || from.empty() ||
+        std::any_of(options_.numbers.begin(), options_.numbers.end(),
+                    [&](const Number& number) { return number.phone_number == from; });
+    if (!is_ours)
+        return rest_error(400, 21606,
+                          fmt::format("The 'From' phone number provided ({}) is not a valid "
+                                      "message-capable Twilio phone number for this account.",
+                                      from));
     if (body.empty() && field_of(form, "MediaUrl").empty())
         return rest_error(400, 21602, "Message body is required.");
-    if (body.size() > message_chars_max)
+    if (chars_in(body) > message_chars_max)
         return rest_error(400, 21617,
                           "The concatenated message body exceeds the 1600 character limit");
     messages_.push_back({"SM" + crypto::random_hex(16), to, from, body, now});
@@ -538,7 +555,7 @@ TwilioAccount::Answer TwilioAccount::messages(const net::Request& request,
 
 json::object TwilioAccount::to_json(const Message& message) const {
     const auto segments =
-        std::max<std::size_t>(1, (message.body.size() + segment_chars - 1) / segment_chars);
+        std::max<std::size_t>(1, (chars_in(message.body) + segment_chars - 1) / segment_chars);
     return {{"sid", message.sid},
             {"account_sid", options_.account_sid},
             {"messaging_service_sid", nullptr},

@@ -123,6 +123,7 @@ void TwilioCall::hang_up() {
     boost::asio::post(home_, [self = shared_from_this()] {
         self->is_hang_up_wanted_ = true;
         self->end_stream("caller", "the caller hung up");
+        self->wake();
     });
 }
 
@@ -145,6 +146,7 @@ void TwilioCall::end_by_rest() {
 
 void TwilioCall::replace(std::string url, CallOptions::Method method, std::string twiml) {
     replacement_ = Replacement{std::move(url), method, std::move(twiml)};
+    was_replaced_ = true;
     end_stream("agent", "another document took its place");
     wake();
 }
@@ -155,7 +157,8 @@ void TwilioCall::end_stream(std::string_view by, std::string_view words) {
     is_over_ = true;
     report_.ended_by = by;
     report_.ending = words;
-    player_.ended_by_other_side(now());
+    // In another document the caller is still there.
+    if (!replacement_) player_.ended_by_other_side(now());
     if (by == "caller" && !player_.is_finished())
         report_.notes.push_back("the script was not finished");
     if (!is_silent_) {
@@ -189,6 +192,7 @@ Task<> TwilioCall::run() {
 
 void TwilioCall::finish() {
     status_ = "completed";
+    if (was_replaced_ && began_) player_.ended_by_other_side(now());
     report_.caller = player_.spoken();
     report_.agent = ear_.segments();
     if (report_.failure.empty()) report_.failure = player_.failure();
@@ -208,7 +212,7 @@ Task<> TwilioCall::carry_out() {
     Question question;
     Answer answer;
     if (options_.twiml.empty()) {
-        question = ask(options_.webhook, options_.method, true);
+        question = ask(options_.webhook, options_.method, form(true));
         answer = co_await request(std::move(question));
     } else {
         answer = read_twiml("Twiml", options_.twiml);
@@ -220,13 +224,15 @@ Task<> TwilioCall::carry_out() {
         if (replacement_) {
             const Replacement wanted = *std::exchange(replacement_, std::nullopt);
             report_.notes.push_back("the document was replaced");
+            report_.ending.clear();
             next = 0;
             if (wanted.twiml.empty()) {
                 base = resolved(wanted.url, base);
-                question = ask(base, wanted.method, false);
+                question = ask(base, wanted.method, form(false));
                 answer = co_await request(std::move(question));
             } else {
                 answer = read_twiml("Twiml", wanted.twiml);
+                check_actions(answer.twiml);
             }
             continue;
         }
@@ -241,6 +247,7 @@ Task<> TwilioCall::carry_out() {
         }
         const TwimlVerb verb = answer.twiml.verbs[next++];
         std::string next_document;
+        Form more;
         CallOptions::Method method =
             verb.method == "GET" ? CallOptions::Method::get : CallOptions::Method::post;
         switch (verb.kind) {
@@ -262,6 +269,20 @@ Task<> TwilioCall::carry_out() {
                 if (report_.ended_by != "agent" || is_hang_up_wanted_) co_return;
                 next_document = verb.action;
                 break;
+            case TwimlVerb::Kind::gather:
+                for (const auto& nested : verb.nested) {
+                    if (nested.kind == TwimlVerb::Kind::say) report_.said.push_back(nested.text);
+                }
+                // Keys of the caller's script belong to a stream.
+                co_await wait_while_dialled(verb.length);
+                break;
+            case TwimlVerb::Kind::dial: {
+                auto dialling = dial(verb);
+                more = co_await std::move(dialling);
+                if (replacement_ && !is_hang_up_wanted_) break;
+                next_document = verb.action;
+                break;
+            }
         }
         if (next_document.empty() || replacement_) continue;
         if (++documents > documents_max) {
@@ -269,7 +290,9 @@ Task<> TwilioCall::carry_out() {
             co_return;
         }
         base = resolved(next_document, base);
-        question = ask(base, method, false);
+        Form fields = form(false);
+        fields.insert(fields.end(), more.begin(), more.end());
+        question = ask(base, method, std::move(fields));
         answer = co_await request(std::move(question));
         next = 0;
     }
@@ -311,7 +334,9 @@ Form TwilioCall::form(bool is_first) const {
     Form fields{{"AccountSid", options_.account_sid},
                 {"ApiVersion", "2010-04-01"},
                 {"CallSid", options_.call_sid},
-                {"CallStatus", rings ? "ringing" : "in-progress"},
+                {"CallStatus", rings                ? "ringing"
+                               : is_hang_up_wanted_ ? "completed"
+                                                    : "in-progress"},
                 {"Called", options_.to},
                 {"CalledCity", ""},
                 {"CalledCountry", "US"},
@@ -369,9 +394,8 @@ net::Url TwilioCall::reachable(net::Url url, bool is_socket) const {
 }
 
 TwilioCall::Question TwilioCall::ask(std::string url, CallOptions::Method method,
-                                     bool is_first) const {
+                                     Form fields) const {
     Question question;
-    const Form fields = form(is_first);
     net::Request& request = question.request;
     std::string signed_url = url_to_sign(url);
     url.resize(std::min(url.size(), url.find('#')));
@@ -403,6 +427,16 @@ TwilioCall::Question TwilioCall::ask(std::string url, CallOptions::Method method
                                                             is_get ? Form() : fields));
     }
     return question;
+}
+
+// A document of its own has no address that others could be relative to.
+void TwilioCall::check_actions(const Twiml& twiml) {
+    for (const auto& verb : twiml.verbs) {
+        for (const auto& url : {verb.action, verb.number_url}) {
+            if (!url.empty() && url.find("://") == url.npos)
+                report_.violations.push_back("11100: not absolute, in Twiml: " + url);
+        }
+    }
 }
 
 TwilioCall::Answer TwilioCall::read_answer(const std::string& shown,

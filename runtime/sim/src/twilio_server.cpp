@@ -110,6 +110,13 @@ struct TwilioServer::Impl {
         if (line.call) line.call->end_by_rest();
     }
 
+    // Whom a call in progress can reach, and what it must show them.
+    void equip(CallOptions& call) const {
+        if (call.callees.empty()) call.callees = options.callees;
+        if (!call.numbers.empty()) return;
+        for (const auto& each : options.numbers) call.numbers.push_back(each.phone_number);
+    }
+
     // ---- a call that was placed through the API ------------------------------------------------
 
     // The timer lives in the coroutine, which may end with the io context.
@@ -183,6 +190,7 @@ struct TwilioServer::Impl {
         options.direction = "outbound-api";
         options.scheme = self->options.scheme;
         if (call.field("Method") == "GET") options.method = CallOptions::Method::get;
+        self->equip(options);
         options.watch = self->options.watch;
         auto talking =
             std::make_shared<TwilioCall>(std::move(options), self->home(), self->workers);
@@ -315,6 +323,7 @@ std::shared_ptr<TwilioCall> TwilioServer::dial(CallOptions options) {
     options.account_sid = impl_->options.account_sid;
     if (options.auth_token.empty()) options.auth_token = impl_->options.auth_token;
     if (!options.watch) options.watch = impl_->options.watch;
+    impl_->equip(options);
     auto call = std::make_shared<TwilioCall>(std::move(options), impl_->home(), impl_->workers);
     const auto begin = [](std::shared_ptr<TwilioCall> placed) -> Task<> { co_await placed->run(); };
     asio::post(impl_->home(), [impl = impl_.get(), call, begin] {

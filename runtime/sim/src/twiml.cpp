@@ -14,9 +14,10 @@ namespace parley::sim {
 namespace {
 
 constexpr std::size_t parameter_chars_max = 500;  // name and value together must stay under it
-constexpr std::array<std::string_view, 14> other_verbs{
-    "Play",  "Gather", "Record", "Dial",   "Start", "Stop",    "Enqueue",
-    "Leave", "Pay",    "Refer",  "Siprec", "Sms",   "Message", "Queue"};
+constexpr std::array<std::string_view, 12> other_verbs{"Play",    "Record", "Start",   "Stop",
+                                                       "Enqueue", "Leave",  "Pay",     "Refer",
+                                                       "Siprec",  "Sms",    "Message", "Queue"};
+constexpr int ring_seconds_max = 600;
 
 Fault problem(const XmlElement& element, std::string what, std::string remedy = {}) {
     return Fault{fmt::format("<{}>", element.name), std::move(what), std::move(remedy)};
@@ -106,9 +107,89 @@ std::optional<Fault> read_connect(const XmlElement& element, StreamScheme scheme
     return read_stream(element.children.front(), scheme, verb, warnings);
 }
 
+std::optional<Fault> read_seconds(const XmlElement& element, std::string_view name, int otherwise,
+                                  int least, int most, milliseconds& into) {
+    const auto text = attribute_or(element, name, std::to_string(otherwise));
+    int seconds = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+    if (error != std::errc() || end != text.data() + text.size() || seconds < least ||
+        seconds > most)
+        return problem(element, fmt::format("`{}` must be {} to {} seconds", name, least, most));
+    into = std::chrono::seconds(seconds);
+    return std::nullopt;
+}
+
+std::optional<Fault> read_verb(const XmlElement& element, StreamScheme scheme, TwimlVerb& verb,
+                               std::vector<std::string>& warnings);
+
+std::optional<Fault> read_gather(const XmlElement& element, StreamScheme scheme, TwimlVerb& verb,
+                                 std::vector<std::string>& warnings) {
+    if (auto fault = check_attributes(
+            element, {"action", "method", "input", "timeout", "numDigits", "finishOnKey"}))
+        return fault;
+    verb.kind = TwimlVerb::Kind::gather;
+    verb.action = attribute_or(element, "action", "");
+    verb.method = attribute_or(element, "method", "POST");
+    if (auto fault = check_method(element, verb.method)) return fault;
+    if (attribute_or(element, "input", "dtmf") != "dtmf")
+        return problem(element, "this simulator gathers keys only", "use input=\"dtmf\"");
+    if (attribute_or(element, "finishOnKey", "#") != "#")
+        return problem(element, "this simulator knows # as the last key only");
+    if (auto fault = read_seconds(element, "timeout", 5, 1, ring_seconds_max, verb.length))
+        return fault;
+    milliseconds digits{0};
+    if (element.attribute("numDigits") != nullptr) {
+        if (auto fault = read_seconds(element, "numDigits", 1, 1, 1'000, digits))
+            return problem(element, "`numDigits` must be a number above 0");
+    }
+    verb.digits_max = static_cast<int>(digits.count() / 1'000);
+    if (!trim(element.text).empty()) return problem(element, "text is not allowed in it");
+    for (const auto& child : element.children) {
+        if (child.name != "Say" && child.name != "Pause")
+            return problem(element, fmt::format("<{}> is not understood in it", child.name));
+        if (auto fault = read_verb(child, scheme, verb.nested.emplace_back(), warnings))
+            return fault;
+    }
+    return std::nullopt;
+}
+
+std::optional<Fault> read_dial(const XmlElement& element, TwimlVerb& verb) {
+    if (auto fault = check_attributes(
+            element, {"action", "method", "timeout", "timeLimit", "callerId", "answerOnBridge"}))
+        return fault;
+    verb.kind = TwimlVerb::Kind::dial;
+    verb.action = attribute_or(element, "action", "");
+    verb.method = attribute_or(element, "method", "POST");
+    verb.caller_id = attribute_or(element, "callerId", "");
+    if (auto fault = check_method(element, verb.method)) return fault;
+    if (auto fault = read_seconds(element, "timeout", 30, 1, ring_seconds_max, verb.length))
+        return fault;
+    if (auto fault = read_seconds(element, "timeLimit", 14'400, 1, 86'400, verb.talk_max))
+        return fault;
+    if (element.children.empty()) {
+        verb.text = trim(element.text);
+        if (verb.text.empty()) return problem(element, "whom to dial is missing");
+        return std::nullopt;
+    }
+    if (element.children.size() != 1 || !trim(element.text).empty())
+        return problem(element, "this simulator dials one number at a time");
+    const auto& number = element.children.front();
+    if (number.name != "Number")
+        return problem(element, fmt::format("<{}> is not known to this simulator", number.name));
+    if (auto fault = check_attributes(number, {"url", "method"})) return fault;
+    if (!number.children.empty()) return problem(number, "only a number is allowed in it");
+    verb.text = trim(number.text);
+    verb.number_url = attribute_or(number, "url", "");
+    verb.number_method = attribute_or(number, "method", "POST");
+    if (verb.text.empty()) return problem(number, "the number is missing");
+    return check_method(number, verb.number_method);
+}
+
 std::optional<Fault> read_verb(const XmlElement& element, StreamScheme scheme, TwimlVerb& verb,
                                std::vector<std::string>& warnings) {
     if (element.name == "Connect") return read_connect(element, scheme, verb, warnings);
+    if (element.name == "Gather") return read_gather(element, scheme, verb, warnings);
+    if (element.name == "Dial") return read_dial(element, verb);
     if (element.name == "Say") {
         verb.kind = TwimlVerb::Kind::say;
         verb.text = trim(element.text);
@@ -150,7 +231,7 @@ std::optional<Fault> read_verb(const XmlElement& element, StreamScheme scheme, T
     }
     if (std::find(other_verbs.begin(), other_verbs.end(), element.name) != other_verbs.end()) {
         return problem(element, "this simulator does not carry out this verb",
-                       "use Connect, Say, Pause, Redirect, Hangup or Reject");
+                       "use Connect, Dial, Gather, Say, Pause, Redirect, Hangup or Reject");
     }
     return problem(element, "12100: no such verb; names are case-sensitive");
 }

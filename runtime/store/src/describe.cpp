@@ -155,6 +155,48 @@ Description describe(const json::object& row, Detail detail, const PrintOptions&
     }
     if (type == "dtmf_received")
         return {2, {{Style::dim, "# a key was pressed (which one is not kept)"}}};
+    if (type == "transfer_started") {
+        const bool is_briefed = json_read::boolean(row, "briefed").value_or(false);
+        return {2,
+                {{Style::bold, "⇢ "},
+                 {Style::plain, "put through to " + safe(text(row, "to"))},
+                 {Style::dim, is_briefed ? ", who is told first what it is about" : ""}}};
+    }
+    if (type == "transfer_ended") {
+        const std::string how = text(row, "how");
+        const std::string why = safe(text(row, "detail"));
+        return {2,
+                {{how == "answered" ? Style::bold : Style::warning,
+                  how == "answered" ? "⇢ the other one has taken the call"
+                                    : "⇠ nobody took the call: " + safe(how)},
+                 {Style::plain, why.empty() ? "" : ": " + why},
+                 {Style::dim, " (" + seconds(whole(row, "duration_ms")) + ")"}}};
+    }
+    if (type == "hold_started") return {2, {{Style::dim, "♫ on hold"}}};
+    if (type == "hold_ended")
+        return {2,
+                {{Style::dim, "♫ no longer on hold, after " + seconds(whole(row, "duration_ms"))}}};
+    if (type == "digits_sent") {
+        const auto count = whole(row, "count");
+        return {2,
+                {{Style::dim, fmt::format("# {} tone{} sent (which is not kept)", count,
+                                          count == 1 ? "" : "s")}}};
+    }
+    if (type == "recording_started") {
+        const std::string notice = safe(text(row, "notice"));
+        return {2,
+                {{Style::bold, "● recorded from here on"},
+                 {Style::dim, notice.empty() ? "" : ", after \"" + notice + "\""}}};
+    }
+    if (type == "recording_stopped") return {2, {{Style::bold, "○ no longer recorded"}}};
+    if (type == "message_sent") {
+        const bool is_ok = json_read::boolean(row, "ok").value_or(true);
+        return {2,
+                {{is_ok ? Style::tool : Style::bad, "✉ "},
+                 {Style::plain, fmt::format("text message to {}{}", safe(text(row, "to")),
+                                            is_ok ? "" : " was not sent")},
+                 {Style::dim, is_ok ? "" : ": " + safe(text(row, "detail"))}}};
+    }
     if (type == "call_started") {
         return {
             0,

@@ -114,6 +114,17 @@ std::optional<Event> event_from(std::string_view type, const json::object& f) {
                             text(f, "output"), whole(f, "duration_ms")};
     }
     if (type == "dtmf_received") return DtmfReceived{};
+    if (type == "transfer_started")
+        return TransferStarted{text(f, "to"), flag(f, "briefed")};
+    if (type == "transfer_ended")
+        return TransferEnded{text(f, "how"), text(f, "detail"), whole(f, "duration_ms")};
+    if (type == "hold_started") return HoldStarted{};
+    if (type == "hold_ended") return HoldEnded{whole(f, "duration_ms")};
+    if (type == "digits_sent") return DigitsSent{static_cast<int>(whole(f, "count"))};
+    if (type == "recording_started") return RecordingStarted{text(f, "notice")};
+    if (type == "recording_stopped") return RecordingStopped{};
+    if (type == "message_sent")
+        return MessageSent{text(f, "to"), flag(f, "ok"), text(f, "detail")};
     if (type == "turn_latency")
         return TurnLatency{whole(f, "model_ms"), whole(f, "first_audio_ms")};
     if (type == "usage_counted") {

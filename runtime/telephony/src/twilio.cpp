@@ -15,9 +15,9 @@
 namespace parley::telephony {
 namespace {
 
-constexpr std::string_view ended_suffix = "/ended";
 constexpr std::string_view status_path = "/twilio/status";
 constexpr std::string_view attempt_field = "attempt";
+constexpr char key_to_accept = '1';
 constexpr std::size_t sid_bytes_max = 64;
 
 std::string_view without_slash(std::string_view path) {
@@ -114,14 +114,16 @@ std::optional<std::string> public_url_of(const net::Request& request, const std:
 
 struct Found {
     const TwilioService::Path* path = nullptr;  // null: no webhook
-    bool is_ended = false;
+    std::string_view suffix = {};               // empty: a call comes in
 };
 Found find_door(const std::vector<TwilioService::Path>& paths, std::string_view path) {
     path = without_slash(path);
     for (const auto& each : paths) {
-        if (path == each.voice) return {&each, false};
-        if (path.starts_with(each.voice) && path.substr(each.voice.size()) == ended_suffix)
-            return {&each, true};
+        if (path == each.voice) return {&each};
+        if (!path.starts_with(each.voice)) continue;
+        for (const auto suffix : {ended_suffix, transferred_suffix, briefing_suffix}) {
+            if (path.substr(each.voice.size()) == suffix) return {&each, suffix};
+        }
     }
     return {};
 }
@@ -130,8 +132,9 @@ Found find_door(const std::vector<TwilioService::Path>& paths, std::string_view 
 
 struct TwilioService::Webhook {
     std::string public_url;
-    FormFields form;      // of the body, or of a GET's query
-    std::string attempt;  // our own mark in the query, of a call that we have placed
+    FormFields form;       // of the body, or of a GET's query
+    std::string attempt;   // our own mark in the query, of a call that we have placed
+    std::string transfer;  // likewise
 
     std::string_view field(std::string_view name) const {
         for (const auto& [known, value] : form) {
@@ -176,6 +179,11 @@ std::vector<TwilioService::Door> TwilioService::doors() const {
         all.push_back({{"GET", "POST"},
                        path.voice + std::string(ended_suffix),
                        "a call's media stream is over"});
+        all.push_back(
+            {{"POST"}, path.voice + std::string(transferred_suffix), "a transfer is over"});
+        all.push_back({{"POST"},
+                       path.voice + std::string(briefing_suffix),
+                       "whoever a caller is put through to has answered"});
         if (!streams.insert(path.stream).second) continue;
         all.push_back({{"GET"}, path.stream, "media stream (WebSocket)"});
         all.push_back({{"GET"}, path.stream + "/:thread", "media stream of a call on that thread"});
@@ -202,10 +210,11 @@ net::Response TwilioService::answer(const net::Request& request) {
         if (auto refusal = refuse(request, webhook)) return std::move(*refusal);
         return take_status(webhook);
     }
-    const auto [path, is_ended] = find_door(paths, request.path());
+    const auto [path, suffix] = find_door(paths, request.path());
     if (path == nullptr) return plain(404, "Not found.\n");
     static const std::vector<std::string> both{"GET", "POST"};
-    const auto& methods = is_ended ? both : path->methods;
+    static const std::vector<std::string> post{"POST"};
+    const auto& methods = suffix.empty() ? path->methods : suffix == ended_suffix ? both : post;
     if (std::find(methods.begin(), methods.end(), request.method) == methods.end()) {
         const auto allowed = fmt::format("{}", fmt::join(methods, ", "));
         net::Response response = plain(405, fmt::format("Use {}.\n", allowed));
@@ -214,7 +223,10 @@ net::Response TwilioService::answer(const net::Request& request) {
     }
     Webhook webhook;
     if (auto refusal = refuse(request, webhook)) return std::move(*refusal);
-    return is_ended ? answer_ended(webhook) : answer_call(*path, webhook);
+    if (suffix == ended_suffix) return answer_ended(webhook);
+    if (suffix == transferred_suffix) return answer_transferred(*path, webhook);
+    if (suffix == briefing_suffix) return answer_briefing(*path, webhook);
+    return answer_call(*path, webhook);
 }
 
 std::optional<net::Response> TwilioService::refuse(const net::Request& request, Webhook& webhook) {
@@ -227,6 +239,7 @@ std::optional<net::Response> TwilioService::refuse(const net::Request& request, 
 
     for (auto& [name, value] : net::parse_form(request.query())) {
         if (name == attempt_field && is_sid(value)) webhook.attempt = value;
+        if (name == transfer_field && is_sid(value)) webhook.transfer = value;
     }
 
     const std::string_view call_sid = webhook.field("CallSid");
@@ -320,14 +333,21 @@ net::Response TwilioService::answer_call(const Path& path, const Webhook& webhoo
                 return document(twiml::hang_up());
         }
     }
+    return document(stream_document(path, webhook, *announced, std::move(caller), path.greeting));
+}
+
+std::string TwilioService::stream_document(const Path& path, const Webhook& webhook,
+                                           const call::Switchboard::Announced& announced,
+                                           std::string caller, const twiml::Say& greeting) const {
     twiml::Stream stream;
     stream.action = webhook.public_url + path.voice + std::string(ended_suffix);
     stream.url = as_websocket(webhook.public_url) + path.stream;
     // Lets the connection move to the call's own thread before a byte of audio has come.
-    if (shared_->options.io_threads > 1) stream.url += "/" + std::to_string(announced->home);
-    stream.parameters = {
-        {"callSid", call_sid}, {"callerNumber", std::move(caller)}, {"token", announced->token}};
-    return document(twiml::connect(stream, path.greeting));
+    if (shared_->options.io_threads > 1) stream.url += "/" + std::to_string(announced.home);
+    stream.parameters = {{"callSid", std::string(webhook.field("CallSid"))},
+                         {"callerNumber", std::move(caller)},
+                         {"token", announced.token}};
+    return twiml::connect(stream, greeting);
 }
 
 net::Response TwilioService::answer_ended(const Webhook& webhook) {
@@ -335,9 +355,51 @@ net::Response TwilioService::answer_ended(const Webhook& webhook) {
     if (!is_apology_due(ending)) return document(twiml::hang_up());
     log::warn("twilio.apologised", {{"call", webhook.field("CallSid")},
                                     {"reason", ending ? ending->reason : "unknown call"}});
+    return apologise();
+}
+
+net::Response TwilioService::apologise() const {
     const Options& options = shared_->options;
     return document(
         twiml::say_and_hang_up(options.apology ? options.apology() : options.sentences.apology));
+}
+
+net::Response TwilioService::answer_transferred(const Path& path, const Webhook& webhook) {
+    const auto call_sid = webhook.field("CallSid");
+    const auto ended = how_it_went({webhook.field("DialCallStatus"), webhook.field("DialBridged"),
+                                    webhook.field("CallStatus")},
+                                   shared_->transfers.of_call(call_sid));
+    if (!ended) {
+        shared_->calls->caller_left(call_sid);
+        return document(twiml::hang_up());
+    }
+    const auto announced = shared_->calls->transfer_ended(call_sid, *ended);
+    if (ended->how == call::TransferEnded::How::answered) return document(twiml::hang_up());
+    if (announced) {
+        const bool is_outbound = webhook.field("Direction").starts_with("outbound");
+        return document(stream_document(path, webhook, *announced,
+                                        to_valid_utf8(webhook.field(is_outbound ? "To" : "From"))));
+    }
+    // The caller is still there, and no agent is: the process was started again, or is about to go.
+    log::warn("twilio.apologised", {{"call", call_sid}, {"reason", "nobody took the transfer"}});
+    return apologise();
+}
+
+net::Response TwilioService::answer_briefing(const Path& path, const Webhook& webhook) {
+    const auto briefing = shared_->transfers.briefing_of(webhook.transfer);
+    const auto digits = webhook.field("Digits");
+    if (!briefing) {
+        log::warn("twilio.unknown_transfer", {{"call", webhook.field("CallSid")}});
+        return document(twiml::hang_up());
+    }
+    if (digits.empty()) {
+        return document(
+            twiml::ask_for_key(*briefing + " " + shared_->options.sentences.take_call,
+                               briefing_url(webhook.public_url, path, webhook.transfer)));
+    }
+    if (digits != std::string_view(&key_to_accept, 1)) return document(twiml::hang_up());
+    shared_->transfers.accept(webhook.transfer);
+    return document(twiml::go_on());
 }
 
 net::Response TwilioService::take_status(const Webhook& webhook) {
@@ -421,12 +483,23 @@ std::optional<TwilioService::Claimed> SwitchboardCalls::claim(std::string_view t
     claimed.attach = [session](std::unique_ptr<call::Channel> channel) {
         return session->attach(std::move(channel));
     };
+    const auto& info = session->info();
+    claimed.our_number = info.direction == "outbound" ? info.from : info.to;
     claimed.events = std::move(session);
     return claimed;
 }
 
 std::optional<call::Finish> SwitchboardCalls::ending_of(std::string_view call_sid) const {
     return switchboard_.ending_of(call_sid);
+}
+
+std::optional<call::Switchboard::Announced> SwitchboardCalls::transfer_ended(
+    std::string_view call_sid, call::TransferEnded ended) {
+    return switchboard_.transfer_ended(call_sid, std::move(ended));
+}
+
+void SwitchboardCalls::caller_left(std::string_view call_sid) {
+    switchboard_.caller_left(call_sid);
 }
 
 }  // namespace parley::telephony

@@ -59,10 +59,18 @@ class StreamChannel final : public call::Channel {
     void hang_up() override {
         if (const auto stream = stream_.lock()) stream->hang_up();
     }
+    bool transfer(const call::Transfer& transfer) override {
+        auto stream = stream_.lock();
+        if (!stream || !stream->transfer(transfer)) return false;
+        handed_over_ = std::move(stream);
+        return true;
+    }
     std::string id() const override { return stream_sid_; }
 
  private:
     std::weak_ptr<TwilioStream> stream_;
+    // The socket ends, and the line can still be hung up.
+    std::shared_ptr<TwilioStream> handed_over_;
     std::string stream_sid_;
 };
 
@@ -153,6 +161,7 @@ void TwilioStream::start_call(const Started& started) {
     state_.accept();
     writer_.emplace(started.stream_sid);
     events_ = std::move(claimed->events);
+    our_number_ = std::move(claimed->our_number);
     alarm_->cancel();
     log::debug("twilio.stream_started",
                {{"call", call_sid()}, {"stream", shortened(started.stream_sid, 64)}});
@@ -180,9 +189,15 @@ void TwilioStream::hear(const Media& media) {
     if (events_) events_->on(call::CallerAudio{media.audio});
 }
 
-// One alarm for three things, in the order of a call's life: no start, no audio, no end.
+// One alarm for four things, in the order of a call's life: no start, no audio, no answer to a
+// transfer, no end.
 void TwilioStream::on_alarm() {
     if (is_hanging_up_) return close(normal_closure, "");
+    if (transfer_ == Transfer::unclear) {
+        is_watching_ = false;
+        fail_to_hand_over("the carrier did not answer");
+        return watch();
+    }
     if (!state_.is_active()) return carry_out(state_.on_time(time_.now()));
     is_watching_ = false;
     if (const std::size_t stalled = filler_.on_time(time_.now()); stalled > 0 && events_) {
@@ -224,6 +239,12 @@ void TwilioStream::on_end(const net::CloseReason& reason) {
 }
 
 void TwilioStream::tell_gone(call::CallerGone::How how, std::string detail) {
+    if (transfer_ == Transfer::asked) {
+        // Handed over, or gone: Twilio's answer tells.
+        if (!ended_) ended_ = call::CallerGone{how, std::move(detail)};
+        return;
+    }
+    if (transfer_ != Transfer::none) return events_.reset();
     if (const auto events = std::exchange(events_, nullptr))
         events->on(call::CallerGone{how, std::move(detail)});
 }
@@ -264,6 +285,65 @@ void TwilioStream::hang_up() {
                            log::error("twilio.hang_up_failed", {{"what", error.what()}});
                        }
                    });
+}
+
+bool TwilioStream::transfer(const call::Transfer& wanted) {
+    const auto& options = shared_->options;
+    if (!options.rest || options.public_url.empty()) {
+        log::warn("twilio.cannot_transfer",
+                  {{"call", call_sid()},
+                   {"remedy", options.rest ? "set PUBLIC_URL"
+                                           : "set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN"}});
+        return false;
+    }
+    if (!events_ || is_hanging_up_ || transfer_ != Transfer::none) return false;
+    const auto& path = options.paths.front();
+    const auto name = shared_->transfers.begin(call_sid_, wanted.briefing, time_.now());
+    twiml::Dial dial;
+    dial.number = wanted.to;
+    dial.action = options.public_url + path.voice + std::string(transferred_suffix);
+    // A name, such as client:desk, is none that a telephone could show.
+    if (our_number_.starts_with('+')) dial.caller_id = our_number_;
+    dial.ring_limit = wanted.ring_limit;
+    if (!wanted.briefing.empty()) dial.briefing_url = briefing_url(options.public_url, path, name);
+    transfer_ = Transfer::asked;
+    asio::co_spawn(socket_->executor(), hand_over(shared_from_this(), twiml::dial(dial)),
+                   [](const std::exception_ptr& problem) {
+                       if (!problem) return;
+                       try {
+                           std::rethrow_exception(problem);
+                       } catch (const std::exception& error) {
+                           log::error("twilio.transfer_failed", {{"what", error.what()}});
+                       }
+                   });
+    return true;
+}
+
+Task<> TwilioStream::hand_over(std::shared_ptr<TwilioStream> stream, std::string document) {
+    // Nothing is answered inside the command.
+    co_await asio::post(stream->socket_->executor(), asio::use_awaitable);
+    CallChange change{.twiml = std::move(document)};
+    auto asking =
+        TwilioRest::change(stream->shared_->options.rest, stream->call_sid_, std::move(change));
+    const auto answer = co_await std::move(asking);
+    stream->handed_over(answer);
+}
+
+void TwilioStream::handed_over(const RestResult<CallResource>& answer) {
+    if (!answer && answer.error().is_surely_undone()) return fail_to_hand_over(answer.error().what);
+    transfer_ = answer ? Transfer::done : Transfer::unclear;
+    // From here on it is Twilio that tells how it goes.
+    if (ended_) return events_.reset();
+    if (answer || !alarm_) return;
+    is_watching_ = true;
+    alarm_->arm(time_.now() + shared_->options.limits.stop_within);
+}
+
+void TwilioStream::fail_to_hand_over(std::string detail) {
+    transfer_ = Transfer::none;
+    log::warn("twilio.transfer_failed", {{"call", call_sid()}, {"what", detail}});
+    if (ended_) return tell_gone(ended_->how, ended_->detail);
+    if (events_) events_->on(call::TransferEnded{call::TransferEnded::How::failed, detail});
 }
 
 void TwilioStream::leave() {

@@ -30,6 +30,7 @@ class TwilioStream : public std::enable_shared_from_this<TwilioStream> {
     void mark(std::uint32_t mark);
     void clear();
     void hang_up();
+    bool transfer(const call::Transfer& transfer);
     // The call is over and has not hung up: Twilio goes on in its document.
     void leave();
 
@@ -43,6 +44,9 @@ class TwilioStream : public std::enable_shared_from_this<TwilioStream> {
     void on_end(const net::CloseReason& reason);
     void tell_gone(call::CallerGone::How how, std::string detail);
     void close(std::uint16_t code, std::string_view reason);
+    static Task<> hand_over(std::shared_ptr<TwilioStream> stream, std::string document);
+    void handed_over(const RestResult<CallResource>& answer);
+    void fail_to_hand_over(std::string detail);
     static Task<> end_call(std::shared_ptr<TwilioStream> stream);
     std::string_view call_sid() const {
         return call_sid_.empty() ? std::string_view("-") : call_sid_;
@@ -59,6 +63,11 @@ class TwilioStream : public std::enable_shared_from_this<TwilioStream> {
     std::string call_sid_;
     // the call, until it has been told that the caller is gone
     std::shared_ptr<call::EventSink> events_;
+    // What becomes of the line: our TwiML is to take the stream's place. `unclear`: Twilio may have
+    // taken it or not; if it has, the stream ends soon.
+    enum class Transfer { none, asked, unclear, done } transfer_ = Transfer::none;
+    std::optional<call::CallerGone> ended_;  // while that was asked
+    std::string our_number_;
     std::unique_ptr<Alarm> alarm_;
     bool is_watching_ = false;  // the alarm is armed for a stall
     bool is_hanging_up_ = false;

@@ -75,4 +75,19 @@ std::string reject_busy() { return document("<Reject reason=\"busy\"/>"); }
 
 std::string hang_up() { return document("<Hangup/>"); }
 
+std::string dial(const Dial& dial) {
+    const std::string timeout = std::to_string(dial.ring_limit.count());
+    return document("<Dial" + attribute("action", dial.action) + attribute("timeout", timeout) +
+                    attribute("callerId", dial.caller_id) + "><Number" +
+                    attribute("url", dial.briefing_url) + ">" + escaped(dial.number) +
+                    "</Number></Dial>");
+}
+
+std::string ask_for_key(std::string_view sentence, std::string_view action) {
+    return document("<Gather" + attribute("action", action) + attribute("numDigits", "1") +
+                    "><Say>" + escaped(sentence) + "</Say></Gather><Hangup/>");
+}
+
+std::string go_on() { return document(""); }
+
 }  // namespace parley::telephony::twiml

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { ago, duration, durationInWords, laidOut, milliseconds, moment, money, percent, plural, stateText, words } from '../../../runtime/ops/page/format.mjs';
+import { ago, duration, durationInWords, happeningText, laidOut, milliseconds, moment, money, percent, plural, stateText, words } from '../../../runtime/ops/page/format.mjs';
 
 test('durations', () => {
   assert.deepEqual([0, 59.9, 65, 3723].map(duration), ['0:00', '0:59', '1:05', '1:02:03']);
@@ -24,4 +24,9 @@ test('a moment of another day has its day', () => {
 });
 test('how long ago', () => assert.deepEqual([5, 300, 8000, 200_000].map((s) => ago(0, s * 1000)), ['5 s ago', '5 min ago', '2 h ago', '2 days ago']));
 test('states', () => assert.deepEqual([stateText('listening'), stateText('running_tool', 'check_slots'), stateText('on_hold')], ['Listening', 'Running check_slots', 'On hold']));
+test('what became of the line', () => {
+  assert.deepEqual([['transfer_started', '+15550102001'], ['transfer_ended', 'answered'], ['transfer_ended', 'failed: no such number'], ['digits_sent', '1'], ['recording_started', 'This call is recorded.'], ['hold_started', ''], ['something_newer', 'x']]
+    .map(([what, detail]) => happeningText({ what, detail })),
+  ['Put through to +15550102001', 'The other one has taken the call', 'Nobody took the call (failed: no such number)', 'Sent 1 tone', 'Recorded from here on, after “This call is recorded.”', 'On hold', 'Something newer: x']);
+});
 test('plurals', () => assert.deepEqual([plural(1, 'turn'), plural(2, 'turn')], ['1 turn', '2 turns']));

@@ -126,10 +126,56 @@ describe('a call', () => {
     assert.deepEqual(server.asked[0].body, { at_once: true });
   });
 
-  test('cannot be ended by a viewer', async (t) => {
+  test('cannot be ended or taken over by a viewer', async (t) => {
     const { tab } = await open(t, { role: 'viewer' });
     await tab.waitForSelector('#live-detail .said');
-    assert.equal(await tab.getByRole('button', { name: 'End call' }).isVisible(), false);
+    for (const name of ['End call', 'Take over']) assert.equal(await tab.getByRole('button', { name }).isVisible(), false);
+  });
+
+  test('is taken over by keyboard, and the number is remembered', async (t) => {
+    const { tab, server } = await open(t);
+    const { callSid } = liveCall();
+    const button = tab.locator('#live-detail').getByRole('button', { name: 'Take over' });
+    await button.focus();
+    await tab.keyboard.press('Enter');
+    await tab.getByRole('dialog', { name: /Take over the call with \+15550100001/ }).waitFor();
+    await isAccessible(tab, 'with the take-over dialog open');
+    await picture(tab, 'light-take-over-dialog');
+    assert.equal(await tab.evaluate(() => document.activeElement.id), 'ask-to', 'the number is asked for first');
+    await tab.keyboard.type('555');
+    await tab.keyboard.press('Enter');
+    assert.equal(server.asked.length, 0, 'what is no number is not sent');
+    await tab.getByLabel('Number to connect to').fill('+1 555 010 0123');
+    await tab.keyboard.press('Enter');
+    await until(() => server.asked.length === 1, 'the call is taken over');
+    assert.deepEqual(server.asked[0], { path: `/dashboard/api/calls/${callSid}/transfer`, body: { to: '+15550100123' }, csrf: 'csrf-1' });
+    await tab.getByRole('dialog').waitFor({ state: 'hidden' });
+    assert.equal(await tab.evaluate(() => document.activeElement.textContent), 'Take over', 'focus is back where it was');
+    server.send('state', { callSid, state: 'transferred', tool: null });
+    server.send('happening', { callSid, happening: { timestamp: new Date().toISOString(), what: 'transfer_started', detail: '+15550100123' } });
+    await tab.locator('#live-detail .call-now').getByText('Transferred').waitFor();
+    await tab.getByText('Put through to +15550100123').waitFor();
+    assert.equal(await button.isVisible(), false, 'it is under way');
+    server.send('happening', { callSid, happening: { timestamp: new Date().toISOString(), what: 'transfer_ended', detail: 'no_answer' } });
+    server.send('state', { callSid, state: 'speaking', tool: null });
+    await tab.getByText('Nobody took the call (no answer)').waitFor();
+    await button.click();
+    assert.equal(await tab.getByLabel('Number to connect to').inputValue(), '+15550100123');
+    await tab.keyboard.press('Escape');
+    await tab.getByRole('dialog').waitFor({ state: 'hidden' });
+    assert.equal(server.asked.length, 1);
+  });
+
+  test('says in the dialog why it could not be taken over', async (t) => {
+    const { tab, server } = await open(t);
+    server.data.refusal = 'calls.transfer_to does not allow this number';
+    await tab.locator('#live-detail').getByRole('button', { name: 'Take over' }).click();
+    await tab.getByLabel('Number to connect to').fill('+15550109999');
+    await tab.getByRole('button', { name: 'Connect' }).click();
+    await tab.getByText('calls.transfer_to does not allow this number').waitFor();
+    await tab.keyboard.press('Escape');
+    await tab.locator('#live-detail').getByRole('button', { name: 'Take over' }).click();
+    assert.equal(await tab.getByLabel('Number to connect to').inputValue(), '', 'a number that is refused is not remembered');
   });
 
   test('that nobody knows is said to be unknown', async (t) => {
@@ -243,7 +289,7 @@ test('everything can be reached by keyboard', async (t) => {
     assert.ok(here.isSeen, `focus is seen on ${here.text}`);
     reached.push(here.text);
   }
-  for (const wanted of [/^Live$/, /^History$/, /^Scripts/, /^Colours/, /^Log out$/, /^\+15550100001/, /^\+442079460123/, /^End call$/, /^Conversation$/, /check_slots/]) {
+  for (const wanted of [/^Live$/, /^History$/, /^Scripts/, /^Colours/, /^Log out$/, /^\+15550100001/, /^\+442079460123/, /^Take over$/, /^End call$/, /^Conversation$/, /check_slots/]) {
     assert.ok(reached.some((text) => wanted.test(text)), `${wanted} is reached; there were ${reached.join(' | ')}`);
   }
   // A list that changes keeps the focus.

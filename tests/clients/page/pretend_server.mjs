@@ -41,7 +41,7 @@ export const detailOfLive = () => ({
     { timestamp: at(44), callSid: liveCall().callSid, modelMs: 390, lineMs: 220, totalMs: 610 },
   ],
   notes: [{ timestamp: at(40), text: 'prefers mornings', fields: { day: 'Tuesday' } }],
-  problems: [],
+  problems: [], happenings: [{ timestamp: at(50), what: 'message_sent', detail: '+15550100001' }],
 });
 
 const past = (i) => ({

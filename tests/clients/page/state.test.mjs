@@ -97,8 +97,11 @@ describe('the conversation', () => {
       transcript: [said('i1', 'assistant', 1, 'Good day'), said('i2', 'user', 5, 'Hello'), said('i3', 'assistant', 9, 'Bye'), { role: 'function_call', timestamp: at(6), content: 'check_slots({})', metadata: { functionName: 'check_slots' } }],
       tools: [{ toolCallId: 't1', name: 'check_slots', arguments: '{}', result: '[]', ok: true, timestamp: at(6), durationMs: 1 }],
       notes: [{ timestamp: at(7), text: 'n', fields: {} }], problems: [{ timestamp: at(8), what: 'lost', detail: '' }],
+      happenings: [{ timestamp: at(2), what: 'hold_started', detail: '' }],
     });
-    assert.deepEqual(timeline(state.chosen.call).map(({ kind }) => kind), ['said', 'said', 'tool', 'note', 'problem', 'said']);
+    assert.deepEqual(timeline(state.chosen.call).map(({ kind }) => kind), ['said', 'happening', 'said', 'tool', 'note', 'problem', 'said']);
+    const happening = { timestamp: at(4), what: 'hold_ended', detail: '' };
+    assert.deepEqual(tell(state, ['happening', { callSid: 'CA1', happening }], ['happening', { callSid: 'CA1', happening }]).chosen.call.happenings.map(({ what }) => what), ['hold_started', 'hold_ended'], 'once, however often it is told');
   });
   test('has keys that outlive a change of the row', () => {
     const before = timeline(watching({ transcript: [said('i1', 'assistant', 1, 'Good')] }).chosen.call)[0].key;

@@ -45,6 +45,32 @@ TEST(Journal, KeepsHeardAndUnheardApart) {
 
 TEST(Journal, NeverHoldsTheDigitThatWasPressed) { EXPECT_TRUE(fields(DtmfReceived{}).empty()); }
 
+TEST(Journal, TellsHowManyDigitsWereSentAndNotWhich) {
+    EXPECT_EQ(json::serialize(fields(DigitsSent{4})), R"({"count":4})");
+}
+
+TEST(Journal, TellsHowATransferWent) {
+    EXPECT_EQ(json::serialize(fields(TransferStarted{"+15550100100", true})),
+              R"({"to":"+15550100100","briefed":true})");
+    EXPECT_EQ(json::serialize(fields(TransferEnded{"no_answer", "", 20'000})),
+              R"({"how":"no_answer","duration_ms":20000})");
+    EXPECT_EQ(json::serialize(fields(TransferEnded{"failed", "Twilio says 21220", 90})),
+              R"({"how":"failed","detail":"Twilio says 21220","duration_ms":90})");
+}
+
+TEST(Journal, MasksWhatPeopleAndCarriersWrote) {
+    const auto masker = privacy::default_masker();
+    const std::string card = "4111 1111 1111 1111";
+    for (const auto& event :
+         {Event(TransferEnded{"failed", card}), Event(RecordingStarted{card}),
+          Event(MessageSent{"+15550100002", false, card}), Event(Problem{"x", card})}) {
+        const auto kept = json::serialize(fields(masked(event, *masker)));
+        EXPECT_EQ(kept.find("4111 1111"), std::string::npos) << kept;
+    }
+    EXPECT_EQ(std::get<MessageSent>(masked(MessageSent{"+15550100002", true, "SM1"}, *masker)).to,
+              "+15550100002");
+}
+
 TEST(Journal, WritesTokensAndCostOfAResponse) {
     Usage usage;
     usage.input_audio_tokens = 120;

@@ -19,6 +19,8 @@ inline std::shared_ptr<const Phrases> phrases() {
     all->one_moment = speech(milliseconds(600));
     all->apology = speech(milliseconds(800));
     all->goodbye = speech(milliseconds(300));
+    for (int i = 0; i < 24'000; ++i)  // three seconds, each of a sound of its own
+        all->hold.push_back(static_cast<std::uint8_t>(0x60 + i / 8'000));
     return all;
 }
 
@@ -110,6 +112,7 @@ class Call {
     std::vector<Conversation::Note> notes;
     std::vector<Turn> last_history;
     std::int64_t played_ms = 0;
+    std::vector<std::uint8_t> played;  // what was sent to the caller
     std::int64_t appended = 0;
     TimePoint now_ = start;
     bool echoes_marks = true;
@@ -124,6 +127,7 @@ class Call {
     void carry_out(const Play& play) {
         const milliseconds span(static_cast<std::int64_t>(play.audio.size() / 8));
         played_ms += span.count();
+        played.insert(played.end(), play.audio.begin(), play.audio.end());
         line_end_ = std::max(line_end_, now_) + span;
     }
     void carry_out(const SendMark& mark) {
@@ -135,6 +139,13 @@ class Call {
         line_.clear();
     }
     void carry_out(const HangUp&) { log.push_back("hang up"); }
+    void carry_out(const HandOver& over) {
+        log.push_back("hand over to " + over.transfer.to);
+        line_.clear();
+    }
+    void carry_out(const Record& record) {
+        log.push_back(record.is_on ? "record" : "stop recording");
+    }
     void carry_out(const OpenEngine& open) {
         log.push_back("open");
         last_history = open.history;

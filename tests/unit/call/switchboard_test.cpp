@@ -12,6 +12,8 @@ using namespace std::chrono_literals;
 struct Seen {
     int opened = 0;
     int hung_up = 0;
+    bool can_transfer = true;
+    std::vector<Transfer> transfers;
     bool keeps_last_words = false;
     std::vector<std::function<void(json::object)>> last_words;
     std::vector<journal::Entry> entries;
@@ -64,6 +66,10 @@ class CountingChannel final : public Channel {
     void mark(std::uint32_t) override {}
     void clear() override {}
     void hang_up() override { ++seen_.hung_up; }
+    bool transfer(const Transfer& transfer) override {
+        if (seen_.can_transfer) seen_.transfers.push_back(transfer);
+        return seen_.can_transfer;
+    }
 
  private:
     Seen& seen_;
@@ -111,6 +117,16 @@ class SwitchboardTest : public testing::Test {
                 context.poll();
             }
         }
+    }
+    // A call in progress that has been handed over.
+    std::shared_ptr<Session> away(const std::string& sid) {
+        const auto announced = board->announce(call(sid));
+        run();
+        auto session = board->claim(announced->token, sid, 0);
+        session->attach(std::make_unique<CountingChannel>(seen));
+        EXPECT_TRUE(board->transfer(sid, {{.to = "+15550102001"}}));
+        run();
+        return session;
     }
     CallInfo call(std::string sid) {
         return {.call_sid = std::move(sid),
@@ -292,6 +308,122 @@ TEST_F(SwitchboardTest, ShowsWhatIsGoingOn) {
     run();
     ASSERT_EQ(all.size(), 2u);
     EXPECT_EQ(all[0].state, "connecting");
+}
+
+TEST_F(SwitchboardTest, HandsACallOver) {
+    make();
+    const auto session = away("CA1");
+    ASSERT_EQ(seen.transfers.size(), 1u);
+    EXPECT_EQ(seen.transfers[0].to, "+15550102001");
+    EXPECT_TRUE(session->is_away());
+    EXPECT_EQ(session->snapshot().state, "transferred");
+}
+
+TEST_F(SwitchboardTest, GivesATokenToACallerWhomNobodyTook) {
+    make();
+    const auto session = away("CA1");
+    const auto back = board->transfer_ended("CA1", {TransferEnded::How::no_answer});
+    ASSERT_TRUE(back);
+    EXPECT_EQ(back->home, 0u);
+    const auto again = board->transfer_ended("CA1", {TransferEnded::How::no_answer});
+    ASSERT_TRUE(again) << "a webhook delivered again";
+    run();
+    EXPECT_EQ(board->claim(back->token, "CA1", 0), nullptr) << "the later one counts";
+    EXPECT_EQ(board->claim(again->token, "CA1", 1), nullptr) << "on its own thread only";
+    EXPECT_EQ(board->claim(again->token, "CA1", 0), session) << "what was said is not forgotten";
+    EXPECT_TRUE(session->attach(std::make_unique<CountingChannel>(seen)));
+    EXPECT_FALSE(session->is_away());
+    EXPECT_FALSE(session->attach(std::make_unique<CountingChannel>(seen)));
+    EXPECT_FALSE(board->transfer_ended("CA1", {TransferEnded::How::no_answer}));
+    EXPECT_EQ(board->announce(call("CA1")).error(), Switchboard::Refusal::duplicate);
+    EXPECT_TRUE(board->transfer("CA1", {{.to = "+15550102002"}}));
+    run();
+    EXPECT_EQ(seen.transfers.size(), 2u);
+}
+
+TEST_F(SwitchboardTest, EndsACallThatSomebodyTook) {
+    make();
+    away("CA1");
+    EXPECT_FALSE(board->transfer_ended("CA1", {TransferEnded::How::answered}));
+    run();
+    EXPECT_EQ(board->live_count(), 0u);
+    EXPECT_EQ(board->ending_of("CA1")->reason, "transferred");
+    EXPECT_EQ(board->ending_of("CA1")->outcome, "transferred");
+    EXPECT_EQ(seen.hung_up, 0) << "they are talking";
+    EXPECT_FALSE(board->transfer_ended("CA1", {TransferEnded::How::answered}));
+    EXPECT_FALSE(board->transfer("CA1", {{.to = "+15550102001"}}));
+}
+
+TEST_F(SwitchboardTest, KnowsOfATransferOnlyWhereTheLineWasHandedOver) {
+    make();
+    seen.can_transfer = false;
+    const auto session = away("CA1");
+    EXPECT_FALSE(session->is_away());
+    EXPECT_FALSE(board->transfer_ended("CA1", {TransferEnded::How::no_answer}));
+    EXPECT_FALSE(board->transfer_ended("CA9", {TransferEnded::How::no_answer}));
+    board->caller_left("CA1");
+    board->caller_left("CA9");
+    run();
+    EXPECT_FALSE(session->is_finished());
+    const auto is_failure = [](const journal::Entry& entry) {
+        const auto* ended = std::get_if<journal::TransferEnded>(&entry.event);
+        return ended != nullptr && ended->how == "failed" &&
+               ended->detail == "this line cannot be handed over";
+    };
+    EXPECT_TRUE(std::any_of(seen.entries.begin(), seen.entries.end(), is_failure));
+}
+
+TEST_F(SwitchboardTest, AnAgentWhoseTransferWasRefusedKeepsItsLine) {
+    make();
+    const auto session = away("CA1");
+    session->on(TransferEnded{TransferEnded::How::failed, "refused"});
+    EXPECT_FALSE(session->is_away());
+    EXPECT_FALSE(session->attach(std::make_unique<CountingChannel>(seen)));
+    session->on(CallerGone{});
+    EXPECT_TRUE(session->is_finished());
+}
+
+TEST_F(SwitchboardTest, ACallerWhoHangsUpWhileItRingsIsGone) {
+    make();
+    away("CA1");
+    board->caller_left("CA1");
+    run();
+    EXPECT_EQ(board->live_count(), 0u);
+    EXPECT_EQ(board->ending_of("CA1")->outcome, "caller_hung_up");
+}
+
+TEST_F(SwitchboardTest, ACallerWhoDoesNotComeBackIsGone) {
+    make({.return_within = std::chrono::seconds(0)});
+    away("CA1");
+    ASSERT_TRUE(board->transfer_ended("CA1", {TransferEnded::How::busy}));
+    run();
+    EXPECT_EQ(board->live_count(), 0u);
+}
+
+TEST_F(SwitchboardTest, DrainsWithoutWaitingForThoseWhoAreHandedOver) {
+    make();
+    away("CA1");
+    const auto session = away("CA2");
+    ASSERT_TRUE(board->transfer_ended("CA2", {TransferEnded::How::no_answer}));
+    run();
+    bool is_drained = false;
+    board->drain([&] { is_drained = true; });
+    run();
+    EXPECT_EQ(board->live_count(), 1u);
+    EXPECT_EQ(board->ending_of("CA1")->outcome, "transferred");
+    EXPECT_EQ(seen.hung_up, 0) << "they are talking";
+    EXPECT_FALSE(is_drained) << "one is on the way back";
+    session->on(CallerGone{});
+    EXPECT_TRUE(is_drained);
+}
+
+TEST_F(SwitchboardTest, AnOperatorEndsACallWhereverItIs) {
+    make();
+    away("CA1");
+    EXPECT_TRUE(board->end("CA1", ""));
+    run();
+    EXPECT_EQ(seen.hung_up, 1) << "the carrier has the line";
+    EXPECT_EQ(board->ending_of("CA1")->reason, "ended_by_operator");
 }
 
 }  // namespace

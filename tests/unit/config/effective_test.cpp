@@ -164,7 +164,8 @@ TEST(Explained, ListsEverySettingInAStableOrder) {
             "openai.turn_detection.threshold", "openai.turn_detection.prefix_padding_ms",
             "openai.turn_detection.silence_duration_ms", "openai.turn_detection.eagerness",
             "calls.duration_max_minutes", "calls.filler_after_ms", "calls.silence_before_prompt_ms",
-            "calls.silence_prompts_max", "calls.record", "calls.phrases.one_moment",
+            "calls.silence_prompts_max", "calls.transfer_to", "calls.hold_music", "calls.record",
+            "calls.phrases.one_moment",
             "calls.phrases.apology", "calls.phrases.goodbye", "calls.phrases.over_budget",
             "outbound.allowed_prefixes", "outbound.agent", "outbound.calls_per_second",
             "outbound.calls_max", "outbound.per_number_per_day", "outbound.per_day",
@@ -269,6 +270,8 @@ TEST(Defaults, SchemaAndStructAgree) {
         EXPECT_EQ(settings->calls.filler_after, structs.calls.filler_after);
         EXPECT_EQ(settings->calls.silence_before_prompt, structs.calls.silence_before_prompt);
         EXPECT_EQ(settings->calls.silence_prompts_max, structs.calls.silence_prompts_max);
+        EXPECT_EQ(settings->calls.transfer_to, structs.calls.transfer_to);
+        EXPECT_EQ(settings->calls.hold_music, structs.calls.hold_music);
         EXPECT_EQ(settings->calls.record, structs.calls.record);
         EXPECT_EQ(settings->calls.phrases, structs.calls.phrases);
         EXPECT_EQ(settings->scripts.dir, structs.scripts.dir);
@@ -296,7 +299,7 @@ TEST(Settings, EverySettingIsRead) {
         "   prices: {m: {text_in: 1, text_cached: 2, text_out: 3, audio_in: 4, audio_cached: 5.5, audio_out: 6}},\n"
         "   transcription_prices: {t: 0.25, u: 1}}\n"
         "calls: {duration_max_minutes: 8, filler_after_ms: 700, silence_before_prompt_ms: 900, silence_prompts_max: 1, record: events,\n"
-        "        phrases: {one_moment: o, apology: a, goodbye: g, over_budget: b}}\n"
+        "        transfer_to: ['+15550100'], hold_music: music.wav, phrases: {one_moment: o, apology: a, goodbye: g, over_budget: b}}\n"
         "outbound: {allowed_prefixes: ['+1', '+49'], agent: sarah, calls_per_second: 2.5, calls_max: 4, per_number_per_day: 5, per_day: 6,\n"
         "  quiet_hours: '22:00-07:30', default_time_zone: Europe/Berlin, time_zones: {'+1212': America/New_York}, ring_seconds: 20}\n"
         "scripts: {dir: d, memory_bytes_max: 300000, cpu_max_ms: 11, tool_timeout_ms: 12, output_bytes_max: 2048, watch: poll}\n"
@@ -358,6 +361,8 @@ TEST(Settings, EverySettingIsRead) {
     EXPECT_EQ(settings.calls.silence_before_prompt, std::chrono::milliseconds(900));
     EXPECT_EQ(settings.calls.silence_prompts_max, 1);
     EXPECT_EQ(settings.calls.record, "events");
+    EXPECT_THAT(settings.calls.transfer_to, ElementsAre("+15550100"));
+    EXPECT_EQ(settings.calls.hold_music, "music.wav");
     EXPECT_EQ(settings.calls.phrases,
               (std::map<std::string, std::string>{
                   {"one_moment", "o"}, {"apology", "a"}, {"goodbye", "g"}, {"over_budget", "b"}}));

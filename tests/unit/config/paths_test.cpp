@@ -50,6 +50,19 @@ TEST(Paths, ThatClashAreFaultsWithTheirLine) {
                     "itself; choose another path"));
 }
 
+TEST(Paths, OfTransfersAreTakenToo) {
+    EXPECT_THAT(faults_with_agent("twilio:\n"
+                                  "  paths:\n"
+                                  "    - voice: /voice\n"
+                                  "      stream: /voice/briefing\n"
+                                  "    - voice: /voice/transferred\n"
+                                  "      stream: /s\n"),
+                ElementsAre("parley.yaml:4: twilio.paths.0.stream: /voice/briefing is taken by "
+                            "twilio.paths.0.voice (its transfers); choose another path",
+                            "parley.yaml:5: twilio.paths.1.voice: /voice/transferred is taken by "
+                            "twilio.paths.0.voice (its transfers); choose another path"));
+}
+
 TEST(Paths, MustBePaths) {
     EXPECT_THAT(
         faults_with_agent("twilio: {paths: [{voice: voice, stream: /s/}]}"),

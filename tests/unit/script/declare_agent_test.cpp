@@ -22,6 +22,7 @@ TEST(AgentFile, MaySayAllThereIsToSay) {
         check_vars = function(vars) end, on_start = function(call) end, on_caller_said = function(call, text) end,
         on_agent_said = function(call, heard, unheard) end, on_interrupted = function(call, heard, unheard) end,
         on_dtmf = function(call, digit) return true end, on_silence = function(call, seconds) end,
+        on_returned = function(call, why) end,
         on_tool_error = function(call, tool, problem) end, on_end = function(call, outcome, summary) return { a = 1 } end,
     })"}}),
                 IsEmpty());
@@ -38,8 +39,9 @@ TEST(AgentFile, NamesTheNearestHook) {
 }
 
 TEST(AgentFile, WantsFunctionsForHooks) {
-    for (const char* hook : {"on_start", "on_caller_said", "on_agent_said", "on_interrupted",
-                             "on_dtmf", "on_silence", "on_tool_error", "on_end", "check_vars"}) {
+    for (const char* hook :
+         {"on_start", "on_caller_said", "on_agent_said", "on_interrupted", "on_dtmf", "on_silence",
+          "on_returned", "on_tool_error", "on_end", "check_vars"}) {
         EXPECT_THAT(agent_faults(fmt::format("{} = 'x'", hook)),
                     ElementsAre(fmt::format(
                         "agents/a.lua:4: `{}`: expected a function, found the text \"x\"", hook)));

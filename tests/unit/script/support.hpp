@@ -108,6 +108,21 @@ struct EventLog final : call::EventSink {
         if (const auto* note = std::get_if<call::NoteTaken>(&event)) {
             lines.push_back("note " + note->text + " " + json::serialize(note->fields));
         }
+        if (const auto* transfer = std::get_if<call::TransferAsked>(&event)) {
+            lines.push_back(fmt::format("transfer {} for {} s |{}|{}", transfer->transfer.to,
+                                        transfer->transfer.ring_limit.count(),
+                                        transfer->transfer.briefing, transfer->words));
+        }
+        if (const auto* hold = std::get_if<call::HoldAsked>(&event))
+            lines.emplace_back(hold->is_on ? "hold" : "resume");
+        if (const auto* digits = std::get_if<call::DigitsAsked>(&event))
+            lines.push_back("digits " + digits->digits);
+        if (const auto* recording = std::get_if<call::RecordingAsked>(&event))
+            lines.push_back(recording->is_on ? "record after " + recording->notice
+                                             : "stop recording");
+        if (const auto* told = std::get_if<call::MessageTold>(&event))
+            lines.push_back(
+                fmt::format("sms {} {} {}", told->to, told->ok ? "sent" : "failed", told->detail));
         if (const auto* key = std::get_if<call::KeyAnswered>(&event)) {
             lines.push_back(
                 fmt::format("key {} {}", key->key_id, key->is_handled ? "handled" : "free"));
@@ -163,6 +178,29 @@ class FakeKeys final : public KeyValues {
     std::map<std::string, Lifetime> lifetimes;
     Lifetime last_lifetime;
     std::optional<store::QueryProblem> problem;
+};
+
+// Takes text messages, or keeps them waiting; remembers them.
+class FakeMessages final : public Messages {
+ public:
+    void send(std::string from, std::string to, std::string text,
+              std::function<void(Result)> done) override {
+        sent.push_back({std::move(from), std::move(to), std::move(text)});
+        if (is_slow) {
+            waiting.push_back(std::move(done));
+        } else if (problem) {
+            done(*problem);
+        } else {
+            done(fmt::format("SM{}", sent.size()));
+        }
+    }
+    struct Sent {
+        std::string from, to, text;
+    };
+    std::vector<Sent> sent;
+    std::vector<std::function<void(Result)>> waiting;
+    std::optional<store::QueryProblem> problem;
+    bool is_slow = false;
 };
 
 struct Output {
@@ -267,6 +305,7 @@ class TestCall {
     EventLog events;
     FakeDatabase database;
     FakeKeys keys;
+    FakeMessages messages;
     WallTime now = utc(2026, 11, 20, 15, 0);  // a Friday, 10 in the morning in New York
     AgentParts parts;
     std::unique_ptr<call::Agent> agent;
@@ -301,6 +340,7 @@ class Probe : public TestCall {
                               {"tools/probe.lua", tool_file(body, tool_extra)}})) {
         parts.services.database = &database;
         parts.services.keys = &keys;
+        parts.services.messages = &messages;
     }
     Output run(const std::string& arguments = "{}") {
         if (!agent) {

@@ -108,6 +108,16 @@ TEST_F(Script, AReplayThatEndsWithTheCallerIsAnswered) {
     EXPECT_EQ(player.answer_request("").says, "Let me see.");
 }
 
+TEST_F(Script, AnswersATextOfTheClientWhenAskedTo) {
+    script.told = {{"Nobody took", "Nobody is there."}};
+    player.answer_request("Say: Hello.");
+    player.client_wrote("system", "Nobody took the call (busy).");
+    EXPECT_EQ(player.answer_request("").says, "Nobody is there.");
+    EXPECT_EQ(player.answer_request("").says, "") << "once";
+    player.client_wrote("system", "The caller pressed 1.");
+    EXPECT_EQ(player.answer_request("").says, "");
+}
+
 TEST(ModelScript, NamesFileLineAndRemedy) {
     const auto wrong =
         ModelScript::parse("greeting: none\nturns:\n  - heard: x\n    sys: y\n", "m.yaml");

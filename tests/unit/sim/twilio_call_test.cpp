@@ -22,6 +22,24 @@ using testing::IsEmpty;
 
 constexpr std::string_view token = "12345678901234567890123456789012";
 
+// Lines that another thread leaves.
+class Inbox {
+ public:
+    void add(std::string_view line) {
+        const std::lock_guard lock(mutex_);
+        lines_.emplace_back(line);
+    }
+    bool has(std::string_view part) {
+        const std::lock_guard lock(mutex_);
+        return std::any_of(lines_.begin(), lines_.end(),
+                           [&](const auto& line) { return line.find(part) != line.npos; });
+    }
+
+ private:
+    std::mutex mutex_;
+    std::vector<std::string> lines_;
+};
+
 // A voice application: TwiML at /voice and /after, a stream at /media. What a test wants to do in
 // the stream it says as a function of each message.
 class Application {
@@ -62,13 +80,17 @@ class Application {
 
     std::string voice;
     std::string after;
+    std::map<std::string, std::string> pages;  // at other paths
 
  private:
     static Task<net::Response> answer(Application* self, net::Request request) {
         const std::lock_guard lock(self->mutex_);
         self->requests_.push_back(request);
         net::Response response{.status = 200, .content_type = "text/xml"};
-        response.body = request.path() == "/after" ? self->after : self->voice;
+        const auto page = self->pages.find(std::string(request.path()));
+        response.body = page != self->pages.end()    ? page->second
+                        : request.path() == "/after" ? self->after
+                                                     : self->voice;
         co_return response;
     }
     static Task<net::UpgradeAnswer> upgrade(Application* self, net::Request request) {
@@ -365,6 +387,131 @@ TEST(TwilioCall, AHalfOpenConnectionFallsSilentWithoutAStop) {
     }
     EXPECT_GE(media, 4u);
     EXPECT_LT(media, 15u) << "0.4 s would be 20";
+}
+
+// ---- <Dial> -----------------------------------------------------------------------------------
+
+constexpr std::string_view brief =
+    "<Response><Gather action='/brief?x=1' numDigits='1'><Say>Ann is here.</Say></Gather><Hangup/></Response>";
+
+std::string dial_to(const Application& application, std::string_view number,
+                    std::string_view briefing = "") {
+    return fmt::format(
+        "<Response><Dial action='{0}/after' timeout='5' callerId='+15550100002'><Number {2}>{1}"
+        "</Number></Dial></Response>",
+        application.url(), number,
+        briefing.empty() ? "" : fmt::format("url='{}{}'", application.url(), briefing));
+}
+
+std::vector<Callee> callees() {
+    using Answer = Callee::Answer;
+    const auto rings = milliseconds(1);
+    return {{.to = "+15550102001", .rings = rings, .talks = milliseconds(30)},
+            {.to = "+15550102002", .rings = rings, .presses = "2"},
+            {.to = "+15550102003", .rings = rings, .hangs_up_at_briefing = true},
+            {.to = "+15550102004", .answer = Answer::busy, .rings = rings},
+            {.to = "+15550102005", .answer = Answer::no_answer, .rings = rings},
+            {.to = "+15550102006", .answer = Answer::failed, .rings = rings},
+            {.to = "+15550102007", .rings = milliseconds(60'000)}};
+}
+
+std::string field_of(const net::Request& request, std::string_view name) {
+    for (const auto& [known, value] : net::parse_form(request.body)) {
+        if (known == name) return value;
+    }
+    return "";
+}
+
+TEST(Dial, TellsItsActionHowItWent) {
+    const auto twilio = TwilioServer::start({.callees = callees()}).value();
+    for (const auto& [number, status, bridged] : {std::tuple{"+15550102001", "completed", "true"},
+                                                  {"+15550102004", "busy", "false"},
+                                                  {"+15550102005", "no-answer", "false"},
+                                                  {"+15550102006", "failed", "false"}}) {
+        Application application([](net::WebSocket&, const json::object&) {});
+        application.voice = dial_to(application, number);
+        const auto report = twilio->dial(to(application, "steps: []"))->report();
+        EXPECT_EQ(report.failure, "") << number;
+        EXPECT_THAT(report.violations, IsEmpty());
+        EXPECT_THAT(report.said, ElementsAre("Goodbye"));
+        ASSERT_EQ(report.dialled.size(), 1u);
+        EXPECT_EQ(report.dialled[0].status, status);
+        EXPECT_EQ(report.dialled[0].caller_id, "+15550100002");
+        const auto after = application.requests().back();
+        EXPECT_EQ(field_of(after, "DialCallStatus"), status);
+        EXPECT_EQ(field_of(after, "DialBridged"), bridged);
+        EXPECT_EQ(field_of(after, "DialCallSid"), report.dialled[0].call_sid);
+        EXPECT_EQ(field_of(after, "CallStatus"), "in-progress");
+        EXPECT_EQ(
+            after.headers.get("X-Twilio-Signature"),
+            twilio_signature(token, application.url() + "/after", net::parse_form(after.body)));
+    }
+}
+
+TEST(Dial, TellsWhoeverAnswersWhatItIsAbout) {
+    const auto twilio = TwilioServer::start({.callees = callees()}).value();
+    for (const auto& [number, pressed, is_joined] : {std::tuple{"+15550102001", "1", true},
+                                                     {"+15550102002", "2", false},
+                                                     {"+15550102003", "", false}}) {
+        Application application([](net::WebSocket&, const json::object&) {});
+        application.voice = dial_to(application, number, "/ask");
+        application.pages = {
+            {"/ask", std::string(brief)},
+            {"/brief",
+             pressed == std::string("1") ? "<Response/>" : "<Response><Hangup/></Response>"}};
+        const auto report = twilio->dial(to(application, "steps: []"))->report();
+        EXPECT_EQ(report.failure, "") << number;
+        ASSERT_EQ(report.dialled.size(), 1u);
+        EXPECT_THAT(report.dialled[0].heard, ElementsAre("Ann is here."));
+        EXPECT_EQ(report.dialled[0].pressed, pressed);
+        EXPECT_EQ(report.dialled[0].is_joined, is_joined) << number;
+        const auto requests = application.requests();
+        EXPECT_EQ(field_of(requests.back(), "DialCallStatus"), "completed");
+        EXPECT_EQ(field_of(requests.back(), "DialBridged"), is_joined ? "true" : "false");
+        EXPECT_EQ(requests[1].path(), "/ask");
+        EXPECT_EQ(field_of(requests[1], "CallSid"), report.dialled[0].call_sid);
+        EXPECT_EQ(field_of(requests[1], "ParentCallSid"), report.call_sid);
+        EXPECT_EQ(field_of(requests[1], "Direction"), "outbound-dial");
+        if (requests.size() > 3) {
+            EXPECT_EQ(field_of(requests[2], "Digits"), pressed);
+        }
+    }
+}
+
+TEST(Dial, EndsWithACallerWhoHangsUp) {
+    Inbox inbox;
+    const auto twilio =
+        TwilioServer::start(
+            {.watch = [&](std::string_view line) { inbox.add(line); }, .callees = callees()})
+            .value();
+    Application application([](net::WebSocket&, const json::object&) {});
+    application.voice = dial_to(application, "+15550102007");
+    application.voice.replace(application.voice.find("timeout='5'"), 11, "timeout='500'");
+    const auto call = twilio->dial(to(application, "steps: []"));
+    ASSERT_TRUE(eventually([&] { return inbox.has("+15550102007 rings"); }));
+    call->hang_up();
+    const auto report = call->report();
+    EXPECT_EQ(report.ended_by, "caller");
+    const auto after = application.requests().back();
+    EXPECT_EQ(field_of(after, "CallStatus"), "completed");
+    EXPECT_EQ(field_of(after, "DialCallStatus"), "canceled");
+    EXPECT_THAT(report.said, IsEmpty()) << "nobody is there to hear it";
+}
+
+TEST(Dial, OfNobodyAndUnderAnotherNameIsAViolation) {
+    const auto twilio =
+        TwilioServer::start({.numbers = {{"+15550100009", "Desk"}}, .callees = callees()}).value();
+    Application application([](net::WebSocket&, const json::object&) {});
+    const auto complaint = [&](const std::string& document) {
+        application.voice = document;
+        const auto report = twilio->dial(to(application, "steps: []"))->report();
+        EXPECT_EQ(field_of(application.requests().back(), "DialCallStatus"), "failed");
+        return report.violations.empty() ? "" : report.violations.front();
+    };
+    EXPECT_THAT(complaint(dial_to(application, "5550102001")), HasSubstr("13224"));
+    auto foreign = dial_to(application, "+15550102001");
+    foreign.replace(foreign.find("+15550100002"), 12, "+15550109999");
+    EXPECT_THAT(complaint(foreign), HasSubstr("13214"));
 }
 
 TEST(TwilioServer, EndsACallByRest) {

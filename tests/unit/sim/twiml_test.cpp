@@ -42,7 +42,7 @@ TEST(Twiml, ReadsAConnectWithEverything) {
 TEST(Twiml, RefusesWhatTwilioRefuses) {
     EXPECT_THAT(fault_of("<response/>"), HasSubstr("root"));
     EXPECT_THAT(fault_of("<Response><connect/></Response>"), HasSubstr("case-sensitive"));
-    EXPECT_THAT(fault_of("<Response><Gather/></Response>"), HasSubstr("does not carry out"));
+    EXPECT_THAT(fault_of("<Response><Record/></Response>"), HasSubstr("does not carry out"));
     EXPECT_THAT(fault_of(stream("url='https://x/y'")), HasSubstr("31922"));
     EXPECT_THAT(fault_of(stream("url='ws://x/y'")), HasSubstr("31922"));
     EXPECT_EQ(fault_of(stream("url='ws://x/y'"), StreamScheme::ws_too), "accepted");
@@ -58,6 +58,45 @@ TEST(Twiml, RefusesWhatTwilioRefuses) {
     EXPECT_THAT(fault_of("<Response><Say>x</Say><Reject/></Response>"), HasSubstr("first"));
     EXPECT_THAT(fault_of("<Response><Connect/></Response>"), HasSubstr("one <Stream>"));
     EXPECT_THAT(fault_of("<Response>hello</Response>"), HasSubstr("text"));
+}
+
+TEST(Twiml, ReadsADialAndAGather) {
+    const auto twiml = parse_twiml(R"(<Response>
+  <Dial action="https://v.example.com/over" timeout="15" callerId="+15550100002">
+    <Number url="https://v.example.com/brief?x=1">+15550102001</Number></Dial>
+  <Dial>+15550102002</Dial>
+  <Gather action="/key" numDigits="1" timeout="3"><Say>Press 1.</Say><Pause/></Gather>
+</Response>)",
+                                   StreamScheme::wss_only);
+    ASSERT_TRUE(twiml.has_value()) << twiml.error().text();
+    ASSERT_EQ(twiml->verbs.size(), 3u);
+    const auto& dial = twiml->verbs[0];
+    EXPECT_EQ(dial.kind, TwimlVerb::Kind::dial);
+    EXPECT_EQ(dial.text, "+15550102001");
+    EXPECT_EQ(dial.action, "https://v.example.com/over");
+    EXPECT_EQ(dial.caller_id, "+15550100002");
+    EXPECT_EQ(dial.number_url, "https://v.example.com/brief?x=1");
+    EXPECT_EQ(dial.length, milliseconds(15'000));
+    EXPECT_EQ(twiml->verbs[1].text, "+15550102002");
+    EXPECT_EQ(twiml->verbs[1].length, milliseconds(30'000));
+    const auto& gather = twiml->verbs[2];
+    EXPECT_EQ(gather.kind, TwimlVerb::Kind::gather);
+    EXPECT_EQ(gather.digits_max, 1);
+    EXPECT_EQ(gather.length, milliseconds(3'000));
+    ASSERT_EQ(gather.nested.size(), 2u);
+    EXPECT_EQ(gather.nested[0].text, "Press 1.");
+    EXPECT_THAT(fault_of("<Response><Dial/></Response>"), HasSubstr("missing"));
+    EXPECT_THAT(fault_of("<Response><Dial timeout='0'>+1</Dial></Response>"), HasSubstr("seconds"));
+    EXPECT_THAT(fault_of("<Response><Dial timeout='601'>+1</Dial></Response>"),
+                HasSubstr("seconds"));
+    EXPECT_THAT(fault_of("<Response><Dial><Client>x</Client></Dial></Response>"),
+                HasSubstr("not known"));
+    EXPECT_THAT(fault_of("<Response><Dial callerid='+1'>+1</Dial></Response>"),
+                HasSubstr("unknown attribute"));
+    EXPECT_THAT(fault_of("<Response><Gather><Dial>+1</Dial></Gather></Response>"),
+                HasSubstr("not understood"));
+    EXPECT_THAT(fault_of("<Response><Gather input='speech'/></Response>"), HasSubstr("keys only"));
+    EXPECT_THAT(fault_of("<Response><Gather numDigits='0'/></Response>"), HasSubstr("numDigits"));
 }
 
 TEST(Twiml, RefusesBrokenXml) {

@@ -258,6 +258,7 @@ class TwilioRestTest : public TwilioStreamTest {
                      std::string(request.headers.get("authorization").value_or("")) + " " +
                      request.body);
         net::Response response;
+        if (gate.valid()) gate.wait();
         const std::lock_guard lock(mutex);
         if (!answers.empty()) {
             response = answers.front();
@@ -276,6 +277,7 @@ class TwilioRestTest : public TwilioStreamTest {
     Inbox requests;
     std::mutex mutex;
     std::vector<net::Response> answers;
+    std::shared_future<void> gate;  // no answer before it
     std::shared_ptr<const TwilioRest> rest;
 };
 
@@ -338,6 +340,156 @@ TEST_F(TwilioRestTest, AnApiThatCannotBeReachedDoesNotHoldTheLine) {
     call();
     on_home([&] { session().channel->hang_up(); });
     EXPECT_EQ(phone->closed_with(), 1000);
+}
+
+// ---- handing the line over ------------------------------------------------------------------
+
+class TransferTest : public TwilioRestTest {
+ protected:
+    bool transfer(std::string briefing = {}) {
+        bool is_under_way = false;
+        on_home([&] {
+            is_under_way = session().channel->transfer(
+                {.to = "+15550102001", .briefing = std::move(briefing), .ring_limit = 15s});
+        });
+        return is_under_way;
+    }
+    // What Twilio was asked to do in the stream's place.
+    std::string document() {
+        if (!requests.wait_for("POST /2010-04-01/Accounts/" + account_sid + "/Calls/CA1.json"))
+            return "nothing";
+        const auto line = requests.lines().back();
+        for (const auto& [name, value] : net::parse_form(line.substr(line.rfind(' ') + 1)))
+            if (name == "Twiml") return value;
+        return line;
+    }
+    void stop() { phone->send(R"({"event":"stop","sequenceNumber":"9","streamSid":"MZ1"})"); }
+    // Nothing is on its way any more.
+    std::vector<std::string> told() {
+        on_home([] {});
+        auto lines = session().events.lines();
+        std::erase(lines, "attached");
+        return lines;
+    }
+    std::string address() { return "http://127.0.0.1:" + std::to_string(server->port()); }
+};
+
+TEST_F(TransferTest, GivesTheLineToAnotherDocument) {
+    call();
+    ASSERT_TRUE(transfer());
+    EXPECT_EQ(document(), "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Dial action=\"" +
+                              address() +
+                              "/voice/transferred\" timeout=\"15\" callerId=\"+15550100002\">"
+                              "<Number>+15550102001</Number></Dial></Response>");
+    EXPECT_FALSE(transfer()) << "one at a time";
+    stop();
+    EXPECT_EQ(phone->closed_with(), 1000);
+    EXPECT_TRUE(told().empty()) << "the caller is not gone";
+}
+
+TEST_F(TransferTest, TellsWhoeverAnswersWhatItIsAboutAndWaitsForTheKey) {
+    call();
+    calls->away = {"CA1"};
+    ASSERT_TRUE(transfer("Ann is on the line."));
+    const auto twiml = document();
+    const auto from = twiml.find("/voice/briefing?transfer=");
+    ASSERT_NE(from, std::string::npos) << twiml;
+    const auto target = twiml.substr(from, twiml.find('"', from) - from);
+    const auto ask = [&](const FormFields& more) {
+        FormFields form = incoming("CAother");
+        form.insert(form.end(), more.begin(), more.end());
+        return service->answer(signed_post(address(), target, form)).body;
+    };
+    const auto ended = [&] {
+        auto form = incoming("CA1");
+        form[2].second = "in-progress";
+        form.emplace_back("DialCallStatus", "completed");
+        service->answer(signed_post(address(), "/voice/transferred", form));
+        return calls->transfers.back().second;
+    };
+    EXPECT_EQ(ask({}), "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Gather action=\"" +
+                           address() + target +
+                           "\" numDigits=\"1\"><Say>Ann is on the line. To take the call, press 1."
+                           "</Say></Gather><Hangup/></Response>");
+    EXPECT_NE(ask({{"Digits", "2"}}).find("<Hangup/>"), std::string::npos);
+    EXPECT_EQ(ended(), call::TransferEnded::How::declined);
+    EXPECT_EQ(ask({{"Digits", "1"}}),
+              "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response></Response>");
+    EXPECT_EQ(ended(), call::TransferEnded::How::answered);
+}
+
+TEST_F(TransferTest, ShowsNoNameForANumber) {
+    calls->our_number = "client:desk";
+    call();
+    ASSERT_TRUE(transfer());
+    EXPECT_EQ(document().find("callerId"), std::string::npos);
+}
+
+TEST_F(TransferTest, ThatIsRefusedLeavesTheCallerWhereTheyAre) {
+    answers = {answer_of(400, R"({"code":21218,"message":"Twiml is wrong"})")};
+    call();
+    ASSERT_TRUE(transfer());
+    EXPECT_TRUE(session().events.wait_for("transfer 4 Twiml is wrong"));
+    phone->media(1);
+    EXPECT_TRUE(session().events.wait_for("audio 160"));
+    ASSERT_TRUE(transfer()) << "and may be tried again";
+    EXPECT_TRUE(requests.wait_for("POST", 2));
+}
+
+TEST_F(TransferTest, OfACallerWhoHangsUpFirstIsNone) {
+    std::promise<void> opened;
+    gate = opened.get_future().share();
+    answers = {answer_of(400, R"({"code":21220,"message":"Call is not in-progress"})")};
+    call();
+    ASSERT_TRUE(transfer());
+    ASSERT_TRUE(requests.wait_for("POST"));
+    stop();
+    EXPECT_EQ(phone->closed_with(), 1000);
+    EXPECT_TRUE(told().empty()) << "Twilio may have taken the document";
+    opened.set_value();
+    EXPECT_TRUE(session().events.wait_for("gone hung_up"));
+}
+
+TEST_F(TransferTest, WithoutAClearAnswerIsMadeWhenTheStreamEnds) {
+    answers = {answer_of(502, "<html>")};
+    call();
+    ASSERT_TRUE(transfer());
+    ASSERT_TRUE(requests.wait_for("POST"));
+    stop();
+    EXPECT_EQ(phone->closed_with(), 1000);
+    EXPECT_TRUE(told().empty());
+}
+
+TEST_F(TransferTest, WithoutAClearAnswerIsNoneWhenTheStreamGoesOn) {
+    serve({.limits = {.stop_within = 50ms}, .rest = rest});
+    answers = {answer_of(502, "<html>")};
+    call();
+    ASSERT_TRUE(transfer());
+    EXPECT_TRUE(session().events.wait_for("transfer 4 the carrier did not answer"));
+    stop();
+    EXPECT_TRUE(session().events.wait_for("gone hung_up"));
+}
+
+TEST_F(TransferTest, CanStillBeHungUpWithoutAStream) {
+    calls->end("CA1", {"transferred", "ended_by_operator"});
+    call();
+    ASSERT_TRUE(transfer());
+    stop();
+    EXPECT_EQ(phone->closed_with(), 1000);
+    ASSERT_TRUE(requests.wait_for("POST"));
+    on_home([&] {
+        session().channel->hang_up();
+        session().channel.reset();
+    });
+    ASSERT_TRUE(requests.wait_for("POST", 2));
+    EXPECT_TRUE(requests.lines()[1].ends_with(" Status=completed"));
+}
+
+TEST_F(TwilioStreamTest, WithoutAnAccountNobodyIsPutThrough) {
+    call();
+    on_home([&] { EXPECT_FALSE(session().channel->transfer({.to = "+15550102001"})); });
+    phone->media(1);
+    EXPECT_TRUE(session().events.wait_for("audio 160")) << "and the call goes on";
 }
 
 TEST(TwilioRestOptions, AreCheckedOnce) {

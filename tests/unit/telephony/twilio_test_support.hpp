@@ -18,6 +18,7 @@
 #include <future>
 #include <map>
 #include <mutex>
+#include <set>
 
 namespace parley::telephony {
 
@@ -69,6 +70,9 @@ class FakeSession final : public call::EventSink {
             events.add("mark " + std::to_string(mark->mark));
         } else if (const auto* gone = std::get_if<call::CallerGone>(&event)) {
             events.add(gone->how == call::CallerGone::How::hung_up ? "gone hung_up" : "gone lost");
+        } else if (const auto* ended = std::get_if<call::TransferEnded>(&event)) {
+            events.add("transfer " + std::to_string(static_cast<int>(ended->how)) + " " +
+                       ended->detail);
         }
     }
     Inbox events;
@@ -93,6 +97,7 @@ class FakeCalls final : public TwilioService::Calls {
         session->home = at;
         TwilioService::Claimed claimed;
         claimed.events = session;
+        claimed.our_number = our_number;
         claimed.attach = [this](std::unique_ptr<call::Channel> channel) {
             if (refuses_attach) return false;
             session->channel = std::move(channel);
@@ -107,6 +112,20 @@ class FakeCalls final : public TwilioService::Calls {
         return found == endings.end() ? std::nullopt : std::optional(found->second);
     }
 
+    std::optional<call::Switchboard::Announced> transfer_ended(std::string_view call_sid,
+                                                               call::TransferEnded ended) override {
+        const std::lock_guard lock(mutex);
+        transfers.emplace_back(call_sid, ended.how);
+        if (!away.contains(std::string(call_sid)) ||
+            ended.how == call::TransferEnded::How::answered)
+            return std::nullopt;
+        return call::Switchboard::Announced{"token-of-" + std::string(call_sid), home};
+    }
+    void caller_left(std::string_view call_sid) override {
+        const std::lock_guard lock(mutex);
+        left.emplace_back(call_sid);
+    }
+
     void end(const std::string& call_sid, call::Finish ending) {
         const std::lock_guard lock(mutex);
         endings[call_sid] = std::move(ending);
@@ -116,6 +135,10 @@ class FakeCalls final : public TwilioService::Calls {
     std::optional<call::Switchboard::Refusal> refusal;
     std::vector<call::CallInfo> announced;
     std::map<std::string, call::Finish> endings;
+    std::set<std::string> away;  // calls that are handed over
+    std::vector<std::pair<std::string, call::TransferEnded::How>> transfers;  // that are over
+    std::vector<std::string> left;
+    std::string our_number = "+15550100002";
     std::size_t home = 0;
     std::atomic<int> claims = 0;
     std::atomic<bool> refuses_attach = false;

@@ -154,11 +154,13 @@ TEST(TwilioWebhook, TakesOnlyTheMethodsOfThePath) {
 TEST(TwilioWebhook, ListsItsDoors) {
     std::string all;
     for (const auto& door : Desk(options_with_many_paths()).service.doors()) all += door.path + " ";
-    EXPECT_EQ(
-        all,
-        "/twilio/status /voice /voice/ended /voice/stream /voice/stream/:thread /twiml /twiml/ended /call "
-        "/call/:thread /incoming-call /incoming-call/ended /media-stream /media-stream/:thread "
-        "/twilio/voice /twilio/voice/ended /twilio-stream /twilio-stream/:thread ");
+    EXPECT_EQ(all,
+              "/twilio/status /voice /voice/ended /voice/transferred /voice/briefing /voice/stream "
+              "/voice/stream/:thread /twiml /twiml/ended /twiml/transferred /twiml/briefing /call "
+              "/call/:thread /incoming-call /incoming-call/ended /incoming-call/transferred "
+              "/incoming-call/briefing /media-stream /media-stream/:thread /twilio/voice "
+              "/twilio/voice/ended /twilio/voice/transferred /twilio/voice/briefing /twilio-stream "
+              "/twilio-stream/:thread ");
 }
 
 TEST(TwilioWebhook, ACallThatWeHavePlacedIsLedByWhomItsMarkNames) {
@@ -319,6 +321,87 @@ TEST(TwilioWebhook, AfterTheStreamItHangsUpOrApologises) {
         << "the call has said so itself";
     EXPECT_TRUE(has(desk.ended("CA4"), "technical problem"));
     EXPECT_TRUE(has(desk.ended("CA9"), "technical problem")) << "a call of another node";
+}
+
+using How = call::TransferEnded::How;
+
+FormFields transferred(const std::string& call_sid, const std::string& status) {
+    auto form = incoming(call_sid);
+    form[2].second = "in-progress";
+    form.insert(form.end(),
+                {{"Direction", "inbound"}, {"DialCallSid", "CAother"}, {"DialCallStatus", status}});
+    return form;
+}
+
+TEST(TwilioWebhook, ATransferThatSomebodyTookIsTheEnd) {
+    Desk desk;
+    desk.calls->away = {"CA1"};
+    const auto answer = desk.service.answer(
+        signed_post(base, "/voice/transferred", transferred("CA1", "completed")));
+    EXPECT_TRUE(has(answer, "<Response><Hangup/></Response>"));
+    ASSERT_EQ(desk.calls->transfers.size(), 1u);
+    EXPECT_EQ(desk.calls->transfers[0].second, How::answered);
+}
+
+TEST(TwilioWebhook, ATransferThatNobodyTookBringsTheCallerBack) {
+    for (const auto& [status, how] : {std::pair{"no-answer", How::no_answer},
+                                      {"busy", How::busy},
+                                      {"failed", How::failed},
+                                      {"canceled", How::failed}}) {
+        Desk desk(options_with_many_paths());
+        desk.calls->away = {"CA1"};
+        const auto answer = desk.service.answer(
+            signed_post(base, "/voice/transferred", transferred("CA1", status)));
+        EXPECT_TRUE(has(answer, "<Stream url=\"wss://voice.example.com/voice/stream\">")) << status;
+        EXPECT_TRUE(has(answer, "name=\"token\" value=\"token-of-CA1\""));
+        EXPECT_TRUE(has(answer, "name=\"callerNumber\" value=\"+15550100001\""));
+        EXPECT_TRUE(has(answer, "\"https://voice.example.com/voice/ended\""));
+        EXPECT_FALSE(has(answer, "<Say")) << "the caller has been greeted";
+        ASSERT_EQ(desk.calls->transfers.size(), 1u);
+        EXPECT_EQ(desk.calls->transfers[0].second, how) << status;
+    }
+}
+
+TEST(TwilioWebhook, ACallerWhoHangsUpMeanwhileIsGone) {
+    Desk desk;
+    desk.calls->away = {"CA1"};
+    auto form = transferred("CA1", "no-answer");
+    form[2].second = "completed";
+    desk.service.answer(signed_post(base, "/voice/transferred", form));
+    EXPECT_TRUE(desk.calls->transfers.empty());
+    EXPECT_EQ(desk.calls->left, std::vector<std::string>{"CA1"});
+}
+
+TEST(TwilioWebhook, ACallerWithoutAnAgentToComeBackToHearsAnApology) {
+    Desk desk;
+    EXPECT_TRUE(has(desk.service.answer(
+                        signed_post(base, "/voice/transferred", transferred("CA9", "no-answer"))),
+                    "technical problem"));
+    EXPECT_FALSE(has(desk.service.answer(
+                         signed_post(base, "/voice/transferred", transferred("CA9", "completed"))),
+                     "technical problem"))
+        << "they have spoken with somebody";
+}
+
+TEST(TwilioWebhook, DoorsOfTransfersAreGuarded) {
+    Desk desk;
+    desk.calls->away = {"CA1"};
+    for (const char* path : {"/voice/transferred", "/voice/briefing?transfer=ab"}) {
+        auto forged = signed_post(base, path, transferred("CA1", "completed"));
+        forged.headers.set("X-Twilio-Signature", "AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+        EXPECT_EQ(desk.service.answer(forged).status, 403) << path;
+        auto other = signed_post(base, "/voice", transferred("CA1", "completed"));
+        other.target = path;
+        EXPECT_EQ(desk.service.answer(other).status, 403) << path;
+        auto asked = signed_post(base, path, transferred("CA1", "completed"));
+        asked.method = "GET";
+        EXPECT_EQ(desk.service.answer(asked).status, 405) << path;
+    }
+    EXPECT_TRUE(desk.calls->transfers.empty());
+    EXPECT_TRUE(has(
+        desk.service.answer(signed_post(base, "/voice/briefing?transfer=ab", incoming("CAother"))),
+        "<Response><Hangup/></Response>"))
+        << "of a transfer that nobody knows";
 }
 
 TEST(TwilioWebhook, ACallWhoseAgentCannotBePreparedEndsWithAnApology) {

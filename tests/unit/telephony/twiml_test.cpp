@@ -56,5 +56,28 @@ TEST(Twiml, SaysRejectsAndHangsUp) {
               "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Hangup/></Response>");
 }
 
+TEST(Twiml, DialsAndAsksForAKey) {
+    const std::string head = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response>";
+    EXPECT_EQ(twiml::dial({.number = "+15550102001",
+                           .action = "https://v.example.com/voice/transferred",
+                           .caller_id = "+15550100002",
+                           .ring_limit = std::chrono::seconds(15),
+                           .briefing_url = "https://v.example.com/voice/briefing?transfer=a&b"}),
+              head +
+                  "<Dial action=\"https://v.example.com/voice/transferred\" timeout=\"15\" "
+                  "callerId=\"+15550100002\"><Number "
+                  "url=\"https://v.example.com/voice/briefing?transfer=a&amp;b\">+15550102001"
+                  "</Number></Dial></Response>");
+    EXPECT_EQ(twiml::dial({.number = "+15550102001", .action = "https://v.example.com/t"}),
+              head +
+                  "<Dial action=\"https://v.example.com/t\" timeout=\"20\"><Number>"
+                  "+15550102001</Number></Dial></Response>");
+    EXPECT_EQ(twiml::ask_for_key("Ann & Bob. Press 1.", "https://v.example.com/b?x=1"),
+              head +
+                  "<Gather action=\"https://v.example.com/b?x=1\" numDigits=\"1\"><Say>Ann "
+                  "&amp; Bob. Press 1.</Say></Gather><Hangup/></Response>");
+    EXPECT_EQ(twiml::go_on(), head + "</Response>");
+}
+
 }  // namespace
 }  // namespace parley::telephony

@@ -1,13 +1,16 @@
 // conversation.hpp: the rules of a call. Sans-I/O: one event and the time in, commands out.
 //
 // Holds no socket, clock, thread or Lua. Turn-taking, barge-in, what the caller has heard, tool
-// calls, silence, the time limit, lost providers and the end of the call are decided here and
-// nowhere else. Two parts have classes of their own: ToolDesk (which tool runs when) and SayQueue
-// (what the script wants spoken).
+// calls, silence, the time limit, lost providers, transfers, hold and the end of the call are
+// decided here and nowhere else. Two parts have classes of their own: ToolDesk (which tool runs
+// when) and SayQueue (what the script wants spoken).
 //
 // A call's life:  connecting -> talking -> ending -> finished
 //   connecting  the caller or the engine is still missing; a caller who waits too long hears a phrase
 //   talking     both are there; the greeting is asked for first
+//   away        within talking: the caller has been put through to somebody else. Nothing is said, asked or counted,
+//               until they come back
+//   on hold     within talking: the caller hears music. Whatever is to be said ends it
 //   ending      last words are being spoken; the line is dropped when they have been heard, or at a deadline
 //   finished    Finish has been returned; further events are ignored
 #pragma once
@@ -36,6 +39,8 @@ struct Phrases {
     std::vector<std::uint8_t> goodbye;  // "Goodbye."
     // "I am sorry, we cannot take this call now. Please call again later. Goodbye."
     std::vector<std::uint8_t> over_budget = {};
+    // music for a caller on hold, played again and again; empty: they hear nothing
+    std::vector<std::uint8_t> hold = {};
 };
 
 struct Policy {
@@ -61,6 +66,7 @@ struct Policy {
     milliseconds dtmf_pause{2'000};
     // a booking under way when the caller hangs up may finish
     milliseconds tools_after_hang_up{5'000};
+    milliseconds hold_max{5 * 60'000};  // then the agent has the caller again
     Playout::Options playout = {};
 };
 
@@ -71,7 +77,16 @@ std::pair<std::string, std::string> split_heard(std::string_view text, std::int6
 
 class Conversation {
  public:
-    enum class State { connecting, listening, speaking, running_tool, ending, finished };
+    enum class State {
+        connecting,
+        listening,
+        speaking,
+        running_tool,
+        on_hold,
+        away,  // "transferred"
+        ending,
+        finished
+    };
     struct Note {
         TimePoint at;
         journal::Event event;
@@ -104,6 +119,23 @@ class Conversation {
         char digit = 0;
         bool is_with_script = false;  // which may handle it instead
     };
+    // The caller is being put through: first the agent finishes, then the line is handed over, and
+    // unless somebody has taken the call the caller comes back.
+    struct HandingOver {
+        Transfer transfer;
+        TimePoint deadline;                   // no waiting for the agent's last words beyond this
+        std::optional<TimePoint> began = {};  // the line has been handed over
+        // nobody took the call
+        std::optional<TransferEnded::How> failed = {};
+        TimePoint failed_at = {};
+        bool is_heard_again = false;  // on the line they had
+    };
+    struct Hold {
+        std::optional<TimePoint> began = {};  // none: the agent still speaks
+        std::string last_response = {};       // which is the last one before it
+        bool is_last_to_come = false;         // and has not begun yet
+        std::size_t played = 0;               // of the music
+    };
     enum class Cut { none, by_caller };
     struct Said {  // one utterance, in the order they began
         std::string item_id;
@@ -117,6 +149,7 @@ class Conversation {
     void on(const DtmfPressed& event);
     void on(const MarkPlayed& event);
     void on(const CallerGone& event);
+    void on(const TransferEnded& event);
     void on(const EngineReady& event);
     void on(const CallerSpeechStarted& event);
     void on(const CallerSpeechStopped&);
@@ -139,6 +172,11 @@ class Conversation {
     void on(const SayAsked& event);
     void on(const ModelAsked& event);
     void on(const NoteTaken& event);
+    void on(const TransferAsked& event);
+    void on(const HoldAsked& event);
+    void on(const DigitsAsked& event);
+    void on(const RecordingAsked& event);
+    void on(const MessageTold& event);
     void on(const KeyAnswered& event);
     void on(const AlarmRang&) {}
     void on(const DrainAsked&);
@@ -151,6 +189,24 @@ class Conversation {
     void settle_says();
     void settle_silence();
     void settle_ending();
+    void settle_transfer();
+    void settle_away();
+    void settle_hold();
+    void settle_digits();
+    // The line has been handed over, and the caller is not back.
+    bool is_away() const { return transfer_ && transfer_->began; }
+    bool is_on_hold() const { return hold_ && hold_->began; }
+    bool has_finished_speaking() const { return playout_.is_idle(now_) || is_on_hold(); }
+    void hand_over();
+    void hear_while_away();
+    void come_back();
+    void speak_on_hold(std::string_view response_id);
+    void end_hold();
+    TimePoint next_away() const;
+    // What the line was about to do is dropped: last words are to be spoken.
+    void clear_line();
+    // The caller is gone for good: what tools have begun they may finish.
+    void leave(std::string reason, std::string default_outcome);
     void wrap_up(std::string reason, std::string default_outcome);
     void greet();
     void respond(std::string_view instructions);
@@ -205,6 +261,8 @@ class Conversation {
     TimePoint caller_stopped_ = TimePoint::max();
     bool is_latency_noted_ = true;
     milliseconds model_latency_{0};
+    // elsewhere: does not count against the time limit
+    Clock::duration away_for_{0};
     std::deque<Key> keys_;
     std::uint64_t key_ids_ = 0;
     TimePoint last_key_ = TimePoint::max();
@@ -249,6 +307,14 @@ class Conversation {
     bool is_prepared_ = false;
     ToolDesk desk_;
     bool are_results_unanswered_ = false;
+
+    // the line
+    std::optional<HandingOver> transfer_;
+    bool is_return_untold_ = false;  // the model is to say that nobody took the call
+    std::optional<Hold> hold_;
+    std::string digits_;              // to be sent when nobody speaks
+    bool is_sending_digits_ = false;  // they are not to be cut off
+    bool is_recording_ = false;
 
     // silence and the end
     TimePoint quiet_since_ = TimePoint::max();

@@ -59,6 +59,15 @@ struct CallerGone {
     std::string detail = {};
 };
 
+// A transfer is over. Unless the other one has spoken with the caller, the agent goes on with the
+// call: at once, or when CallerAttached follows.
+struct TransferEnded {
+    // answered: they have spoken, and the call is over. declined: the one who answered would not
+    // take it. failed: the carrier could not do it; `detail` says why.
+    enum class How { answered, no_answer, busy, declined, failed } how = How::no_answer;
+    std::string detail = {};
+};
+
 // ---- from the model's side ------------------------------------------------------------------
 
 // configured and, when asked, history replayed
@@ -134,7 +143,8 @@ struct Hooks {
     bool agent_said = false;
     bool interrupted = false;
     bool dtmf = false;
-    bool silence = false;  // then it asks a silent caller itself
+    bool silence = false;   // then it asks a silent caller itself
+    bool returned = false;  // then the model is not told of a transfer that failed
 };
 // How one tool wants to be run.
 struct ToolOptions {
@@ -196,6 +206,39 @@ struct NoteTaken {
     std::string text;
     json::object fields;
 };  // for the journal
+// The caller is to be put through to somebody else.
+struct Transfer {
+    std::string to;  // E.164
+    // Said to whoever answers, before the caller is put through: they press 1 to take the call.
+    // Empty: the caller is put through at once.
+    std::string briefing = {};
+    std::chrono::seconds ring_limit{20};
+};
+// After what is being said, and after these words of the agent, the line is handed over.
+struct TransferAsked {
+    Transfer transfer;
+    std::string words = {};     // empty: none
+    bool is_operators = false;  // a person has asked for it, not the script
+};
+// The caller hears music instead of the agent, and the agent nothing; or goes on.
+struct HoldAsked {
+    bool is_on = true;
+};
+// Tones for a machine on the line, after what is being said. 0-9 * # A-D, w is a pause of 0.5 s.
+struct DigitsAsked {
+    std::string digits;
+};
+// What is said from now on is kept, or no longer. The notice has been heard.
+struct RecordingAsked {
+    bool is_on = true;
+    std::string notice = {};
+};
+// The script has sent a text message, or could not; for the journal.
+struct MessageTold {
+    std::string to;
+    bool ok = true;
+    std::string detail = {};  // the carrier's id, or why not
+};
 // The agent's answer to a KeyPressed; `is_handled`: the model is not told of the key.
 struct KeyAnswered {
     std::uint64_t key_id = 0;
@@ -216,11 +259,12 @@ struct BudgetSpent {
 };
 
 using Event =
-    std::variant<CallerAttached, CallerAudio, DtmfPressed, MarkPlayed, CallerGone, EngineReady,
-                 CallerSpeechStarted, CallerSpeechStopped, CallerTranscribed, ResponseStarted,
-                 AgentAudio, AgentText, AgentItemDone, ToolCalled, ResponseDone, EngineProblem,
-                 EngineLost, AgentPrepared, AgentUnavailable, ToolFinished, ToolsOffered,
-                 OutcomeSet, HangUpAsked, TextInjected, SayAsked, ModelAsked, NoteTaken,
+    std::variant<CallerAttached, CallerAudio, DtmfPressed, MarkPlayed, CallerGone, TransferEnded,
+                 EngineReady, CallerSpeechStarted, CallerSpeechStopped, CallerTranscribed,
+                 ResponseStarted, AgentAudio, AgentText, AgentItemDone, ToolCalled, ResponseDone,
+                 EngineProblem, EngineLost, AgentPrepared, AgentUnavailable, ToolFinished,
+                 ToolsOffered, OutcomeSet, HangUpAsked, TextInjected, SayAsked, ModelAsked,
+                 NoteTaken, TransferAsked, HoldAsked, DigitsAsked, RecordingAsked, MessageTold,
                  KeyAnswered, AlarmRang, DrainAsked, EndAsked, BudgetSpent>;
 
 // Whoever takes events in: the Session. Called on the call's io thread.
@@ -240,6 +284,14 @@ struct SendMark {
 };
 struct ClearPlayback {};
 struct HangUp {};
+// Hand the line over; TransferEnded follows, or CallerGone.
+struct HandOver {
+    Transfer transfer;
+};
+// Keep what is said from now on, or no longer.
+struct Record {
+    bool is_on = true;
+};
 
 // connect; while an earlier connection works it serves until the new one is ready
 struct OpenEngine {
@@ -308,8 +360,12 @@ struct SayDone {  // the answer to SayAsked, always
     How how = How::heard;
     std::string heard;  // as much as the caller heard of it
 };
+// nobody took the call; the agent has the caller again
+struct CallerReturned {
+    TransferEnded::How how = TransferEnded::How::no_answer;
+};
 using News = std::variant<CallerWasHeard, AgentWasHeard, AgentWasCutOff, KeyPressed, CallerIsSilent,
-                          SayDone>;
+                          SayDone, CallerReturned>;
 struct TellAgent {
     News news;
 };
@@ -329,8 +385,8 @@ struct Finish {
     Totals totals = {};
 };
 
-using Command = std::variant<Play, SendMark, ClearPlayback, HangUp, OpenEngine, AppendAudio,
-                             Respond, CancelResponse, WithdrawResponse, Truncate, SendToolOutput,
-                             InjectText, OfferTools, RunTool, TellAgent, Finish>;
+using Command = std::variant<Play, SendMark, ClearPlayback, HangUp, HandOver, Record, OpenEngine,
+                             AppendAudio, Respond, CancelResponse, WithdrawResponse, Truncate,
+                             SendToolOutput, InjectText, OfferTools, RunTool, TellAgent, Finish>;
 
 }  // namespace parley::call

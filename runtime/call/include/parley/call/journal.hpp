@@ -65,6 +65,34 @@ struct UsageCounted {  // of a response, or of writing down what the caller said
     std::string item_id = {};  // of a transcription; response_id is then empty
     double call_cost_usd = 0;  // of the call up to here
 };
+// To whom the caller is put through.
+struct TransferStarted {
+    std::string to;
+    bool is_briefed = false;
+};
+struct TransferEnded {
+    std::string how;  // answered, no_answer, busy, declined, failed
+    std::string detail = {};
+    std::int64_t duration_ms = 0;  // since it began
+};
+struct HoldStarted {};
+struct HoldEnded {
+    std::int64_t duration_ms = 0;
+};
+struct DigitsSent {
+    int count = 0;  // the digits themselves may be an account's
+};
+// The notice was heard before anything was kept: `at` is when it had been.
+struct RecordingStarted {
+    std::string notice;
+};
+struct RecordingStopped {};
+// A text message went out, or did not.
+struct MessageSent {
+    std::string to;
+    bool ok = true;
+    std::string detail = {};  // the carrier's id, or why not
+};
 // The model can speak for the first time in this call.
 struct ProviderReady {
     std::int64_t ready_ms = 0;  // since it was connected to
@@ -95,9 +123,11 @@ struct Summary {
     json::object fields;
 };
 
-using Event = std::variant<CallStarted, CallerSaid, AgentSaid, Interrupted, ToolStarted,
-                           ToolReturned, DtmfReceived, TurnLatency, UsageCounted, ProviderReady,
-                           ProviderLost, ProviderRestored, Problem, Note, CallEnded, Summary>;
+using Event =
+    std::variant<CallStarted, CallerSaid, AgentSaid, Interrupted, ToolStarted, ToolReturned,
+                 DtmfReceived, TransferStarted, TransferEnded, HoldStarted, HoldEnded, DigitsSent,
+                 RecordingStarted, RecordingStopped, MessageSent, TurnLatency, UsageCounted,
+                 ProviderReady, ProviderLost, ProviderRestored, Problem, Note, CallEnded, Summary>;
 
 struct Entry {
     std::string call_sid;

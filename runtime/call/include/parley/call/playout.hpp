@@ -69,6 +69,7 @@ class Playout {
     // nothing queued, and all that was sent has been heard
     bool is_idle(TimePoint now) const;
     bool is_audible(TimePoint now) const;  // the caller hears the agent now
+    milliseconds queued() const { return milliseconds(to_ms(waiting())); }  // not sent yet
     std::int64_t dropped_ms() const;
 
  private:

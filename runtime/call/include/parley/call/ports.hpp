@@ -34,7 +34,8 @@ struct CallInfo {
     std::shared_ptr<const void> basis = {};
 };
 
-// The caller's side. Events out of it: CallerAudio, DtmfPressed, MarkPlayed, CallerGone.
+// The caller's side. Events out of it: CallerAudio, DtmfPressed, MarkPlayed, CallerGone,
+// TransferEnded.
 class Channel {
  public:
     virtual ~Channel() = default;
@@ -44,6 +45,9 @@ class Channel {
     virtual void clear() = 0;
     // at once: the caller of this has waited for the last mark
     virtual void hang_up() = 0;
+    // Hands the caller over. TransferEnded follows, or CallerGone; when the caller comes back it is
+    // with a channel of its own (Session::attach). False: this line cannot be handed over.
+    virtual bool transfer(const Transfer& /*transfer*/) { return false; }
     // the carrier's name for this stream of audio, if it has one
     virtual std::string id() const { return {}; }
 };
@@ -117,7 +121,7 @@ class Agent {
     virtual void adopt(std::function<void(Checked<AgentProfile>)> /*done*/) {}
     // The call is over; tools and hooks still running are given up. The agent has its last word:
     // `done` is called once, with the fields it wants kept, at the latest after a limit of its own;
-    // perhaps inside ended(). Of its events only NoteTaken counts from now on.
+    // perhaps inside ended(). Of its events only NoteTaken and MessageTold count from now on.
     virtual void ended(const Finish& ending, std::function<void(json::object)> done) = 0;
 };
 

@@ -19,6 +19,7 @@
 
 #include <parley/privacy/dictation.hpp>
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -44,7 +45,8 @@ class Session final : public EventSink, public std::enable_shared_from_this<Sess
     // What others may know of a running call.
     struct Snapshot {
         CallInfo info;
-        std::string state;           // connecting, listening, speaking, running_tool, ending
+        // connecting, listening, speaking, running_tool, on_hold, transferred, ending
+        std::string state;
         std::string stream_id = {};  // the carrier's name for the audio; empty before it is there
     };
 
@@ -55,8 +57,15 @@ class Session final : public EventSink, public std::enable_shared_from_this<Sess
 
     // Prepares the agent and connects the engine while the phone is still being answered.
     void start();
-    // The caller's side has arrived. A second one is refused (false).
+    // The caller's side has arrived, or comes back after a transfer that nobody took. Another one is
+    // refused (false).
     bool attach(std::unique_ptr<Channel> channel);
+    // The line has been handed over, and the caller is not back. From any thread.
+    bool is_away() const { return is_away_; }
+    // The carrier says how the transfer went; told again it counts once.
+    void transfer_ended(TransferEnded ended);
+    // The service is about to go. A call that has been handed over needs it no more, and is over.
+    void leave_to_carrier();
 
     void on(const Event& event) override;
 
@@ -84,6 +93,7 @@ class Session final : public EventSink, public std::enable_shared_from_this<Sess
     void finish();
     void close(json::object summary);
     void carry_out(const Command& command);
+    void hand_over(const Transfer& transfer);
     void write(journal::Event event, WallTime at);
     bool count_cost(const journal::Event& event, WallTime now);
     void check_budget();
@@ -103,6 +113,8 @@ class Session final : public EventSink, public std::enable_shared_from_this<Sess
     TimePoint armed_for_ = TimePoint::max();
     std::deque<Event> waiting_;  // events that arrived while one was being handled
     bool is_handling_ = false;
+    std::atomic<bool> is_away_ = false;
+    bool is_returning_ = false;  // away, and nobody took it: a channel is on its way
     bool is_finished_ = false;
     bool is_closed_ = false;
     double cost_usd_ = 0;

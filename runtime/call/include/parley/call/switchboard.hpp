@@ -23,6 +23,7 @@ class Switchboard {
         std::size_t calls_max = 2'000;  // more are answered "busy"
         // Twilio opens the stream within a second; a token is no key for later
         std::chrono::seconds claim_within{60};
+        std::chrono::seconds return_within{30};  // likewise, after a transfer that nobody took
         // how long calls may go on after drain(), before they are wrapped up
         std::chrono::seconds drain_limit{30};
     };
@@ -50,9 +51,15 @@ class Switchboard {
 
     // On io thread `home`: the session announced under `token`, once; nothing for an unknown, used
     // or expired token or another call_sid. A stream that came to another thread gets a new session
-    // on its own thread.
+    // on its own thread; one that brings a caller back must come to the thread of their session.
     std::shared_ptr<Session> claim(std::string_view token, std::string_view call_sid,
                                    std::size_t home);
+
+    // A transfer of this call is over. Where nobody took it the caller comes back to the agent: the
+    // token is for the stream that brings them. Nothing: the call is over, or was not handed over.
+    std::optional<Announced> transfer_ended(std::string_view call_sid, TransferEnded ended);
+    // The caller has hung up while the carrier had the line.
+    void caller_left(std::string_view call_sid);
 
     // How a call ended: its outcome and reason, while remembered (the last 1,000 calls).
     std::optional<Finish> ending_of(std::string_view call_sid) const;
@@ -66,11 +73,14 @@ class Switchboard {
     // of that name.
     bool end(const std::string& call_sid, std::string words);
 
+    // Puts a caller through to somebody else, after these words. False: there is no such call.
+    bool transfer(const std::string& call_sid, TransferAsked asked);
+
     // Each session on its own thread, soon.
     void for_each(std::function<void(Session&)> visit) const;
 
-    // Refuses new calls; wraps up those still there after drain_limit; `done` once none is left and
-    // every agent has had its last word.
+    // Refuses new calls; lets go those that are handed over; wraps up those still there after
+    // drain_limit; `done` once none is left and every agent has had its last word.
     void drain(std::function<void()> done);
 
  private:

@@ -108,7 +108,11 @@ struct CallSettings {
     std::chrono::milliseconds filler_after{4'000};
     std::chrono::milliseconds silence_before_prompt{10'000};
     int silence_prompts_max = 2;
-    // or events: kept beside the database, for parley replay
+    // whom callers may be put through to: "+15550100", prefixes in E.164; empty: nobody
+    std::vector<std::string> transfer_to;
+    std::string hold_music;  // a WAV file; empty: the built-in one
+    // or events: kept beside the database, for parley replay; or asked: from when a script asks
+    // for it until it says that it is enough
     std::string record = "off";
     std::map<std::string, std::string> phrases = {
         // spoken without a model
@@ -167,6 +171,10 @@ struct ScriptSettings {
     ScriptHttpSettings http = {};
     ScriptKeySettings kv = {};
     std::map<std::string, SecretSettings> secrets = {};  // from the top level's `secrets`
+    // Whom a script may put a caller through to, and whom else it may write to: from
+    // calls.transfer_to and outbound.allowed_prefixes.
+    std::vector<std::string> transfer_to = {};
+    std::vector<std::string> message_to = {};
     // auto: saving a file is enough; poll: also on network disks; off
     std::string watch = "auto";
 };

@@ -27,6 +27,9 @@ namespace parley::ops {
 json::object history_entry(const store::CallRow& call, const call::Facts& facts);
 // One entry of a transcript; null for entries of the journal that are none.
 json::value transcript_entry(std::int64_t at_ms, std::string_view type, const json::object& fields);
+// What became of the line: transfers, hold, tones, recordings, text messages; null for entries that
+// tell of something else.
+json::value happening_entry(std::int64_t at_ms, std::string_view type, const json::object& fields);
 
 // One answer of the agent: how long after the end of the caller's speech the model's first audio
 // came, and the first audio went to the caller's line.

@@ -3,11 +3,13 @@
 // Owner: serve(); outlives the server's requests. Thread: the server's.
 #pragma once
 
+#include <parley/call/events.hpp>
 #include <parley/ops/archive.hpp>
 #include <parley/ops/live.hpp>
 #include <parley/ops/routes.hpp>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,12 +17,20 @@ namespace parley::ops {
 
 class Dashboard {
  public:
+    struct Refused {
+        int status;  // of HTTP
+        std::string problem;
+        std::string remedy = {};
+    };
     struct Parts {
         Live& live;
         Archive* archive;  // null: nothing is remembered
         // Ends a call: after these last words, or at once when there are none. False: there is none
         // of that name.
         std::function<bool(const std::string& call_sid, std::string words)> end_call;
+        // Puts a caller through to somebody else; nothing: it is under way.
+        std::function<std::optional<Refused>(const std::string& call_sid, call::TransferAsked)>
+            transfer = {};
         // Whether a recording of the call is there; its path is then .../calls/:callSid/recording.
         std::function<bool(std::string_view call_sid)> has_recording = {};
     };
@@ -36,6 +46,7 @@ class Dashboard {
     Task<net::Response> transcript(Asked asked);
     net::Response transcript_stream(const Asked& asked);
     net::Response end(const Asked& asked);
+    net::Response transfer(const Asked& asked);
     // `look` on the archive's thread; `what` for the error.
     Task<net::Response> read(Archive::Look look, std::string what);
     std::string recording_of(const std::string& call_sid) const;

@@ -32,6 +32,15 @@ struct Happening {
         provider,   // lost, restored
         problem,
         handed_off,
+        put_through,  // text: to whom
+        briefed,      // who answers is told this first
+        transfer_ended,
+        on_hold,
+        off_hold,   // took_ms: how long
+        keys_sent,  // by the script
+        recorded,   // from here on; text: the notice
+        recorded_no_more,
+        message_sent,  // name: to whom
         ended,
         broken,  // an expectation that was not met: text expected, detail found
     };

@@ -4,7 +4,8 @@
 // A recording is a file of lines, CALL_SID.events in the folder `recordings` beside the database.
 // The first line tells who called whom and how the call was set up; each further line is one event
 // with what came of it, or one answer of the database. Audio is kept as it came in;
-// what went out is told by its hash.
+// what went out is told by its hash. Where a script decides what is kept (Keep::asked), nothing is
+// but the events between its two words: such a call can be heard, and not be replayed.
 //
 // Size:   about 24 KB for each second of a call in which somebody speaks, at most `bytes_max`; what is beyond is left out, and the file says so.
 // Thread: a CallRecorder is the call's, but for answers of the database, which come from the
@@ -39,6 +40,8 @@ struct RecordedCall {
     std::shared_ptr<const privacy::Masker> masker = privacy::default_masker();
     // version of the scripts
     std::string bundle;
+    // asked: only what comes between Record{true} and Record{false}
+    enum class Keep { all, asked } keep = Keep::all;
 };
 
 class CallRecorder : public call::Recorder {
@@ -96,6 +99,8 @@ struct Recording {
     bool is_cut = false;          // it had grown too large
 
     static Checked<Recording> load(const std::string& path);
+    // Why it cannot be played again, though it can be heard; nothing where it can.
+    std::optional<Fault> why_not_replayed() const;
 };
 
 // Beside the database: "data/parley.db" -> "data/recordings".

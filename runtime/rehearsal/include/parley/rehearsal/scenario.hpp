@@ -39,6 +39,13 @@ struct Expectation {
         reason,
         hang_up_by,
         hand_off_to,
+        transferred_to,
+        briefing,
+        held_for,
+        digits,
+        recording,
+        sms,
+        sms_to,
         vars,
         summary,
         note,
@@ -53,7 +60,7 @@ struct Expectation {
     std::optional<std::int64_t> times = {};
     json::value result = nullptr;
     std::vector<std::string> result_contains = {};
-    std::optional<milliseconds> within = {};  // and of answered_within
+    std::optional<milliseconds> within = {};  // and of answered_within, held_for
 };
 
 struct Step {
@@ -64,6 +71,7 @@ struct Step {
         caller_interrupts,
         caller_hangs_up,
         caller_hangs_up_after,
+        transfer,
         model,
         provider_drops,
         provider_drops_after,
@@ -80,6 +88,7 @@ struct Step {
     int count = 0;
     std::string tool = {};
     bool is_for_good = false;  // the provider is not coming back
+    call::TransferEnded::How how = call::TransferEnded::How::answered;
     engine::ScriptedLine model = {};
     std::vector<Expectation> expectations = {};
 };

@@ -69,12 +69,24 @@ class HttpClient {
 // Real requests, each on a connection of its own.
 std::unique_ptr<HttpClient> web_client();
 
+// Text messages (SMS). Sent once: what may have been sent is not sent again.
+class Messages {
+ public:
+    using Result = boost::system::result<std::string, store::QueryProblem>;  // the carrier's id
+
+    virtual ~Messages() = default;
+    // Numbers are E.164. Whom may be written to is decided above it.
+    virtual void send(std::string from, std::string to, std::string text,
+                      std::function<void(Result)> done) = 0;
+};
+
 // Null: calls to it give nil, problem.
 struct Services {
     Database* database = nullptr;
     KeyValues* keys = nullptr;
     HttpClient* http = nullptr;
     metrics::Registry* metrics = nullptr;  // null: nothing is counted
+    Messages* messages = nullptr;
 };
 
 }  // namespace parley::script

@@ -11,6 +11,17 @@
 
 namespace parley::sim {
 
+// Whom a <Dial> called, and what came of it.
+struct Dialled {
+    std::string number;
+    std::string call_sid;            // of their side
+    std::string caller_id;           // that they were shown
+    std::string status;              // DialCallStatus
+    std::vector<std::string> heard;  // by <Say>, before they were joined with the caller
+    std::string pressed;             // keys
+    bool is_joined = false;
+};
+
 struct CallReport {
     std::string call_sid;
     std::string stream_sid;                         // empty: no stream was opened
@@ -19,6 +30,7 @@ struct CallReport {
     std::string failure;                            // of the script or the set-up; empty: none
     std::vector<std::pair<std::string, int>> http;  // URL, status; 0: no answer
     std::vector<std::string> said;                  // by <Say>
+    std::vector<Dialled> dialled;
     // what a strict Twilio would have warned of, and worse
     std::vector<std::string> violations;
     std::vector<std::string> notes;

@@ -78,6 +78,8 @@ struct ModelScript {
     milliseconds think{120};                // response.created to the first word
     milliseconds transcription_delay{300};  // committed to transcription.completed
     std::vector<ModelTurn> turns;
+    // part of a system text, and what is said to it when the client then asks for an answer
+    std::vector<std::pair<std::string, std::string>> told;
     std::vector<InjectedFault> faults;
 
     // `file` is only for messages.

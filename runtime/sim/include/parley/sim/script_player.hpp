@@ -98,6 +98,7 @@ class ScriptPlayer {
     std::vector<std::string> spoken_tools_;
     std::optional<Waiting> spoken_results_;
 
+    std::string told_;  // what is to be said to a system text
     std::vector<std::string> problems_;
 };
 

@@ -23,7 +23,7 @@ namespace parley::sim {
 
 using Form = std::vector<std::pair<std::string, std::string>>;
 
-// What happens when a number is dialled.
+// What happens when a number is dialled, by the REST API or by <Dial>.
 struct Callee {
     enum class Answer { human, machine, busy, no_answer, failed };
     std::string to = "*";  // a number; a * at its end stands for the rest
@@ -31,6 +31,10 @@ struct Callee {
     milliseconds rings{100};
     milliseconds detection{100};  // until it is known who has answered
     CallerScript script = {};     // once answered; no steps: hangs up at once
+    // By <Dial>, in place of the script:
+    std::string presses = "1";          // keys, when asked for them; a machine presses none
+    bool hangs_up_at_briefing = false;  // having heard it
+    milliseconds talks{1'000};          // with the caller
 };
 
 class TwilioAccount {

@@ -59,6 +59,10 @@ struct CallOptions {
     std::string direction = "inbound";
     std::string twiml = {};  // in place of the webhook
     Form extra = {};         // more fields of the first request
+    // Who answers a <Dial>, and the account's numbers, one of which they must be shown, or one of
+    // this call; none: any.
+    std::vector<Callee> callees = {};
+    std::vector<std::string> numbers = {};
 
     Signature webhook_signature = Signature::right;
     Signature stream_signature = Signature::right;
@@ -118,11 +122,18 @@ class TwilioCall : public std::enable_shared_from_this<TwilioCall> {
 
     Task<> carry_out();
     Task<bool> prepare_speech();
-    Question ask(std::string url, CallOptions::Method method, bool is_first) const;
+    Question ask(std::string url, CallOptions::Method method, Form fields) const;
     Task<Answer> request(Question question);
     Answer read_answer(const std::string& shown, const Result<net::Response>& response);
     Answer read_twiml(const std::string& shown, std::string_view document);
     Task<> stream(TwimlVerb verb);
+    // What its action is told.
+    Task<Form> dial(TwimlVerb verb);
+    bool can_dial(const TwimlVerb& verb, const std::string& caller_id);
+    Task<bool> brief(TwimlVerb dial, Callee callee, Dialled* leg);
+    Task<> wait_while_dialled(milliseconds length);
+    bool is_cut_short() const { return is_hang_up_wanted_ || replacement_.has_value(); }
+    void check_actions(const Twiml& twiml);
     Task<> read_stream();
     Task<> tick_stream();
     void on_message(net::Message message);
@@ -152,6 +163,7 @@ class TwilioCall : public std::enable_shared_from_this<TwilioCall> {
     bool is_done_ = false;
     bool is_hang_up_wanted_ = false;  // before the stream, too
     std::optional<Replacement> replacement_;
+    bool was_replaced_ = false;  // the script goes on after the stream
 
     std::vector<std::vector<std::uint8_t>> speech_;  // µ-law, per step of the script
     CallerPlayer player_;

@@ -18,16 +18,24 @@
 namespace parley::sim {
 
 struct TwimlVerb {
-    enum class Kind { say, pause, redirect, hangup, reject, connect };
+    enum class Kind { say, pause, redirect, hangup, reject, connect, gather, dial };
 
     Kind kind = Kind::hangup;
-    std::string text = {};        // say: the words; redirect: the URL; reject: the reason
-    std::string method = "POST";  // redirect, connect
-    milliseconds length{1'000};   // pause
-    std::string action = {};      // connect; empty: go on with the next verb
+    // say: the words; redirect: the URL; reject: the reason; dial: the number
+    std::string text = {};
+    std::string method = "POST";  // redirect, connect, gather, dial
+    // pause; gather: without a key; dial: of ringing
+    milliseconds length{1'000};
+    std::string action = {};      // connect, gather, dial; empty: go on with the next verb
     std::string stream_url = {};  // without a query, which Twilio drops
     std::string stream_name = {};
     std::vector<std::pair<std::string, std::string>> parameters = {};
+    std::vector<TwimlVerb> nested = {};  // gather: say and pause, while keys are awaited
+    int digits_max = 0;                  // gather; 0: until `#`
+    std::string caller_id = {};          // dial; empty: the caller's own number
+    std::string number_url = {};         // dial: what the called one hears first
+    std::string number_method = "POST";  // dial
+    milliseconds talk_max{14'400'000};   // dial
 };
 
 struct Twiml {

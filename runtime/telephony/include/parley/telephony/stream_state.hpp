@@ -22,6 +22,9 @@ struct StreamLimits {
     int messages_before_start_max = 20;
     // of a running call: one bad message must not end it, a broken peer must
     int malformed_in_a_row_max = 50;
+    // Twilio ends a stream within moments of taking another document in its place; where it does not
+    // say whether it has.
+    milliseconds stop_within{10'000};
 };
 
 // What a message asks for. Views are valid until the next message.

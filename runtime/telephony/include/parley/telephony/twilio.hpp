@@ -7,6 +7,8 @@
 //   GET /media-stream     the stream: signature, then token, then the call's audio; nothing upstream is paid for
 //                         before the token is right
 //   POST /voice/ended     the stream is over: hang up, or apologise where no one else could
+//   POST /voice/transferred   a transfer is over: hang up, or a stream that brings the caller back
+//   POST /voice/briefing  the one a caller is put through to has answered: they hear what it is about, and press 1
 //   POST /twilio/status   how calls go that we have placed; repeated and out of order, as it comes
 //
 // Owner:  the app; must outlive the server's requests. Streams hold what they need and may outlive
@@ -39,6 +41,7 @@ class TwilioService {
         std::shared_ptr<call::EventSink> events;
         // False when the call has a caller already.
         std::function<bool(std::unique_ptr<call::Channel>)> attach;
+        std::string our_number = {};  // of this call; as the carrier gives it
     };
     class Calls {
      public:
@@ -49,9 +52,14 @@ class TwilioService {
         virtual std::optional<Claimed> claim(std::string_view token, std::string_view call_sid,
                                              std::size_t home) = 0;
         virtual std::optional<call::Finish> ending_of(std::string_view call_sid) const = 0;
+        // As Switchboard::transfer_ended.
+        virtual std::optional<call::Switchboard::Announced> transfer_ended(
+            std::string_view call_sid, call::TransferEnded ended) = 0;
+        virtual void caller_left(std::string_view call_sid) = 0;
     };
 
-    // A voice webhook and the stream that it announces. Below the webhook lies its /ended.
+    // A voice webhook and the stream that it announces. Below the webhook lie its /ended, and
+    // /transferred and /briefing of its transfers.
     struct Path {
         std::string voice = "/voice";
         std::string stream = "/media-stream";
@@ -88,6 +96,7 @@ class TwilioService {
             "We are sorry, our line is being restarted. Please call again in a few minutes.";
         std::string no_agent = "We are sorry, this number is not in service.";
         std::string apology = "We are sorry, we have a technical problem. Please call again later.";
+        std::string take_call = "To take the call, press 1.";  // after a briefing
     };
     struct Options {
         std::string public_url;  // "https://voice.example.com"; empty: the Host header, with https
@@ -144,6 +153,12 @@ class TwilioService {
     std::optional<net::Response> refuse(const net::Request& request, Webhook& webhook);
     net::Response answer_call(const Path& path, const Webhook& webhook);
     net::Response answer_ended(const Webhook& webhook);
+    net::Response answer_transferred(const Path& path, const Webhook& webhook);
+    net::Response answer_briefing(const Path& path, const Webhook& webhook);
+    net::Response apologise() const;
+    std::string stream_document(const Path& path, const Webhook& webhook,
+                                const call::Switchboard::Announced& announced, std::string caller,
+                                const twiml::Say& greeting = {}) const;
     net::Response take_status(const Webhook& webhook);
 
     struct Shared;  // what streams need as well
@@ -161,6 +176,9 @@ class SwitchboardCalls final : public TwilioService::Calls {
     std::optional<TwilioService::Claimed> claim(std::string_view token, std::string_view call_sid,
                                                 std::size_t home) override;
     std::optional<call::Finish> ending_of(std::string_view call_sid) const override;
+    std::optional<call::Switchboard::Announced> transfer_ended(std::string_view call_sid,
+                                                               call::TransferEnded ended) override;
+    void caller_left(std::string_view call_sid) override;
 
  private:
     call::Switchboard& switchboard_;  // outlives the server

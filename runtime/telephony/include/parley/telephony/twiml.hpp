@@ -2,6 +2,7 @@
 // of them.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,10 +28,24 @@ struct Stream {
     std::vector<std::pair<std::string, std::string>> parameters = {};
 };
 
+// Somebody else who is called and joined with the caller.
+struct Dial {
+    std::string number;          // E.164
+    std::string action;          // asked when it is over; absolute
+    std::string caller_id = {};  // E.164; empty: the caller's own number
+    std::chrono::seconds ring_limit{20};
+    // of what the called one hears first; empty: joined at once
+    std::string briefing_url = {};
+};
+
 // A greeting without text is none.
 std::string connect(const Stream& stream, const Say& greeting = {});
 std::string say_and_hang_up(std::string_view sentence);
 std::string reject_busy();
 std::string hang_up();
+std::string dial(const Dial& dial);
+// Says it, and asks `action` when a key is pressed; hangs up when none is.
+std::string ask_for_key(std::string_view sentence, std::string_view action);
+std::string go_on();  // nothing more to be said
 
 }  // namespace parley::telephony::twiml
