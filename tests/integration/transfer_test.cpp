@@ -340,6 +340,12 @@ class AScript : public ScriptsFolder, public PuttingThrough {
         std::erase_if(all, [](const auto& each) { return !each.path.ends_with("/Messages.json"); });
         return all;
     }
+    net::Response get(const std::string& path) {
+        net::Request request;
+        request.target = path;
+        request.headers.set("Authorization", "Bearer " + stage_->admin_token());
+        return stage_->service().ask(std::move(request));
+    }
     static std::string field(const std::string& body, std::string_view name) {
         for (const auto& [known, value] : net::parse_form(body)) {
             if (known == name) return value;
@@ -404,23 +410,15 @@ TEST_F(AScriptThatConnects, HasTheCallerBackUntilSomebodyTakesTheCallAndWritesTo
     EXPECT_EQ(json_read::boolean(told[0], "ok"), true);
 }
 
-class AScriptThatWaitsAndRecords : public AScript {
+class AScriptThatWaits : public AScript {
  protected:
-    AScriptThatWaitsAndRecords()
+    AScriptThatWaits()
         : AScript(
-              "  - {heard: \"One moment.\", says: \"\", calls: [{tool: wait, arguments: {to: me}}]}\n"
-              "  - {heard: \"Yes.\", says: \"\", calls: [{tool: record, arguments: {to: me}}]}\n") {
-    }
-
-    net::Response get(const std::string& path) {
-        net::Request request;
-        request.target = path;
-        request.headers.set("Authorization", "Bearer " + stage_->admin_token());
-        return stage_->service().ask(std::move(request));
-    }
+              "  - {heard: \"One moment.\", says: \"\", calls: [{tool: wait, arguments: {to: "
+              "me}}]}\n") {}
 };
 
-TEST_F(AScriptThatWaitsAndRecords, PlaysTheMusicOfTheSettings) {
+TEST_F(AScriptThatWaits, PlaysTheMusicOfTheSettings) {
     const auto call = dial(
         "steps: [{wait_for_agent: {silent_for_ms: 400}}, {say: One moment}, {silence_ms: 3500}, "
         "hang_up]");
@@ -441,10 +439,18 @@ TEST_F(AScriptThatWaitsAndRecords, PlaysTheMusicOfTheSettings) {
         << "nobody has asked for a recording";
 }
 
-TEST_F(AScriptThatWaitsAndRecords, KeepsWhatIsSaidAfterTheNotice) {
+class AScriptThatRecords : public AScript {
+ protected:
+    AScriptThatRecords()
+        : AScript(
+              "  - {heard: \"Yes.\", says: \"\", calls: [{tool: record, arguments: {to: me}}]}\n") {
+    }
+};
+
+TEST_F(AScriptThatRecords, KeepsWhatIsSaidAfterTheNotice) {
     const auto call = dial(
-        "steps: [{wait_for_agent: {silent_for_ms: 400}}, {say: One moment}, {silence_ms: 1500}, "
-        "{say: Yes}, {wait_for_agent: {silent_for_ms: 600}}, {say: This is kept}, hang_up]");
+        "steps: [{wait_for_agent: {silent_for_ms: 400}}, {silence_ms: 2500}, {say: Yes}, "
+        "{wait_for_agent: {silent_for_ms: 600}}, {say: This is kept}, hang_up]");
     const auto report = call->report();
     EXPECT_EQ(report.failure, "");
     EXPECT_GT(share_heard(report.heard, notice), 0.8);
