@@ -118,6 +118,8 @@ describe('the API of a running service', () => {
       [404, '/dashboard/api/transcripts/CA1/stream', '/dashboard/api/transcripts/{callSid}/stream'],
       [404, '/api/calls/CA1/end', '/api/calls/{callSid}/end', { method: 'POST', body: { at_once: true } }],
       [400, '/api/calls/CA1/end', '/api/calls/{callSid}/end', { method: 'POST', body: {} }],
+      [400, '/dashboard/api/calls/CA1/transfer', '/dashboard/api/calls/{callSid}/transfer', { method: 'POST', body: {} }],
+      [503, '/dashboard/api/calls/CA1/transfer', '/dashboard/api/calls/{callSid}/transfer', { method: 'POST', body: { to: '+15550102001' } }],
       [400, '/api/tokens', '/api/tokens', { method: 'POST', body: { name: 'x y', role: 'viewer' } }],
       [404, '/api/tokens/nobody', '/api/tokens/{name}', { method: 'DELETE' }],
       [400, '/dashboard/api/calls/history?before=x', '/dashboard/api/calls/history'],

@@ -84,6 +84,14 @@ test('a message is sent and seen', async () => {
   assert.equal((await client.messages(sent.sid).fetch()).body.length, 200);
 });
 
+test('a message that Twilio would refuse is refused', async () => {
+  const send = (options) => client.messages.create({ to: '+15550101009', from, body: 'x', ...options });
+  await assert.rejects(send({ from: '+15559999999' }), { status: 400, code: 21606 });
+  await assert.rejects(send({ to: from }), { status: 400, code: 21266 });
+  await assert.rejects(send({ body: 'ü'.repeat(1601) }), { status: 400, code: 21617 });
+  assert.ok((await send({ body: 'ü'.repeat(1600) })).sid, 'characters count, not bytes');
+});
+
 test('too many calls at once are refused, and may be tried again', async (t) => {
   const slow = await startSimulatedTwilio(t, callees, ['--calls-per-second', '1']);
   const impatient = clientOf(slow);
