@@ -16,7 +16,6 @@
 #include <parley/call/journal.hpp>
 #include <parley/call/ports.hpp>
 #include <parley/call/recorder.hpp>
-
 #include <parley/privacy/dictation.hpp>
 
 #include <atomic>
