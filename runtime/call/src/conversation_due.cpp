@@ -32,7 +32,6 @@ void Conversation::settle() {
     if (is_finished_ || is_away()) return;
     settle_timers();
     if (is_finished_) return;
-    settle_hold();
     settle_digits();
     if (attached_ && !is_caller_gone_) {
         const std::size_t before = commands_.size();
@@ -48,6 +47,7 @@ void Conversation::settle() {
     }
     settle_keys();
     settle_says();
+    settle_hold();
     settle_silence();
     settle_transfer();
     settle_ending();

@@ -24,6 +24,8 @@ constexpr milliseconds stale_audio{500};
 constexpr milliseconds refused_after{5'000};
 constexpr milliseconds look_every{200};
 
+constexpr std::size_t digits_max = 256;  // a minute of tones
+
 constexpr milliseconds music_ahead{500};  // beyond what the line has got
 constexpr milliseconds music_slice{1'000};
 
@@ -126,8 +128,9 @@ void Conversation::settle_away() {
 TimePoint Conversation::next_away() const {
     if (!transfer_->failed)
         return *transfer_->began + transfer_->transfer.ring_limit + talk_max + talk_grace;
-    const TimePoint next = std::max(transfer_->failed_at + stale_audio, now_ + look_every);
-    return std::min(next, transfer_->failed_at + back_within);
+    // The caller's sound tells nobody that it came; and it comes often.
+    const auto looks = (now_ - transfer_->failed_at) / look_every + 1;
+    return transfer_->failed_at + looks * look_every;
 }
 
 void Conversation::come_back() {
@@ -221,6 +224,10 @@ void Conversation::on(const DigitsAsked& event) {
     if (is_caller_gone_) return;
     if (is_away()) {
         note(journal::Problem{"digits_dropped", "the caller has been put through"});
+        return;
+    }
+    if (digits_.size() + event.digits.size() > digits_max) {
+        note(journal::Problem{"digits_dropped", "too many wait already"});
         return;
     }
     digits_ += event.digits;

@@ -106,7 +106,8 @@ void Rig::begin(MakeEngine make_engine) {
                                                  .policy = parts.policy,
                                                  .phrases = parts.phrases,
                                                  .seed = call_.seed,
-                                                 .bundle = stage_.bundle->version()},
+                                                 .bundle = stage_.bundle->version(),
+                                                 .keep = stage_.recorded},
                                                 [this] { return clock_.now(); });
         services = recording->record(services);
         parts.recorder = std::move(recording);

@@ -36,6 +36,16 @@ TEST(ScenarioFile, NamesTheExpectationThatWasMeant) {
             "name the tool: tool called: ..."));
 }
 
+TEST(ScenarioFile, NamesTheWaysATransferGoes) {
+    EXPECT_THAT(
+        faults_of("scenario: x\nsteps:\n  - transfer: engaged\n"),
+        ElementsAre("a.yaml:3: steps.0.transfer: expected one of answered, no answer, busy, "
+                    "declined, failed, found \"engaged\""));
+    EXPECT_THAT(faults_of("scenario: x\nsteps: []\nexpect: {digits: \"1+2\"}\n"),
+                ElementsAre("a.yaml:3: expect.digits: expected keys such as \"1w2#\", in "
+                            "quotation marks, found \"1+2\""));
+}
+
 TEST(ScenarioFile, WantsOneStepBehindEachDash) {
     EXPECT_THAT(
         faults_of("scenario: x\nsteps:\n  - caller says: hi\n    model says: hello\n"),

@@ -4,6 +4,7 @@
 
 #include <parley/call/conversation.hpp>
 #include <parley/config/settings.hpp>
+#include <parley/rehearsal/recording.hpp>
 #include <parley/script/library.hpp>
 
 #include <filesystem>
@@ -12,13 +13,12 @@
 
 namespace parley::rehearsal {
 
-class Recordings;
-
 struct Stage {
     config::Settings settings;
     std::shared_ptr<const script::Bundle> bundle;
     call::Policy policy = {};
     Recordings* recorder = nullptr;  // rehearsed calls are recorded, too; outlives the stage
+    RecordedCall::Keep recorded = RecordedCall::Keep::all;
 
     std::string migrations_dir() const {  // "" where the scripts have no tables of their own
         const auto dir = std::filesystem::path(settings.scripts.dir) / "migrations";
