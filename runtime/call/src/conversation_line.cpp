@@ -24,6 +24,8 @@ constexpr milliseconds stale_audio{500};
 constexpr milliseconds refused_after{5'000};
 constexpr milliseconds look_every{200};
 
+constexpr std::size_t digits_max = 256;  // a minute of tones
+
 constexpr milliseconds music_ahead{500};  // beyond what the line has got
 constexpr milliseconds music_slice{1'000};
 
@@ -222,6 +224,10 @@ void Conversation::on(const DigitsAsked& event) {
     if (is_caller_gone_) return;
     if (is_away()) {
         note(journal::Problem{"digits_dropped", "the caller has been put through"});
+        return;
+    }
+    if (digits_.size() + event.digits.size() > digits_max) {
+        note(journal::Problem{"digits_dropped", "too many wait already"});
         return;
     }
     digits_ += event.digits;

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
 namespace parley::reload {
@@ -97,6 +98,7 @@ class Linter {
         }
         unused_files();
         routes();
+        hold_music();
         for (const auto& [path, source] : sources_) {
             secrets(path, source);
             hosts(path, source);
@@ -265,6 +267,14 @@ class Linter {
                          fmt::format("twilio.phone_number: nobody answers {}", own),
                          fmt::format("add `{}: NAME` under `numbers:`", own));
         }
+    }
+
+    void hold_music() {
+        const auto& file = settings_.calls.hold_music;
+        std::error_code ignored;
+        if (file.empty() || std::filesystem::is_regular_file(file, ignored)) return;
+        warn_setting("calls.hold_music", fmt::format("calls.hold_music: there is no file {}", file),
+                     "put it there; until then callers on hold hear the built-in music");
     }
 
     void secrets(const std::string& path, std::string_view source) {

@@ -45,6 +45,18 @@ Problem not_allowed(const char* what, const char* setting, const std::vector<std
             false};
 }
 
+// Asks it of the call, unless this run has asked for enough. False with `problem` then.
+bool ask(Vm& vm, const char* function, call::Event event, std::string& problem) {
+    Run& run = *vm.running();
+    const int max = vm.limits().budgets.line_calls_max;
+    if (++run.used.line_calls > max) {
+        problem = fmt::format("{}: more than {} such calls in one run", function, max);
+        return false;
+    }
+    run.events.push_back(std::move(event));
+    return true;
+}
+
 // A text among the options; "" when it is not there. Nothing, with `problem`, otherwise.
 std::optional<std::string> text_option(const json::object& options, std::string_view name,
                                        const char* function, std::size_t bytes_max, lua_State* L,
@@ -91,19 +103,17 @@ int transfer(lua_State* L, Vm& vm, std::string& problem) {
     if (!begins_with_one_of(event.transfer.to, allowed))
         return push_problem(L, not_allowed("callers may not be put through to this number",
                                            "calls.transfer_to", allowed));
-    vm.running()->events.emplace_back(std::move(event));
+    if (!ask(vm, function, std::move(event), problem)) return refused;
     lua_pushboolean(L, 1);
     return 1;
 }
 
-int hold(lua_State*, Vm& vm, std::string&) {
-    vm.running()->events.emplace_back(call::HoldAsked{true});
-    return 0;
+int hold(lua_State*, Vm& vm, std::string& problem) {
+    return ask(vm, "call.hold", call::HoldAsked{true}, problem) ? 0 : refused;
 }
 
-int resume(lua_State*, Vm& vm, std::string&) {
-    vm.running()->events.emplace_back(call::HoldAsked{false});
-    return 0;
+int resume(lua_State*, Vm& vm, std::string& problem) {
+    return ask(vm, "call.resume", call::HoldAsked{false}, problem) ? 0 : refused;
 }
 
 // The digits may be somebody's account: messages do not show them.
@@ -124,8 +134,8 @@ int send_digits(lua_State* L, Vm& vm, std::string& problem) {
             odd - digits->begin() + 1);
         return refused;
     }
-    vm.running()->events.emplace_back(call::DigitsAsked{std::string(*digits)});
-    return 0;
+    return ask(vm, "call.send_digits", call::DigitsAsked{std::string(*digits)}, problem) ? 0
+                                                                                         : refused;
 }
 
 // notice({ notice = }): what is to be said before anything is kept.
@@ -143,13 +153,13 @@ int notice(lua_State* L, Vm&, std::string& problem) {
 int start_recording(lua_State* L, Vm& vm, std::string& problem) {
     const auto said = text_argument(L, 1, "call.start_recording", problem);
     if (!said) return refused;
-    vm.running()->events.emplace_back(call::RecordingAsked{true, std::string(*said)});
-    return 0;
+    return ask(vm, "call.start_recording", call::RecordingAsked{true, std::string(*said)}, problem)
+               ? 0
+               : refused;
 }
 
-int stop_recording(lua_State*, Vm& vm, std::string&) {
-    vm.running()->events.emplace_back(call::RecordingAsked{false, ""});
-    return 0;
+int stop_recording(lua_State*, Vm& vm, std::string& problem) {
+    return ask(vm, "call.stop_recording", call::RecordingAsked{false, ""}, problem) ? 0 : refused;
 }
 
 std::size_t characters_in(std::string_view text) {

@@ -58,7 +58,7 @@ struct Outgoing {
 // How often a handler has used what is counted per run.
 struct Used {
     int database = 0, web = 0, keys = 0, other_waits = 0;
-    int log_lines = 0, metrics = 0, notes = 0;
+    int log_lines = 0, metrics = 0, notes = 0, line_calls = 0;
 };
 
 // One handler's way through the VM: what goes in, what comes out, what it has used.

@@ -748,6 +748,16 @@ TEST(Digits, AreSentBeforeTheLineIsDroppedOrHandedOver) {
     EXPECT_EQ(other.log.back(), "finish no_booking agent_hung_up");
 }
 
+TEST(Digits, AreNotQueuedWithoutEnd) {
+    Call call;
+    call.greet();
+    call.answer("r1", "a1", "I press one.", 1'000ms);
+    for (int i = 0; i < 5; ++i) call.send(DigitsAsked{std::string(64, '1')});
+    call.pass(1'200ms);
+    EXPECT_EQ(call.journal<journal::DigitsSent>().at(0).count, 256);
+    EXPECT_THAT(problems(call), ElementsAre("digits_dropped"));
+}
+
 TEST(Digits, EndAHold) {
     Call call;
     hold(call);

@@ -129,9 +129,13 @@ TEST_F(TheArchive, HasEverythingOfOneCall) {
     call("CA1", 0s, true);
     tell("CA1", 6s, journal::Note{"prefers mornings", {{"day", "Tuesday"}}});
     tell("CA1", 7s, journal::ProviderLost{"reset"});
+    tell("CA1", 8s, journal::TransferStarted{"+15550102001", false});
     const auto from = reader();
     const auto found = read_call(*from, "CA1");
     ASSERT_TRUE(found);
+    const auto& happening = found->at("happenings").as_array().at(0).as_object();
+    EXPECT_EQ(json_read::text(happening, "what"), "transfer_started");
+    EXPECT_EQ(json_read::text(happening, "detail"), "+15550102001");
     EXPECT_EQ(found->at("summary"), json::parse(R"({"satisfied":true})"));
     EXPECT_EQ(found->at("transcript").as_array().size(), 4U);
     const auto& tool = found->at("tools").as_array().at(0).as_object();
@@ -210,6 +214,7 @@ TEST_F(TheArchive, AnswersTheDashboard) {
     const auto archive = std::move(Archive::open(path()).value());
     Live live;
     std::vector<std::pair<std::string, std::string>> ended;
+    std::vector<call::TransferAsked> transferred;
     Dashboard dashboard({.live = live,
                          .archive = archive.get(),
                          .end_call =
@@ -218,6 +223,14 @@ TEST_F(TheArchive, AnswersTheDashboard) {
                                  ended.emplace_back(sid, std::move(words));
                                  return true;
                              },
+                         .transfer = [&](const std::string& sid, call::TransferAsked asked)
+                             -> std::optional<Dashboard::Refused> {
+                             if (sid != "CA1") return Dashboard::Refused{404, "none"};
+                             if (asked.transfer.to == "+1900")
+                                 return Dashboard::Refused{403, "not this number", "another"};
+                             transferred.push_back(std::move(asked));
+                             return std::nullopt;
+                         },
                          .has_recording = [](std::string_view) { return true; }});
     Everyone guard;
     Routes routes(guard);
@@ -257,6 +270,28 @@ TEST_F(TheArchive, AnswersTheDashboard) {
     for (const std::string bad : {"{}", R"({"say":"x","at_once":true})", "[]", R"({"say":7})"})
         EXPECT_EQ(end("CA1", bad), 400) << bad;
     EXPECT_EQ(end("CA1", R"({"say":")" + std::string(501, 'x') + "\"}"), 400);
+
+    const auto transfer = [&](const std::string& sid, const std::string& body) {
+        auto asked = request("POST", "/dashboard/api/calls/" + sid + "/transfer");
+        asked.headers.set("Content-Type", "application/json");
+        asked.body = body;
+        const auto answer = ask(std::move(asked));
+        return std::to_string(answer.status) + " " + answer.body;
+    };
+    EXPECT_THAT(transfer("CA1", R"({"to":"+15550102001","words":"One moment."})"),
+                testing::StartsWith("202 "));
+    ASSERT_EQ(transferred.size(), 1U);
+    EXPECT_EQ(transferred[0].transfer.to, "+15550102001");
+    EXPECT_EQ(transferred[0].words, "One moment.");
+    EXPECT_EQ(transferred[0].transfer.briefing, "");
+    EXPECT_EQ(transfer("CA1", R"({"to":"+1900"})"),
+              R"(403 {"error":"not this number","details":"another"})");
+    EXPECT_THAT(transfer("CA2", R"({"to":"+15550102001"})"), testing::StartsWith("404 "));
+    for (const std::string bad : {"{}", "[]", R"({"to":7})"})
+        EXPECT_THAT(transfer("CA1", bad), testing::StartsWith("400 ")) << bad;
+    EXPECT_THAT(
+        transfer("CA1", R"({"to":"+15550102001","words":")" + std::string(501, 'x') + "\"}"),
+        testing::StartsWith("400 "));
     threads.stop();
 }
 

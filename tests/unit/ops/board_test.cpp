@@ -64,6 +64,33 @@ TEST_F(TheBoard, TellsHeardFromUnheard) {
     EXPECT_FALSE(board.transcript("CA2"));
 }
 
+TEST_F(TheBoard, TellsWhatBecameOfTheLine) {
+    start();
+    const auto detail = [&](journal::Event event) {
+        const auto events = tell("CA1", std::move(event), 1s);
+        const auto& happening = named(events, "happening").data.at("happening").as_object();
+        EXPECT_EQ(json_read::text(happening, "timestamp"), "2026-09-21T14:13:21.000Z");
+        return json_read::text(happening, "what") + ": " + json_read::text(happening, "detail");
+    };
+    EXPECT_EQ(detail(journal::TransferStarted{"+15550102001", true}),
+              "transfer_started: +15550102001");
+    EXPECT_EQ(detail(journal::TransferEnded{"busy"}), "transfer_ended: busy");
+    EXPECT_EQ(detail(journal::TransferEnded{"failed", "no such number"}),
+              "transfer_ended: failed: no such number");
+    EXPECT_EQ(detail(journal::HoldStarted{}), "hold_started: ");
+    EXPECT_EQ(detail(journal::HoldEnded{5'000}), "hold_ended: ");
+    EXPECT_EQ(detail(journal::DigitsSent{4}), "digits_sent: 4");
+    EXPECT_EQ(detail(journal::RecordingStarted{"Recorded."}), "recording_started: Recorded.");
+    EXPECT_EQ(detail(journal::RecordingStopped{}), "recording_stopped: ");
+    EXPECT_EQ(detail(journal::MessageSent{"+15550100001", true, "SM1"}),
+              "message_sent: +15550100001");
+    EXPECT_EQ(detail(journal::MessageSent{"+15550100001", false, "refused"}),
+              "message_sent: +15550100001: not sent: refused");
+    EXPECT_EQ(board.transcript("CA1")->size(), 0U) << "a transcript has what was said";
+    board.see({{"CA1", "MZ1", "transferred", 7}}, begin);
+    EXPECT_EQ(json_read::text(active(), "state"), "transferred");
+}
+
 TEST_F(TheBoard, FollowsAToolAndWhatItTells) {
     start();
     auto events = tell(

@@ -96,6 +96,21 @@ TEST(Lint, WarnsThatNobodyAnswersOurOwnNumber) {
                     "config/parley.yaml:2: twilio.phone_number: nobody answers +15550100009")));
 }
 
+TEST(Lint, WarnsOfHoldMusicThatIsNotThere) {
+    const Tree tree;
+    const auto settings = [&](const std::string& file) {
+        tree.write("config/parley.yaml",
+                   "calls:\n  hold_music: \"" + file +
+                       "\"\nagents:\n  anna: {}\nnumbers:\n  default: anna\n");
+    };
+    settings("/nonexistent/hold.wav");
+    EXPECT_THAT(warnings(tree),
+                ElementsAre(HasSubstr("config/parley.yaml:2: calls.hold_music: there "
+                                      "is no file /nonexistent/hold.wav")));
+    settings(PARLEY_SOURCE_DIR "/README.md");
+    EXPECT_THAT(warnings(tree), IsEmpty());
+}
+
 TEST(Lint, WarnsOfAPromptThatPromisesToolsTheAgentLacks) {
     const Tree tree;
     tree.write("scripts/tools/check_slots.lua", tool_file());

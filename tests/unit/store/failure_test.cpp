@@ -260,6 +260,14 @@ TEST(StoreClosing, SavesWhatItCannotWriteForTheNextStart) {
         store->on_entry({"CA1", at(2'700), journal::ProviderLost{"reset"}});
         store->on_entry({"CA1", at(2'800), journal::ProviderRestored{900, true}});
         store->on_entry({"CA1", at(2'900), journal::Problem{"what", "detail"}});
+        store->on_entry({"CA1", at(2'910), journal::TransferStarted{"+15550102001", true}});
+        store->on_entry({"CA1", at(2'920), journal::TransferEnded{"failed", "why", 10}});
+        store->on_entry({"CA1", at(2'930), journal::HoldStarted{}});
+        store->on_entry({"CA1", at(2'940), journal::HoldEnded{10}});
+        store->on_entry({"CA1", at(2'950), journal::DigitsSent{3}});
+        store->on_entry({"CA1", at(2'960), journal::RecordingStarted{"Recorded."}});
+        store->on_entry({"CA1", at(2'970), journal::RecordingStopped{}});
+        store->on_entry({"CA1", at(2'980), journal::MessageSent{"+15550100001", false, "no"}});
         store->on_entry(ended("CA1"));
         store->close();
         shell.run("COMMIT");
@@ -274,7 +282,15 @@ TEST(StoreClosing, SavesWhatItCannotWriteForTheNextStart) {
     EXPECT_EQ(
         shell.value("SELECT group_concat(type) FROM (SELECT type FROM journal ORDER BY id)"),
         "call_started,caller_said,agent_said,interrupted,tool_started,tool_returned,dtmf_received,turn_latency,usage_counted,"
-        "provider_ready,provider_lost,provider_restored,problem,call_ended");
+        "provider_ready,provider_lost,provider_restored,problem,transfer_started,transfer_ended,hold_started,hold_ended,"
+        "digits_sent,recording_started,recording_stopped,message_sent,call_ended");
+    EXPECT_EQ(
+        shell.value(
+            "SELECT group_concat(data, ' ') FROM journal WHERE type IN ('transfer_started', 'transfer_ended', "
+            "'hold_ended', 'digits_sent', 'recording_started', 'message_sent')"),
+        R"({"to":"+15550102001","briefed":true} {"how":"failed","detail":"why","duration_ms":10} )"
+        R"({"duration_ms":10} {"count":3} {"notice":"Recorded."} )"
+        R"({"to":"+15550100001","ok":false,"detail":"no"})");
     EXPECT_EQ(shell.value("SELECT text FROM transcript WHERE speaker = 'caller'"),
               "Ten is fine, thank you \"very\" much.");
     EXPECT_EQ(

@@ -118,6 +118,37 @@ Call CA1 · 2026-11-20 18:52:00
 )");
 }
 
+TEST_F(Printing, ShowsWhatBecameOfTheLine) {
+    const json::array entries{
+        row(1'000, journal::TransferStarted{"+15550102001", true}),
+        row(9'000, journal::TransferEnded{"no_answer", "", 8'000}),
+        row(10'000, journal::TransferStarted{"+15550102002", false}),
+        row(12'000, journal::TransferEnded{"failed", "no such number", 2'000}),
+        row(20'000, journal::HoldStarted{}),
+        row(25'000, journal::HoldEnded{5'000}),
+        row(26'000, journal::DigitsSent{1}),
+        row(27'000, journal::RecordingStarted{"This call is recorded."}),
+        row(28'000, journal::RecordingStopped{}),
+        row(29'000, journal::MessageSent{"+15550100001", true, "SM1"}),
+        row(30'000, journal::MessageSent{"+15550100001", false, "refused"}),
+        row(31'000, journal::TransferEnded{"answered", "", 600}),
+    };
+    const auto text = transcript(call_, entries, {});
+    for (const char* line :
+         {"[00:01.0]         ⇢ put through to +15550102001, who is told first what it is about\n",
+          "[00:09.0]         ⇠ nobody took the call: no_answer (8.0 s)\n",
+          "[00:10.0]         ⇢ put through to +15550102002\n",
+          "[00:12.0]         ⇠ nobody took the call: failed: no such number (2.0 s)\n",
+          "[00:20.0]         ♫ on hold\n", "[00:25.0]         ♫ no longer on hold, after 5.0 s\n",
+          "[00:26.0]         # 1 tone sent (which is not kept)\n",
+          "[00:27.0]         ● recorded from here on, after \"This call is recorded.\"\n",
+          "[00:28.0]         ○ no longer recorded\n",
+          "[00:29.0]         ✉ text message to +15550100001\n",
+          "[00:30.0]         ✉ text message to +15550100001 was not sent: refused\n",
+          "[00:31.0]         ⇢ the other one has taken the call (0.6 s)\n"})
+        EXPECT_NE(text.find(line), text.npos) << line << "in\n" << text;
+}
+
 TEST_F(Printing, WrapsLongSpeechBehindTheSpeakersName) {
     const json::array entries{
         row(1'000, journal::AgentSaid{"i", "one two three four five six seven eight", "nine ten",

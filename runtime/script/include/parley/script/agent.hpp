@@ -46,13 +46,14 @@ struct Budgets {
     std::chrono::microseconds unyielding_max{5'000};
     // wall clock: the call's last word must not hold up a shutdown
     std::chrono::milliseconds on_end_max{5'000};
-    int queries_max = 20;       // per run; so are the next six
+    int queries_max = 20;       // per run; so are the next seven
     int web_requests_max = 20;  // retries not counted
     int key_calls_max = 50;
     int other_waits_max = 50;  // sleep, parallel, say
     int log_lines_max = 50;
     int metric_calls_max = 200;
     int notes_max = 50;
+    int line_calls_max = 20;  // transfer, hold, resume, send_digits, start and stop recording
     std::size_t hooks_queued_max = 32;  // of one call; beyond it a hook is dropped and logged
     std::size_t runs_max = 16;          // tools of one call at the same time
 };
