@@ -191,10 +191,16 @@ void Conversation::settle_hold() {
         } else if (!is_answer_due()) {
             respond({});
         }
-        return;
     }
+}
+
+bool Conversation::needs_music() const {
+    return is_on_hold() && !phrases_->hold.empty() && playout_.queued() < music_ahead;
+}
+
+void Conversation::play_music() {
     const auto& music = phrases_->hold;
-    while (!music.empty() && playout_.queued() < music_ahead) {
+    while (needs_music()) {
         const auto slice =
             std::min(music.size() - hold_->played,
                      static_cast<std::size_t>(music_slice.count()) * policy_.playout.bytes_per_ms);

@@ -192,6 +192,8 @@ class Conversation {
     void settle_transfer();
     void settle_away();
     void settle_hold();
+    void play_music();
+    bool needs_music() const;
     void settle_digits();
     // The line has been handed over, and the caller is not back.
     bool is_away() const { return transfer_ && transfer_->began; }
