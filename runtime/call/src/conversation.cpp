@@ -205,7 +205,8 @@ void Conversation::on(const CallerSpeechStarted& event) {
         ending_.reset();
     }
     // heard, and answered afterwards
-    if (interruptions_ == AgentPrepared::Interruptions::ignored || transfer_ || is_sending_digits_)
+    if (interruptions_ == AgentPrepared::Interruptions::ignored || transfer_ ||
+        digits_under_way_ > 0)
         return;
     interrupt();
     says_.caller_cut_in();
@@ -226,7 +227,7 @@ void Conversation::interrupt() {
     } else {
         commands_.push_back(WithdrawResponse{});  // the server's answer may have overtaken a wish
     }
-    respond_requested_ = false;
+    respond_requested_ = is_item_open_ = false;
     retry_respond_at_ = TimePoint::max();
     bool is_first = true;
     for (const auto& heard : cut) {
@@ -287,7 +288,7 @@ void Conversation::on(const AgentAudio& event) {
     if (hold_) speak_on_hold(event.response_id);
     progress_at_ = now_;
     failed_in_row_ = 0;
-    has_response_spoken_ = true;
+    has_response_spoken_ = is_item_open_ = true;
     filler_played_.reset();
     // not before: a server that takes every connection and drops it must not be tried for ever
     reconnects_ = 0;
@@ -308,6 +309,7 @@ void Conversation::on(const AgentText& event) {
 void Conversation::on(const AgentItemDone& event) {
     if (discarded_.contains(event.response_id)) return;
     playout_.finish_item();
+    is_item_open_ = false;
     if (event.text.empty()) return;
     Said& utterance = said(event.item_id, Turn::Speaker::agent);
     if (!utterance.is_closed) utterance.turn.text = event.text;
@@ -327,6 +329,7 @@ void Conversation::on(const ResponseDone& event) {
     }
     if (active_response_ == event.response_id) active_response_.reset();
     playout_.finish_item();
+    is_item_open_ = false;
     if (event.status == ResponseDone::Status::failed) {
         note(journal::Problem{"response_failed", event.detail});
         if (is_away()) return;
@@ -375,6 +378,7 @@ void Conversation::lose_engine(const std::string& reason, bool may_retry) {
     }
     // What was received is still played; what was being made is gone.
     playout_.finish_item();
+    is_item_open_ = false;
     if (active_response_) discarded_.insert(*active_response_);
     is_answer_owed_ = is_answer_owed_ || (is_answer_due() && !is_saying()) || is_caller_speaking_ ||
                       retry_respond_at_ != TimePoint::max();
@@ -535,6 +539,7 @@ void Conversation::respond(std::string_view instructions) {
 // ---- the record -----------------------------------------------------------------------------
 
 void Conversation::close_item(const Playout::Heard& heard, Cut cut) {
+    if (heard.is_local && heard.item_id == digits_item) --digits_under_way_;
     if (heard.is_local) return;
     Said& utterance = said(heard.item_id, Turn::Speaker::agent);
     if (utterance.is_closed) return;

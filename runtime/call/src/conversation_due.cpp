@@ -33,6 +33,7 @@ void Conversation::settle() {
     settle_timers();
     if (is_finished_) return;
     settle_digits();
+    play_music();
     if (attached_ && !is_caller_gone_) {
         const std::size_t before = commands_.size();
         playout_.send_due(now_, commands_);
@@ -285,7 +286,10 @@ TimePoint Conversation::next_alarm() const {
     if (attached_ && !ending_ && desk_.next_slow() > now_)
         consider(desk_.next_slow(), milliseconds{0});
     if (attached_ && transfer_) consider(transfer_->deadline, milliseconds{0});
-    if (is_on_hold()) consider(*hold_->began, policy_.hold_max);
+    if (is_on_hold()) {
+        consider(*hold_->began, policy_.hold_max);
+        if (needs_music()) next = std::min<TimePoint>(next, now_ + recheck);
+    }
     if (ending_) next = std::min({next, ending_->deadline, ending_->hard_deadline});
     if (is_caller_gone_) next = std::min(next, desk_.wait_until());
     return next > now_ ? next : now_ + recheck;

@@ -83,7 +83,7 @@ void Conversation::hand_over() {
     if (active_response_ || respond_requested_) commands_.push_back(CancelResponse{});
     active_response_.reset();
     playout_.finish_item();
-    respond_requested_ = answer_expected_ = are_results_unanswered_ = false;
+    respond_requested_ = is_item_open_ = answer_expected_ = are_results_unanswered_ = false;
     retry_respond_at_ = retry_open_at_ = TimePoint::max();
     says_.end(SayDone::How::hung_up);
     if (link_ == Link::waiting) link_ = Link::none;  // it may be a long talk
@@ -191,10 +191,16 @@ void Conversation::settle_hold() {
         } else if (!is_answer_due()) {
             respond({});
         }
-        return;
     }
+}
+
+bool Conversation::needs_music() const {
+    return is_on_hold() && !phrases_->hold.empty() && playout_.queued() < music_ahead;
+}
+
+void Conversation::play_music() {
     const auto& music = phrases_->hold;
-    while (!music.empty() && playout_.queued() < music_ahead) {
+    while (needs_music()) {
         const auto slice =
             std::min(music.size() - hold_->played,
                      static_cast<std::size_t>(music_slice.count()) * policy_.playout.bytes_per_ms);
@@ -233,16 +239,14 @@ void Conversation::on(const DigitsAsked& event) {
     digits_ += event.digits;
 }
 
+// Behind what has been said when they were asked for; what is said later comes behind them.
 void Conversation::settle_digits() {
-    if (is_sending_digits_ && playout_.is_idle(now_)) is_sending_digits_ = false;
-    if (digits_.empty() || !attached_ || is_caller_gone_ || active_response_ ||
-        respond_requested_ || !has_finished_speaking())
-        return;
+    if (digits_.empty() || !attached_ || is_caller_gone_ || is_item_open_) return;
     if (is_on_hold()) end_hold();
     const auto count = std::count_if(digits_.begin(), digits_.end(), audio::is_dtmf_key);
     note(journal::DigitsSent{static_cast<int>(count)});
-    playout_.add_local("digits", audio::dtmf_tones(std::exchange(digits_, {})));
-    is_sending_digits_ = true;
+    playout_.add_local(digits_item, audio::dtmf_tones(std::exchange(digits_, {})));
+    ++digits_under_way_;
 }
 
 // ---- recording and messages ---------------------------------------------------------------------

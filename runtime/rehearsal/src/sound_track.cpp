@@ -29,19 +29,13 @@ constexpr std::size_t track_bytes_max = std::size_t{4} * 3'600'000 * bytes_per_m
 class Speech {
  public:
     explicit Speech(const call::Phrases& phrases)
-        : phrases_{&phrases.one_moment,  &phrases.apology, &phrases.goodbye,
-                   &phrases.over_budget, &phrases.hold,    &tones_} {}
+        : phrases_{&phrases.one_moment, &phrases.apology, &phrases.goodbye, &phrases.over_budget,
+                   &phrases.hold} {}
 
     void add(std::string key, call::Bytes audio) {
         if (items_.empty() || items_.back().key != key) items_.push_back({.key = std::move(key)});
         auto& bytes = items_.back().bytes;
         bytes.insert(bytes.end(), audio.begin(), audio.end());
-    }
-    // Keys that are pressed next: together with those before them, unless these are heard already.
-    void add_tones(std::string_view digits) {
-        if (std::exchange(are_tones_taken_, false)) digits_.clear();
-        digits_ += digits;
-        tones_ = audio::dtmf_tones(digits_);
     }
     void forget() { items_.clear(); }
 
@@ -56,7 +50,6 @@ class Speech {
                                    Item{.key = {}, .bytes = *phrase});
                 if (auto piece = take_from(with_phrase, size, print)) {
                     items_ = std::move(with_phrase);
-                    are_tones_taken_ = are_tones_taken_ || phrase == &tones_;
                     return piece;
                 }
             }
@@ -105,10 +98,7 @@ class Speech {
         return piece;
     }
 
-    std::string digits_;
-    std::vector<std::uint8_t> tones_;
-    bool are_tones_taken_ = false;
-    std::array<const std::vector<std::uint8_t>*, 6> phrases_;
+    std::array<const std::vector<std::uint8_t>*, 5> phrases_;
     std::deque<Item> items_;
 };
 
@@ -151,13 +141,7 @@ class Listener {
     }
 
     void hear(const std::string& text, std::size_t now) {
-        constexpr std::string_view digits = "script digits ";
-        if (text.starts_with(digits)) {
-            const auto parsed = json_read::parse(std::string_view(text).substr(digits.size()));
-            if (parsed && parsed->is_object())
-                speech_.add_tones(json_read::text(parsed->get_object(), "digits"));
-            return;
-        }
+        hear_keys(text);
         const bool is_caller = text.starts_with("audio ");
         if (!is_caller && !text.starts_with("agent_audio ")) return;
         const auto event = event_of(text, scratch_, audio_);
@@ -195,8 +179,30 @@ class Listener {
         }
     }
 
+    // Keys that a script has pressed come behind what the agent is saying, as call::Conversation
+    // does it.
+    void hear_keys(std::string_view text) {
+        constexpr std::string_view asked = "script digits ";
+        if (text.starts_with(asked)) {
+            const auto parsed = json_read::parse(text.substr(asked.size()));
+            if (parsed && parsed->is_object())
+                keys_ += json_read::text(parsed->get_object(), "digits");
+        } else if (text.starts_with("agent_audio ")) {
+            is_item_open_ = true;
+        } else if (text.starts_with("agent_done ") || text.starts_with("response_done ") ||
+                   text.starts_with("lost ")) {
+            is_item_open_ = false;
+        }
+        if (keys_.empty() || is_item_open_) return;
+        const auto tones = audio::dtmf_tones(std::exchange(keys_, {}));
+        speech_.add(fmt::format("keys {}", pressed_++), tones);
+    }
+
     const Recording& recording_;
     Speech speech_;
+    std::string keys_;
+    int pressed_ = 0;
+    bool is_item_open_ = false;
     SoundTrack track_;
     std::optional<nanoseconds> attached_at_;
     std::string scratch_;

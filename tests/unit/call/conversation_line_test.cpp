@@ -700,6 +700,27 @@ TEST(Digits, AreSentAfterWhatIsBeingSaid) {
     EXPECT_EQ(call.journal<journal::DigitsSent>()[0].count, 3) << "a pause is no digit";
 }
 
+TEST(Digits, ComeBeforeTheAnswerToTheToolThatSendsThem) {
+    Call call;
+    call.greet();
+    call.played.clear();
+    call.send(ResponseStarted{"r1"});
+    call.send(AgentAudio{"r1", "a1", 0, speech(400ms)});
+    call.send(AgentItemDone{"r1", "a1", "I press one."});
+    call.send(ToolCalled{"r1", "c1", "press", "{}"});
+    call.send(DigitsAsked{"1"});
+    call.send(ToolFinished{"c1", true, "{}"});
+    call.send(ResponseDone{"r1"});
+    call.speak("r2", "I have pressed one.", 400ms);
+    call.pass(1'000ms);
+    std::vector<std::uint8_t> expected = speech(400ms);
+    const auto tones = audio::dtmf_tones("1");
+    expected.insert(expected.end(), tones.begin(), tones.end());
+    const auto answer = speech(400ms);
+    expected.insert(expected.end(), answer.begin(), answer.end());
+    EXPECT_EQ(call.played, expected);
+}
+
 TEST(Digits, AreNotCutOffByTheMachineThatTalks) {
     Call call;
     call.greet();
@@ -751,9 +772,11 @@ TEST(Digits, AreSentBeforeTheLineIsDroppedOrHandedOver) {
 TEST(Digits, AreNotQueuedWithoutEnd) {
     Call call;
     call.greet();
-    call.answer("r1", "a1", "I press one.", 1'000ms);
+    call.send(ResponseStarted{"r1"});
+    call.send(AgentAudio{"r1", "a1", 0, speech(1'000ms)});
     for (int i = 0; i < 5; ++i) call.send(DigitsAsked{std::string(64, '1')});
-    call.pass(1'200ms);
+    EXPECT_THAT(call.journal<journal::DigitsSent>(), IsEmpty()) << "the sentence goes on";
+    call.send(AgentItemDone{"r1", "a1", "I press one."});
     EXPECT_EQ(call.journal<journal::DigitsSent>().at(0).count, 256);
     EXPECT_THAT(problems(call), ElementsAre("digits_dropped"));
 }

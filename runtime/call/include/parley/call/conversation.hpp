@@ -136,6 +136,7 @@ class Conversation {
         bool is_last_to_come = false;         // and has not begun yet
         std::size_t played = 0;               // of the music
     };
+    static constexpr std::string_view digits_item = "digits";  // of the playout
     enum class Cut { none, by_caller };
     struct Said {  // one utterance, in the order they began
         std::string item_id;
@@ -192,6 +193,8 @@ class Conversation {
     void settle_transfer();
     void settle_away();
     void settle_hold();
+    void play_music();
+    bool needs_music() const;
     void settle_digits();
     // The line has been handed over, and the caller is not back.
     bool is_away() const { return transfer_ && transfer_->began; }
@@ -302,6 +305,7 @@ class Conversation {
     // responses cut off; their late audio is dropped
     std::set<std::string, std::less<>> discarded_;
     bool has_response_spoken_ = false;  // the active or last response had audio
+    bool is_item_open_ = false;         // more of what it says is still to come
 
     // tools
     bool is_prepared_ = false;
@@ -312,8 +316,9 @@ class Conversation {
     std::optional<HandingOver> transfer_;
     bool is_return_untold_ = false;  // the model is to say that nobody took the call
     std::optional<Hold> hold_;
-    std::string digits_;              // to be sent when nobody speaks
-    bool is_sending_digits_ = false;  // they are not to be cut off
+    std::string digits_;  // to be sent after the item that is being received
+    int digits_under_way_ =
+        0;  // pieces of them that the other end has not heard: not to be cut off
     bool is_recording_ = false;
 
     // silence and the end
