@@ -70,6 +70,7 @@ class Playout {
     bool is_idle(TimePoint now) const;
     bool is_audible(TimePoint now) const;  // the caller hears the agent now
     std::int64_t dropped_ms() const;
+    milliseconds queued() const { return milliseconds(to_ms(waiting())); }  // not sent yet
 
  private:
     struct Item {
