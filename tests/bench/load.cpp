@@ -31,6 +31,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t frame_bytes = 160;    // 20 ms of µ-law
 constexpr int slots = 20;                   // one a millisecond
+constexpr int ticks_per_s = 1'000 / slots;  // of one call
 constexpr std::uint8_t stamp_magic = 0xA5;  // first byte of a frame of ours
 constexpr int ticks_per_connect = 5;        // 200 calls a second: an evening's rush, not an attack
 constexpr std::size_t queued_bytes_max = 20'000;  // the far side is lost; do not fill memory
@@ -124,10 +125,19 @@ struct Load::Impl {
 // The model's side of one call.
 class Load::Impl::Model final : public Peer {
  public:
-    explicit Model(Impl& load) : Peer(load.poll), load_(load) {}
+    explicit Model(Impl& load)
+        // calls take their turns one after another
+        : Peer(load.poll),
+          load_(load),
+          ticks_to_turn_(turn_ticks() - static_cast<int>(load.models.size()) % (turn_ticks() + 1)) {
+    }
 
     void tick() {
         if (!is_open || !is_speaking_) return;
+        if (load_.plan.turn_every_s > 0 && --ticks_to_turn_ <= 0) {
+            ticks_to_turn_ = turn_ticks();
+            take_turn();
+        }
         if (queued_bytes() > queued_bytes_max) return;
         if (load_.plan.sound == Sound::pcmu) stamp(message_, head_bytes_);
         if (load_.is_measuring()) ++load_.result.down_sent;
@@ -144,6 +154,25 @@ class Load::Impl::Model final : public Peer {
         send(
             R"({"type":"input_audio_buffer.speech_stopped","event_id":"e3","audio_end_ms":900,"item_id":"item_u1"})");
         begin_response();
+    }
+    void take_turn() {
+        const auto item = fmt::format("item_u{}", responses_);
+        send(fmt::format(
+            R"({{"type":"input_audio_buffer.speech_started","event_id":"e1","audio_start_ms":100,"item_id":"{}"}})",
+            item));
+        send(fmt::format(
+            R"({{"type":"response.done","event_id":"e2","response":{{"id":"resp_{0}","status":"cancelled","status_details":{{"type":"cancelled","reason":"turn_detected"}},"output":[]}}}})",
+            responses_));
+        send(fmt::format(
+            R"({{"type":"input_audio_buffer.speech_stopped","event_id":"e3","audio_end_ms":900,"item_id":"{}"}})",
+            item));
+        send(fmt::format(
+            R"({{"type":"conversation.item.input_audio_transcription.completed","event_id":"e4","item_id":"{}","content_index":0,"transcript":"I would rather come on Thursday, if there is a slot left."}})",
+            item));
+        begin_response();
+        send(fmt::format(
+            R"({{"type":"response.output_audio_transcript.delta","event_id":"e5","response_id":"resp_{0}","item_id":"item_{0}","output_index":0,"content_index":0,"delta":"On Thursday we have nine, nine thirty and ten o'clock. Which of them would you like?"}})",
+            responses_));
     }
     void check_slots() { call_tool("check_slots", R"({\"date\":\"2100-01-01\"})"); }
     void call_tool(const std::string& name, const std::string& arguments) {
@@ -222,7 +251,10 @@ class Load::Impl::Model final : public Peer {
             responses_));
     }
 
+    int turn_ticks() const { return load_.plan.turn_every_s * ticks_per_s; }
+
     Impl& load_;
+    int ticks_to_turn_;
     std::string attack_;   // the tool that this call is there for; empty: none
     std::string message_;  // one frame of audio
     std::size_t head_bytes_ = 0;

@@ -22,6 +22,8 @@ struct Plan {
     int measure_s = 8;
     bool tries_barge_in = false;  // after the measuring: interrupts every call once
     bool tries_tools = false;     // and has every call run a tool
+    // So often the caller cuts in on the model and is answered anew; 0: the model speaks all the time.
+    int turn_every_s = 0;
     // While measuring, a further call for each: to the number, where the model asks for the tool. It
     // is over with the tool's result. Measuring ends with the last of them.
     struct Attack {

@@ -1,6 +1,7 @@
 // parley-bench: prints what a call costs, as ratios to a bare relay measured in the same run.
 
 #include "attack.hpp"
+#include "dashboard.hpp"
 #include "load.hpp"
 #include "process.hpp"
 #include "relay.hpp"
@@ -328,7 +329,18 @@ int main(int argc, char** argv) {
         ->capture_default_str();
     attack->add_option("--at-once", attacks.at_once, "calls that attack at the same time")
         ->capture_default_str();
+    auto* dashboard = cli.add_subcommand(
+        "dashboard", "measure what those who watch the dashboard cost the calls in progress");
+    parley::bench::DashboardPlan watched;
+    dashboard->add_option("--calls", watched.calls, "calls in progress")->capture_default_str();
+    dashboard->add_option("--viewers", watched.viewers, "numbers of viewers")
+        ->capture_default_str();
+    dashboard->add_option("--seconds", watched.seconds, "of each measurement")
+        ->capture_default_str();
+    dashboard->add_option("--rounds", watched.rounds, "of all measurements")->capture_default_str();
     CLI11_PARSE(cli, argc, argv);
+    watched.tree = std::filesystem::absolute(tree);
+    if (*dashboard) return parley::bench::measure_dashboard(watched);
     attacks.tree = std::filesystem::absolute(tree);
     if (*attack) return parley::bench::measure_attacks(attacks);
     reloads.tree = std::filesystem::absolute(tree);

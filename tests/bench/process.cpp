@@ -66,11 +66,15 @@ Process::~Process() {
     }
 }
 
-std::uint64_t Process::cpu_ns() const {
+std::uint64_t Process::cpu_ns(const std::string& name) const {
     std::uint64_t total = 0;
     std::error_code error;
     for (const auto& task :
          std::filesystem::directory_iterator("/proc/" + std::to_string(pid_) + "/task", error)) {
+        std::ifstream name_file(task.path() / "comm");
+        std::string its_name;
+        std::getline(name_file, its_name);
+        if (!its_name.starts_with(name)) continue;
         std::ifstream file(task.path() / "schedstat");
         std::uint64_t on_cpu = 0;
         if (file >> on_cpu) total += on_cpu;

@@ -18,7 +18,8 @@ class Process {
     Process(const Process&) = delete;
     Process& operator=(const Process&) = delete;
 
-    std::uint64_t cpu_ns() const;  // of all its threads, by the scheduler's own count
+    // Of all its threads whose name begins so, by the scheduler's own count.
+    std::uint64_t cpu_ns(const std::string& name = "") const;
     double resident_mb() const;
     bool is_running() const;
     void stop();  // SIGTERM, and waits

@@ -103,6 +103,7 @@ std::shared_ptr<Dialler> make_dialler(const config::Settings& settings,
                                       const reload::Generations& generations,
                                       call::Switchboard& switchboard, store::Store& store,
                                       std::vector<call::journal::Subscriber*> journal,
+                                      metrics::Registry& registry,
                                       boost::asio::any_io_executor home) {
     if (!carrier.rest || !missing_for_calls(settings).empty()) return nullptr;
     Dialler::Parts parts;
@@ -110,6 +111,7 @@ std::shared_ptr<Dialler> make_dialler(const config::Settings& settings,
     parts.rest = carrier.rest;
     parts.store = &store;
     parts.journal = std::move(journal);
+    parts.metrics = &registry;
     parts.terms = [&generations] { return terms_of(generations.current()->settings); };
     parts.clock_in = system_clock_in();
     parts.public_url = settings.server.public_url;

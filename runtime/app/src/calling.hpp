@@ -32,6 +32,7 @@ std::shared_ptr<outbound::Dialler> make_dialler(const config::Settings& settings
                                                 const reload::Generations& generations,
                                                 call::Switchboard& switchboard, store::Store& store,
                                                 std::vector<call::journal::Subscriber*> journal,
+                                                metrics::Registry& registry,
                                                 boost::asio::any_io_executor home);
 
 // How an agent wants machines looked for, by what its script says of voicemail.

@@ -1,9 +1,14 @@
 #include "control.hpp"
 
+#include "totals.hpp"
+
 #include <parley/core/answer.hpp>
 #include <parley/ops/answers.hpp>
+#include <parley/ops/process_figures.hpp>
 #include <parley/reload/changes.hpp>
 #include <parley/reload/status.hpp>
+
+#include <algorithm>
 
 namespace parley::app {
 namespace {
@@ -17,10 +22,12 @@ Task<Outcome> outcome_of(reload::Reloader& reloader, reload::Reloader::Ask what)
     return answer_to<Outcome>(std::move(ask));
 }
 
-// Counters only know how to add.
-void bring_to(metrics::Counter& counter, std::uint64_t value) {
-    counter.add(static_cast<double>(value) - counter.value());
+Task<std::vector<call::Session::Snapshot>> snapshots_of(const call::Switchboard& switchboard) {
+    auto ask = [&switchboard](auto done) { switchboard.snapshots(std::move(done)); };
+    return answer_to<std::vector<call::Session::Snapshot>>(std::move(ask));
 }
+
+double seconds_of(milliseconds span) { return std::chrono::duration<double>(span).count(); }
 
 double seconds_of(WallTime when) { return static_cast<double>(unix_ms(when)) / 1'000; }
 
@@ -39,11 +46,10 @@ void Control::add_to(ops::Routes& routes) {
                 [this](const ops::Asked&) -> Task<net::Response> {
                     co_return ops::as_json(200, status());
                 }});
-    routes.add({{"GET"},
-                "/metrics",
-                Access::viewer,
-                "figures for Prometheus",
-                [this](const ops::Asked&) -> Task<net::Response> { co_return figures(); }});
+    routes.add(
+        {{"GET"}, "/metrics", Access::viewer, "figures for Prometheus", [this](const ops::Asked&) {
+             return figures();
+         }});
     routes.add(
         {{"GET"}, "/api/diff", Access::viewer, "what a reload would change", asks(Ask::preview)});
     routes.add({{"POST"},
@@ -68,10 +74,27 @@ json::object Control::status() const {
     return body;
 }
 
-net::Response Control::figures() {
+Task<net::Response> Control::figures() {
+    auto looking = snapshots_of(parts_.switchboard);
+    const auto calls = co_await std::move(looking);
+    publish(calls);
+    parts_.publish();
+    ops::publish_process(parts_.registry);
+    net::Response response;
+    response.content_type = metrics::content_type;
+    response.body = parts_.registry.text();
+    co_return response;
+}
+
+void Control::publish(const std::vector<call::Session::Snapshot>& calls) {
     const auto status = parts_.generations.status();
     auto& all = parts_.registry;
-    parts_.publish();
+    milliseconds queued{0};
+    milliseconds longest{0};
+    for (const auto& call : calls) {
+        queued += call.queued;
+        longest = std::max(longest, call.queued);
+    }
     int on_older = 0;
     for (const auto& line : status.generations)
         on_older += line.is_serving ? 0 : line.generation->calls.load();
@@ -79,6 +102,11 @@ net::Response Control::figures() {
     all.gauge("parley_build_info", "The version that runs.", {{"version", PARLEY_VERSION}}).set(1);
     all.gauge("parley_calls_active", "Calls announced or in progress.")
         .set(static_cast<double>(parts_.switchboard.live_count()));
+    all.gauge("parley_playout_queue_seconds",
+              "Speech of all agents that has not been sent to the callers yet.")
+        .set(seconds_of(queued));
+    all.gauge("parley_playout_longest_queue_seconds", "The same of the call that has most of it.")
+        .set(seconds_of(longest));
     all.gauge("parley_calls_on_older_generations",
               "Calls that keep scripts and settings which new calls no longer get.")
         .set(on_older);
@@ -100,10 +128,6 @@ net::Response Control::figures() {
     bring_to(all.counter("parley_reload_failures_total", "Generations refused since the start."),
              status.failures);
     bring_to(all.counter("parley_rollbacks_total", "Rollbacks since the start."), status.rollbacks);
-    net::Response response;
-    response.content_type = metrics::content_type;
-    response.body = all.text();
-    return response;
 }
 
 Task<net::Response> Control::ask(reload::Reloader::Ask what) {

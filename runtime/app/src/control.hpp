@@ -35,7 +35,8 @@ class Control {
     json::object status() const;
 
  private:
-    net::Response figures();
+    Task<net::Response> figures();
+    void publish(const std::vector<call::Session::Snapshot>& calls);
     Task<net::Response> ask(reload::Reloader::Ask what);
 
     Parts parts_;

@@ -1,5 +1,7 @@
 #include "papers.hpp"
 
+#include "totals.hpp"
+
 #include <parley/core/log.hpp>
 #include <parley/rehearsal/recording.hpp>
 
@@ -154,10 +156,13 @@ void Papers::publish(metrics::Registry& registry) const {
             .gauge("parley_redis_entries_waiting",
                    "Journal entries that wait to be written to Redis.")
             .set(static_cast<double>(redis.waiting));
-        registry
-            .gauge("parley_redis_entries_dropped",
-                   "Journal entries left out of Redis since the start, because too many waited.")
-            .set(static_cast<double>(redis.dropped));
+        bring_to(registry.counter(
+                     "parley_redis_entries_dropped_total",
+                     "Journal entries left out of Redis since the start, because too many waited."),
+                 redis.dropped);
+        bring_to(registry.counter("parley_redis_reconnects_total",
+                                  "Connections to Redis made anew since the start."),
+                 redis.reconnects);
     }
     if (!sender_) return;
     const auto told = sender_->health();
@@ -171,6 +176,12 @@ void Papers::publish(metrics::Registry& registry) const {
         .gauge("parley_webhooks_oldest_waiting_timestamp_seconds",
                "When the call ended whose message waits longest; 0: none waits.")
         .set(static_cast<double>(told.oldest_waiting_at_ms) / 1'000);
+    bring_to(registry.counter("parley_webhooks_delivered_total",
+                              "Messages to webhooks that were taken since the start."),
+             told.delivered);
+    bring_to(registry.counter("parley_webhook_failures_total",
+                              "Attempts to tell a webhook that failed since the start."),
+             told.failed);
     registry.gauge("parley_cost_today_usd", "What all calls have cost since midnight UTC.")
         .set(budget_.today_usd(std::chrono::system_clock::now()));
 }

@@ -10,6 +10,7 @@
 #include "papers_routes.hpp"
 #include "paths.hpp"
 #include "phrases.hpp"
+#include "publish.hpp"
 #include "reload_signal.hpp"
 #include "routing.hpp"
 #include "stop_signal.hpp"
@@ -23,6 +24,7 @@
 #include <parley/ops/audit.hpp>
 #include <parley/ops/dashboard.hpp>
 #include <parley/ops/doorkeeper.hpp>
+#include <parley/ops/journal_figures.hpp>
 #include <parley/ops/keyring.hpp>
 #include <parley/ops/live.hpp>
 #include <parley/ops/pages.hpp>
@@ -201,9 +203,13 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
     }
 
     // The parts, each built on those before it; destroyed in the opposite order.
+    metrics::Registry registry;
+    call::Figures figures(registry);
+    ops::JournalFigures journal_figures(registry);
     auto store = store::Store::open({.path = settings.store.path,
                                      .migrations_dir = migrations,
-                                     .webhooks = webhook_names(settings)});
+                                     .webhooks = webhook_names(settings),
+                                     .write_seconds = &store_write_seconds(registry)});
     if (!store) return refuse({store.error()});
     auto papers = Papers::open(settings, **store);
     if (!papers) return refuse({papers.error()});
@@ -220,7 +226,6 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
     reload::Generations generations(std::move(first), std::chrono::system_clock::now());
     outbound::ListKeeper list_keeper(**store);
     PhraseBook phrases(settings.calls);
-    metrics::Registry registry;
     ops::Live live;  // outlives every session
 
     const std::size_t thread_count = settings.server.io_threads != 0
@@ -248,7 +253,8 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
         parts.time = std::make_unique<IoTimekeeper>(homes[home]);
         parts.phrases = phrases.of(generation->settings.calls);
         parts.policy = call_policy(generation->settings.calls);
-        parts.journal = {store->get(), &list_keeper, &live};
+        parts.journal = {store->get(), &list_keeper, &live, &journal_figures};
+        parts.figures = &figures;
         (*papers)->add_to(parts, generation->settings);
         script::AgentParts script{.bundle = generation->bundle,
                                   .settings = settings_for(agent->second, info),
@@ -281,8 +287,10 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
         };
         parts.make_engine = [&, home, generation](call::EventSink& sink,
                                                   const call::CallInfo& call) {
-            return engine::make_openai_realtime(
-                homes[home], engine_options(generation->settings.openai), sink, call.call_sid);
+            auto options = engine_options(generation->settings.openai);
+            options.figures = &figures;
+            return engine::make_openai_realtime(homes[home], std::move(options), sink,
+                                                call.call_sid);
         };
         return parts;
     };
@@ -295,8 +303,9 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
             change > 0 ? threads.add_load(home) : threads.drop_load(home);
         });
 
-    const auto dialler = make_dialler(settings, *carrier, generations, switchboard, **store,
-                                      {store->get(), &live}, homes.front());
+    const auto dialler =
+        make_dialler(settings, *carrier, generations, switchboard, **store,
+                     {store->get(), &live, &journal_figures}, registry, homes.front());
     if (dialler) {
         carrier->outgoing = [dialler](std::string_view attempt, std::string_view call_sid) {
             return dialler->outgoing(attempt, call_sid);
@@ -305,6 +314,7 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
             dialler->told(report);
         };
     }
+    carrier->figures = &figures;
     carrier->apology = [&] { return generations.current()->settings.calls.phrases.at("apology"); };
     telephony::TwilioService twilio(std::move(*carrier),
                                     std::make_shared<telephony::SwitchboardCalls>(switchboard),
@@ -366,8 +376,12 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
     if (!pages) log::warn("dashboard.missing", {{"what", pages.error().text()}});
     Calling calling(
         {generations, settings.twilio.phone_number, dialler, rest, missing_for_calls(settings)});
-    Control control(
-        {switchboard, generations, reloader, registry, [&] { (*papers)->publish(registry); }});
+    Control control({switchboard, generations, reloader, registry, [&] {
+                         publish(registry, **store);
+                         publish(registry, live);
+                         if (dialler) publish(registry, *dialler);
+                         (*papers)->publish(registry);
+                     }});
     std::optional<ops::Doorkeeper> doorkeeper;  // needs a token that names the port
     std::optional<ops::Routes> routes;
     net::Server::Handlers handlers;

@@ -82,6 +82,7 @@ bool Session::attach(std::unique_ptr<Channel> channel) {
     const bool is_first = !channel_;
     is_away_ = is_returning_ = false;
     channel_ = std::move(channel);
+    if (parts_.figures != nullptr) parts_.figures->until_stream.observe(seconds_since_announced());
     on(CallerAttached{});
     if (is_first && !info_.greeted_with.empty() && !is_finished_)
         write(journal::AgentSaid{.item_id = "", .heard = info_.greeted_with, .unheard = ""},
@@ -152,6 +153,9 @@ void Session::on(const Event& event) {
     bool has_cost = false;
     for (auto& entry : conversation_.take_notes()) {
         has_cost = count_cost(entry.event, wall_now) || has_cost;
+        if (parts_.figures != nullptr &&
+            std::holds_alternative<journal::ProviderReady>(entry.event))
+            parts_.figures->until_model.observe(seconds_since_announced());
         write(std::move(entry.event),
               wall_now - std::chrono::duration_cast<WallTime::duration>(now - entry.at));
     }
@@ -169,6 +173,10 @@ void Session::on(const Event& event) {
 }
 
 void Session::finish() {
+    if (parts_.figures != nullptr) {
+        const milliseconds dropped(conversation_.playout().dropped_ms());
+        parts_.figures->lost_queue_full.add(std::chrono::duration<double>(dropped).count());
+    }
     alarm_.reset();
     engine_.reset();
     channel_.reset();
@@ -198,6 +206,7 @@ void Session::handle(const Event& event) {
         const auto now = parts_.time->now();
         const auto& commands = conversation_.handle(*next, now);
         if (parts_.recorder) parts_.recorder->handled(*next, now, commands);
+        if (commands.empty()) count_unheard(*next);
         for (const Command& command : commands) carry_out(command);
         if (waiting_.empty()) return;
         current = std::move(waiting_.front());
@@ -223,6 +232,8 @@ void Session::carry_out(const Command& command) {
     std::visit(Match{
                    [this](const Play& each) {
                        if (channel_) channel_->play(each.audio);
+                       if (std::exchange(has_played_, true) || parts_.figures == nullptr) return;
+                       parts_.figures->until_audio.observe(seconds_since_announced());
                    },
                    [this](const SendMark& each) {
                        if (channel_) channel_->mark(each.mark);
@@ -364,7 +375,18 @@ void Session::log_entry(const journal::Event& event) const {
 
 Session::Snapshot Session::snapshot() const {
     return {info_, std::string(state_name(conversation_.state())),
-            channel_ ? channel_->id() : std::string()};
+            channel_ ? channel_->id() : std::string(), conversation_.playout().queued()};
+}
+
+double Session::seconds_since_announced() const {
+    return std::chrono::duration<double>(parts_.time->now() - created_).count();
+}
+
+// What the caller says has led to nothing: there is no model that could hear it.
+void Session::count_unheard(const Event& event) const {
+    const auto* audio = std::get_if<CallerAudio>(&event);
+    if (audio == nullptr || parts_.figures == nullptr) return;
+    parts_.figures->lost_not_connected.add(Figures::seconds_of(audio->audio.size()));
 }
 
 }  // namespace parley::call

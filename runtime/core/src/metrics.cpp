@@ -221,29 +221,53 @@ Registry::Found<Histogram> Registry::find_histogram(std::string_view name, std::
     return find<Histogram>(Kind::histogram, name, help, labels, upper_bounds);
 }
 
+// Only what there is is looked up under the lock; nothing is ever taken away, and values need none. So
+// nobody who looks for a series waits for a text to be written.
 std::string Registry::text() const {
-    const std::lock_guard lock(mutex_);
+    struct Seen {
+        std::string_view name;
+        const Family* family;
+        std::vector<std::pair<std::string_view, const Counter*>> counters;
+        std::vector<std::pair<std::string_view, const Gauge*>> gauges;
+        std::vector<std::pair<std::string_view, const Histogram*>> histograms;
+    };
+    std::vector<Seen> all;
+    {
+        const std::lock_guard lock(mutex_);
+        all.reserve(families_.size());
+        for (const auto& [name, family] : families_) {
+            auto& seen = all.emplace_back(Seen{.name = name, .family = family.get()});
+            const auto add = [](const auto& series, auto& to) {
+                to.reserve(series.size());
+                for (const auto& [labels, one] : series) to.emplace_back(labels, one.get());
+            };
+            add(family->counters, seen.counters);
+            add(family->gauges, seen.gauges);
+            add(family->histograms, seen.histograms);
+        }
+    }
     std::string out;
-    for (const auto& [name, family] : families_) {
-        out += fmt::format("# HELP {} ", name);
-        append_escaped(out, to_valid_utf8(family->help), false);
-        out += fmt::format("\n# TYPE {} {}\n", name, family->type());
-        for (const auto& [labels, counter] : family->counters)
-            append_sample(out, name, labels, counter->value());
-        for (const auto& [labels, gauge] : family->gauges)
-            append_sample(out, name, labels, gauge->value());
-        for (const auto& [labels, histogram] : family->histograms) {
+    for (const auto& seen : all) {
+        out += fmt::format("# HELP {} ", seen.name);
+        append_escaped(out, to_valid_utf8(seen.family->help), false);
+        out += fmt::format("\n# TYPE {} {}\n", seen.name, seen.family->type());
+        for (const auto& [labels, counter] : seen.counters)
+            append_sample(out, seen.name, labels, counter->value());
+        for (const auto& [labels, gauge] : seen.gauges)
+            append_sample(out, seen.name, labels, gauge->value());
+        for (const auto& [labels, histogram] : seen.histograms) {
             const auto counts = histogram->cumulative_counts();
-            const std::string bucket = name + "_bucket";
-            const std::string prefix = labels.empty() ? "" : labels + ",";
+            const auto bucket = fmt::format("{}_bucket", seen.name);
+            const auto prefix = labels.empty() ? std::string() : fmt::format("{},", labels);
             for (std::size_t i = 0; i < counts.size(); ++i) {
                 const bool is_last = i + 1 == counts.size();
                 const std::string bound = is_last ? "+Inf" : number_text(histogram->bounds()[i]);
                 append_sample(out, bucket, fmt::format("{}le=\"{}\"", prefix, bound),
                               static_cast<double>(counts[i]));
             }
-            append_sample(out, name + "_sum", labels, histogram->sum());
-            append_sample(out, name + "_count", labels, static_cast<double>(counts.back()));
+            append_sample(out, fmt::format("{}_sum", seen.name), labels, histogram->sum());
+            append_sample(out, fmt::format("{}_count", seen.name), labels,
+                          static_cast<double>(counts.back()));
         }
     }
     return out;

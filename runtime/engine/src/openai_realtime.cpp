@@ -278,12 +278,16 @@ void Core::command(Command&& give) {
 void Core::append(call::Bytes audio) {
     if (!live_) {
         ++dropped_before_ready_;
+        if (options_.figures != nullptr)
+            options_.figures->lost_not_connected.add(call::Figures::seconds_of(audio.size()));
         return;
     }
     if (live_->socket->queued_bytes() > options_.audio_queue_bytes_max) {
         if (++dropped_slow_ == 1)
             log::warn("openai.slow_server",
                       {{"call", call_sid_}, {"queued_bytes", live_->socket->queued_bytes()}});
+        if (options_.figures != nullptr)
+            options_.figures->lost_slow_provider.add(call::Figures::seconds_of(audio.size()));
         return;
     }
     const auto message = live_->session.append(audio);

@@ -33,6 +33,26 @@ constexpr milliseconds recovered_within{20};
 constexpr int looks = 2;
 constexpr std::chrono::seconds clocks_differ{30};
 
+// They count from nothing on, so that a first one is seen as a change.
+constexpr std::string_view known_outcomes[] = {"completed", "voicemail", "busy",      "no_answer",
+                                               "failed",    "canceled",  "not_placed"};
+constexpr std::string_view known_refusals[] = {
+    "bad_number",  "prefix",      "quiet_hours", "unknown_time_zone",
+    "do_not_call", "in_progress", "number_cap",  "daily_cap",
+    "full",        "store"};
+
+metrics::Counter& attempts_over(metrics::Registry& registry, std::string_view outcome) {
+    return registry.counter("parley_outbound_attempts_total",
+                            "Attempts to call somebody that are over.",
+                            {{"outcome", std::string(outcome)}});
+}
+
+metrics::Counter& attempts_refused(metrics::Registry& registry, std::string_view reason) {
+    return registry.counter("parley_outbound_refusals_total",
+                            "Calls that were asked for and not taken on.",
+                            {{"reason", std::string(reason)}});
+}
+
 // "Mon, 16 Aug 2021 23:00:23 +0000"
 std::optional<WallTime> from_rfc2822(const std::string& text) {
     std::tm time{};
@@ -56,7 +76,11 @@ struct Dialler::Line {
     std::vector<std::function<void(Answer)>> waiters;
 };
 
-Dialler::Dialler(Parts parts) : parts_(std::move(parts)), ledger_(*parts_.store) {}
+Dialler::Dialler(Parts parts) : parts_(std::move(parts)), ledger_(*parts_.store) {
+    if (parts_.metrics == nullptr) return;
+    for (const auto outcome : known_outcomes) attempts_over(*parts_.metrics, outcome);
+    for (const auto reason : known_refusals) attempts_refused(*parts_.metrics, reason);
+}
 Dialler::~Dialler() = default;
 
 std::shared_ptr<Dialler> Dialler::create(Parts parts) {
@@ -144,6 +168,7 @@ Task<Dialler::Answer> Dialler::call(std::shared_ptr<Dialler> self, Wanted wanted
         auto trouble = co_await std::move(admitting);
         if (trouble) {
             self->lines_.erase(attempt.id);
+            self->count_refusal(*trouble);
             self->answer(*line, *trouble);
             co_return *trouble;
         }
@@ -275,6 +300,7 @@ void Dialler::advance(const std::shared_ptr<Line>& line, std::string_view status
 
 void Dialler::finish(const std::shared_ptr<Line>& line, std::string outcome, std::string detail) {
     line->attempt.state = Attempt::State::over;
+    if (parts_.metrics != nullptr) attempts_over(*parts_.metrics, outcome).add();
     line->attempt.outcome = std::move(outcome);
     line->attempt.detail = std::move(detail);
     line->has_changed = true;
@@ -284,6 +310,14 @@ void Dialler::finish(const std::shared_ptr<Line>& line, std::string outcome, std
     auto saving = save(shared_from_this(), line);
     spawn(std::move(saving), "save");
     wake();
+}
+
+void Dialler::count_refusal(const Trouble& trouble) const {
+    if (parts_.metrics == nullptr) return;
+    const auto reason = trouble.kind == Trouble::Kind::manners ? std::string_view(trouble.reason)
+                        : trouble.kind == Trouble::Kind::full  ? "full"
+                                                               : "store";
+    attempts_refused(*parts_.metrics, reason).add();
 }
 
 // Calls that nobody answers have no session to write of them.
@@ -296,7 +330,7 @@ void Dialler::journal_unheard(const Line& line) const {
     const auto reason = outcome == "error" ? std::string("never_connected") : outcome;
     const call::journal::Entry entries[] = {
         {attempt.call_sid, attempt.created_at,
-         call::journal::CallStarted{attempt.from, attempt.to, attempt.agent, "twilio"}},
+         call::journal::CallStarted{attempt.from, attempt.to, attempt.agent, "twilio", "outbound"}},
         {attempt.call_sid, now, call::journal::CallEnded{outcome, reason, 0}}};
     for (const auto& entry : entries) {
         for (auto* subscriber : parts_.journal) subscriber->on_entry(entry);

@@ -173,12 +173,15 @@ bool Store::Impl::write_some() {
     const auto waiting = std::span<const Entry>(batch).subspan(batch_at);
     const auto some = waiting.first(std::min(waiting.size(), entries_per_commit));
     std::optional<BatchFailure> failed;
+    const auto began = Clock::now();
     try {
         failed = write_batch(opened.database, opened.writer, some);
     } catch (const std::exception& error) {
         opened.database.roll_back();
         failed = BatchFailure{{SQLITE_NOMEM, error.what()}, some.size()};
     }
+    if (options.write_seconds != nullptr)
+        options.write_seconds->observe(std::chrono::duration<double>(Clock::now() - began).count());
     if (!failed) {
         batch_at += some.size();
         const auto lasted = retry.succeeded(Clock::now());
@@ -203,6 +206,7 @@ bool Store::Impl::write_some() {
     {
         const std::lock_guard lock(mutex);
         health.is_well = false;
+        ++health.writes_failed;
         health.problem = failed->why.message + "; " + remedy;
         queued = batch_left + arrived.size();
     }
@@ -458,6 +462,7 @@ Store::Health Store::health() const {
     const std::lock_guard lock(impl_->mutex);
     auto health = impl_->health;
     health.entries_queued = impl_->arrived.size() + impl_->batch_left;
+    health.queries_queued = impl_->jobs.size();
     return health;
 }
 

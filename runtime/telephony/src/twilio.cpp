@@ -285,7 +285,9 @@ net::Response TwilioService::answer_call(const Path& path, const Webhook& webhoo
         log::warn("twilio.repeated_request", {{"call", call_sid}, {"what", "the call is over"}});
         return document(twiml::hang_up());
     }
+    auto* const figures = shared_->options.figures;
     const auto no_agent = [&] {
+        if (figures != nullptr) figures->refused_no_agent.add();
         log::warn(
             "twilio.no_agent",
             {{"call", call_sid},
@@ -320,11 +322,13 @@ net::Response TwilioService::answer_call(const Path& path, const Webhook& webhoo
     if (!announced) {
         switch (announced.error()) {
             case call::Switchboard::Refusal::busy:
+                if (figures != nullptr) figures->refused_busy.add();
                 log::warn("twilio.busy",
                           {{"call", call_sid},
                            {"remedy", "raise server.calls_max if the machine can bear it"}});
                 return document(twiml::reject_busy());
             case call::Switchboard::Refusal::draining:
+                if (figures != nullptr) figures->refused_draining.add();
                 return document(twiml::say_and_hang_up(sentences.draining));
             case call::Switchboard::Refusal::unknown_agent: return no_agent();
             case call::Switchboard::Refusal::duplicate:

@@ -183,9 +183,15 @@ void TwilioStream::hear(const Media& media) {
     const GapFiller::Advice advice =
         filler_.on_media(media.timestamp_ms, media.chunk, media.audio.size(), time_.now());
     if (!is_watching_) watch();
+    auto* const figures = shared_->options.figures;
+    if (advice.drop && figures != nullptr)
+        figures->lost_out_of_order.add(call::Figures::seconds_of(media.audio.size()));
     if (advice.drop || media.audio.empty()) return;
-    if (advice.silence_bytes > 0)
+    if (advice.silence_bytes > 0) {
+        if (figures != nullptr)
+            figures->filled_gap.add(call::Figures::seconds_of(advice.silence_bytes));
         events_->on(call::CallerAudio{call::Bytes(silence).first(advice.silence_bytes)});
+    }
     if (events_) events_->on(call::CallerAudio{media.audio});
 }
 
@@ -202,6 +208,8 @@ void TwilioStream::on_alarm() {
     is_watching_ = false;
     if (const std::size_t stalled = filler_.on_time(time_.now()); stalled > 0 && events_) {
         log::debug("twilio.audio_stalled", {{"call", call_sid()}});
+        if (auto* figures = shared_->options.figures)
+            figures->filled_stall.add(call::Figures::seconds_of(stalled));
         events_->on(call::CallerAudio{call::Bytes(silence).first(stalled)});
         return;
     }

@@ -105,7 +105,8 @@ class SwitchboardTest : public testing::Test {
                         },
                     .journal = {&recorder},
                     .phrases = std::make_shared<Phrases>(),
-                    .policy = {}};
+                    .policy = {},
+                    .figures = &figures};
             },
             [this] { return next_home; },
             [this](std::size_t home, int change) { load[home] += change; });
@@ -138,6 +139,8 @@ class SwitchboardTest : public testing::Test {
     boost::asio::io_context io[2];
     Seen seen;
     Recorder recorder{seen};
+    metrics::Registry registry;
+    Figures figures{registry};
     std::string fault;
     std::size_t next_home = 0;
     int load[2] = {0, 0};
@@ -424,6 +427,47 @@ TEST_F(SwitchboardTest, AnOperatorEndsACallWhereverItIs) {
     run();
     EXPECT_EQ(seen.hung_up, 1) << "the carrier has the line";
     EXPECT_EQ(board->ending_of("CA1")->reason, "ended_by_operator");
+}
+
+TEST_F(SwitchboardTest, CountsHowFarCallsGotAndWhatTheModelDidNotHear) {
+    make();
+    const auto announced = board->announce(call("CA1"));
+    run();
+    const auto session = board->claim(announced->token, "CA1", 0);
+    EXPECT_EQ(figures.until_stream.cumulative_counts().back(), 0u);
+    session->attach(std::make_unique<CountingChannel>(seen));
+    EXPECT_EQ(figures.until_stream.cumulative_counts().back(), 1u);
+
+    const std::vector<std::uint8_t> second(8'000, 0x55);
+    session->on(CallerAudio{second});
+    EXPECT_EQ(figures.lost_not_connected.value(), 1);
+    EXPECT_EQ(figures.until_model.cumulative_counts().back(), 0u);
+    session->on(EngineReady{});
+    session->on(CallerAudio{second});
+    EXPECT_EQ(figures.lost_not_connected.value(), 1) << "the model hears it";
+    EXPECT_EQ(figures.until_model.cumulative_counts().back(), 1u);
+
+    EXPECT_EQ(figures.until_audio.cumulative_counts().back(), 0u);
+    for (int i = 0; i < 2; ++i) session->on(AgentAudio{"r1", "i1", 0, second});
+    EXPECT_EQ(figures.until_audio.cumulative_counts().back(), 1u);
+    EXPECT_GT(session->snapshot().queued, 1s);
+    EXPECT_LT(session->snapshot().queued, 2s) << "a part of it is on the line";
+    session->on(CallerGone{});
+    EXPECT_EQ(figures.lost_queue_full.value(), 0);
+}
+
+TEST_F(SwitchboardTest, CountsWhatTheCallersQueueCouldNotHold) {
+    make();
+    const auto announced = board->announce(call("CA1"));
+    run();
+    const auto session = board->claim(announced->token, "CA1", 0);
+    session->attach(std::make_unique<CountingChannel>(seen));
+    session->on(EngineReady{});
+    const std::vector<std::uint8_t> minute(60 * 8'000, 0x55);
+    for (int i = 0; i < 6; ++i) session->on(AgentAudio{"r1", "i1", 0, minute});
+    session->on(CallerGone{});
+    EXPECT_GT(figures.lost_queue_full.value(), 50);
+    EXPECT_LE(figures.lost_queue_full.value(), 60);
 }
 
 }  // namespace

@@ -139,6 +139,7 @@ class OpenAiRealtime : public testing::Test {
     OpenAiRealtime() {
         options.api_key = Secret("sk-test");
         options.base_url = server.base_url();
+        options.figures = &figures;
         profile.instructions = "You are Sarah.";
     }
     ~OpenAiRealtime() override {
@@ -184,6 +185,8 @@ class OpenAiRealtime : public testing::Test {
     net::IoThreads threads{1};
     Server server{threads};
     Sink sink;
+    metrics::Registry registry;
+    call::Figures figures{registry};
     OpenAiOptions options;
     call::AgentProfile profile;
     std::unique_ptr<call::Engine> engine;
@@ -256,6 +259,7 @@ TEST_F(OpenAiRealtime, SendsNothingOfTheCallBeforeItIsReady) {
     engine->cancel();
     turn_a_while();
     EXPECT_EQ(peer(0).received.size(), 1u);
+    EXPECT_EQ(figures.lost_not_connected.value(), 0.04);
     EXPECT_TRUE(sink.events.empty());
 }
 
@@ -498,6 +502,8 @@ TEST_F(OpenAiRealtime, LeavesOutCallerAudioRatherThanLosingASlowServer) {
     EXPECT_EQ(sink.count<call::EngineLost>(), 0u);
     EXPECT_GT(peer(1).count("input_audio_buffer.append"), 0u);
     EXPECT_LT(peer(1).count("input_audio_buffer.append"), 3000u);
+    EXPECT_GT(figures.lost_slow_provider.value(), 0);
+    EXPECT_EQ(figures.lost_not_connected.value(), 0);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include <boost/asio/use_future.hpp>
 
 #include <gmock/gmock.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <condition_variable>
@@ -35,6 +36,8 @@ class Journal final : public call::journal::Subscriber {
  public:
     void on_entry(const call::journal::Entry& entry) override {
         const std::lock_guard lock(mutex_);
+        if (const auto* started = std::get_if<call::journal::CallStarted>(&entry.event))
+            directions_[entry.call_sid] = started->direction;
         if (const auto* ended = std::get_if<call::journal::CallEnded>(&entry.event))
             ends_[entry.call_sid] = ended->outcome;
     }
@@ -43,9 +46,14 @@ class Journal final : public call::journal::Subscriber {
         const auto found = ends_.find(call_sid);
         return found == ends_.end() ? "" : found->second;
     }
+    std::string direction_of(const std::string& call_sid) {
+        const std::lock_guard lock(mutex_);
+        return directions_[call_sid];
+    }
 
  private:
     std::mutex mutex_;
+    std::map<std::string, std::string> directions_;
     std::map<std::string, std::string> ends_;
 };
 
@@ -69,6 +77,7 @@ class Office {
         parts.rest = rest_;
         parts.store = store_.get();
         parts.journal = {&journal};
+        parts.metrics = &registry;
         parts.terms = [this] { return terms_; };
         parts.clock_in = [](const std::string&, WallTime) { return std::optional<int>(12 * 60); };
         parts.public_url = "https://us.example";
@@ -118,6 +127,7 @@ class Office {
     telephony::TwilioRest::Ask rest() { return rest_; }
 
     Journal journal;
+    metrics::Registry registry;
     std::string message;
     telephony::NewCall::Detection detection = telephony::NewCall::Detection::none;
     std::set<std::string> documents;  // calls that asked for theirs; on home
@@ -218,6 +228,11 @@ TEST_F(DiallerTest, CallsThatNobodyAnswersAreInTheJournal) {
         ASSERT_TRUE(placed) << placed.error().details;
         EXPECT_TRUE(eventually([&] { return office.journal.end_of(placed->call_sid) == outcome; }))
             << office.journal.end_of(placed->call_sid);
+        EXPECT_EQ(office.journal.direction_of(placed->call_sid), "outbound");
+        EXPECT_TRUE(eventually([&] {
+            return office.registry.text().find("parley_outbound_attempts_total{outcome=\"" +
+                                               outcome + "\"} 1\n") != std::string::npos;
+        })) << office.registry.text();
     }
 }
 
@@ -242,6 +257,11 @@ TEST_F(DiallerTest, KeepsToTheListTheCapsAndOneCallAtATime) {
     EXPECT_EQ(reason("+15550101005"), "daily_cap");
     EXPECT_TRUE(office.ask(office.ledger().remove("+15550101001")).value());
     EXPECT_EQ(carrier->calls().size(), 3u);
+    for (const char* each : {"do_not_call", "prefix", "in_progress", "daily_cap"}) {
+        EXPECT_THAT(office.registry.text(),
+                    testing::HasSubstr(
+                        fmt::format("parley_outbound_refusals_total{{reason=\"{}\"}} 1\n", each)));
+    }
 }
 
 TEST_F(DiallerTest, WhoAsksNotToBeCalledIsOnTheList) {

@@ -86,9 +86,15 @@ TEST(StoreOpening, LeavesAForeignDatabaseAlone) {
 
 TEST(StoreFailing, KeepsEntriesWhileAnotherProgramHoldsTheFile) {
     Folder folder;
-    const auto store = open_store(folder / "parley.db");
+    metrics::Histogram write_seconds({1});
+    Options options;
+    options.path = folder / "parley.db";
+    options.write_seconds = &write_seconds;
+    const auto store = open_store(std::move(options));
     store->on_entry(started("CA1"));
     ASSERT_TRUE(eventually([&] { return store->health().entries_queued == 0; }));
+    EXPECT_EQ(write_seconds.cumulative_counts().back(), 1U);
+    EXPECT_EQ(store->health().writes_failed, 0U);
     Shell shell(folder / "parley.db");
     ASSERT_EQ(shell.run("BEGIN EXCLUSIVE"), SQLITE_OK);
 
@@ -98,6 +104,7 @@ TEST(StoreFailing, KeepsEntriesWhileAnotherProgramHoldsTheFile) {
     EXPECT_NE(store->health().problem.find("another program"), std::string::npos)
         << store->health().problem;
     EXPECT_EQ(store->health().entries_queued, 1U);
+    EXPECT_GT(store->health().writes_failed, 0U);
     EXPECT_EQ(shell.value("SELECT count(*) FROM transcript"), "0");
 
     ASSERT_EQ(shell.run("COMMIT"), SQLITE_OK);

@@ -27,6 +27,7 @@ class TwilioStreamTest : public ::testing::Test {
         options.io_threads = threads.count();
         options.limits = wishes.limits;
         options.rest = std::move(wishes.rest);
+        options.figures = &figures;
         // The port is known only after listening; the public URL is made of it.
         auto listening = net::Server::listen(
             threads, {.host = "127.0.0.1"},
@@ -65,6 +66,8 @@ class TwilioStreamTest : public ::testing::Test {
         ASSERT_EQ(done->get_future().wait_for(patience), std::future_status::ready);
     }
 
+    metrics::Registry registry;
+    call::Figures figures{registry};
     net::IoThreads threads{2};
     net::IoThreads client_threads{1};
     std::shared_ptr<FakeCalls> calls = std::make_shared<FakeCalls>();
@@ -134,6 +137,9 @@ TEST_F(TwilioStreamTest, TheCallHearsAudioDigitsMarksAndTheHole) {
     EXPECT_EQ(session().events.lines(),
               (std::vector<std::string>{"attached", "audio 160", "silence 640", "audio 160",
                                         "dtmf 7", "mark 5"}));
+    EXPECT_EQ(figures.lost_out_of_order.value(), 0.02);
+    EXPECT_EQ(figures.filled_gap.value(), 0.08);
+    EXPECT_EQ(figures.filled_stall.value(), 0);
 }
 
 TEST_F(TwilioStreamTest, AStalledCallerIsHeardAsSilence) {
@@ -143,6 +149,7 @@ TEST_F(TwilioStreamTest, AStalledCallerIsHeardAsSilence) {
     phone->media(100);
     EXPECT_TRUE(session().events.wait_for("audio 160", 2));
     EXPECT_TRUE(session().events.wait_for("silence 8000", 2)) << "it is watched again";
+    EXPECT_EQ(figures.filled_stall.value(), 2);
 }
 
 TEST_F(TwilioStreamTest, TheCallersPhonePlaysWhatTheCallSends) {

@@ -284,8 +284,12 @@ TEST(TwilioWebhook, ValidationCanBeSwitchedOff) {
     EXPECT_EQ(desk.service.answer(request).status, 200);
 }
 
-TEST(TwilioWebhook, SaysWhyThereIsNobody) {
-    Desk desk;
+TEST(TwilioWebhook, SaysWhyThereIsNobodyAndCountsIt) {
+    metrics::Registry registry;
+    call::Figures figures(registry);
+    auto options = options_for(base);
+    options.figures = &figures;
+    Desk desk(std::move(options));
     FormFields form = incoming("CA1");
     form[4].second = "+15550109999";
     const net::Response nobody = desk.voice(form);
@@ -300,6 +304,9 @@ TEST(TwilioWebhook, SaysWhyThereIsNobody) {
     EXPECT_TRUE(has(desk.voice(incoming("CA2")), "not in service"));
     desk.calls->refusal = Refusal::duplicate;
     EXPECT_TRUE(has(desk.voice(incoming("CA2")), "<Response><Hangup/></Response>"));
+    EXPECT_EQ(figures.refused_busy.value(), 1);
+    EXPECT_EQ(figures.refused_draining.value(), 1);
+    EXPECT_EQ(figures.refused_no_agent.value(), 2);
 }
 
 TEST(TwilioWebhook, AnOldRequestSentAgainStartsNothing) {

@@ -102,6 +102,7 @@ class Conversation {
     TimePoint next_alarm() const;
 
     State state() const;
+    const Playout& playout() const { return playout_; }
     // The conversation as text, for a new engine connection: what was said and heard, in order.
     std::vector<Turn> history() const;
 

@@ -13,6 +13,7 @@
 
 #include <parley/call/budget.hpp>
 #include <parley/call/conversation.hpp>
+#include <parley/call/figures.hpp>
 #include <parley/call/journal.hpp>
 #include <parley/call/ports.hpp>
 #include <parley/call/recorder.hpp>
@@ -39,7 +40,8 @@ class Session final : public EventSink, public std::enable_shared_from_this<Sess
         std::unique_ptr<Recorder> recorder = {};  // none: the call is not recorded
         // what the journal and the log must not show
         std::shared_ptr<const privacy::Masker> masker = privacy::default_masker();
-        Budget* budget = nullptr;  // outlives every session; none: calls may cost what they will
+        Budget* budget = nullptr;    // outlives every session; none: calls may cost what they will
+        Figures* figures = nullptr;  // likewise; none: nothing is counted
     };
     // What others may know of a running call.
     struct Snapshot {
@@ -47,6 +49,7 @@ class Session final : public EventSink, public std::enable_shared_from_this<Sess
         // connecting, listening, speaking, running_tool, on_hold, transferred, ending
         std::string state;
         std::string stream_id = {};  // the carrier's name for the audio; empty before it is there
+        milliseconds queued{0};      // speech of the agent that has not been sent yet
     };
 
     static std::shared_ptr<Session> create(CallInfo info, Parts parts,
@@ -97,6 +100,8 @@ class Session final : public EventSink, public std::enable_shared_from_this<Sess
     bool count_cost(const journal::Event& event, WallTime now);
     void check_budget();
     void log_entry(const journal::Event& event) const;
+    double seconds_since_announced() const;
+    void count_unheard(const Event& event) const;
 
     CallInfo info_;
     Parts parts_;
@@ -114,6 +119,7 @@ class Session final : public EventSink, public std::enable_shared_from_this<Sess
     bool is_handling_ = false;
     std::atomic<bool> is_away_ = false;
     bool is_returning_ = false;  // away, and nobody took it: a channel is on its way
+    bool has_played_ = false;
     bool is_finished_ = false;
     bool is_closed_ = false;
     double cost_usd_ = 0;

@@ -2,6 +2,7 @@
 // field.
 #pragma once
 
+#include <parley/call/figures.hpp>
 #include <parley/core/text.hpp>
 
 #include <chrono>
@@ -61,6 +62,7 @@ struct OpenAiOptions {
     std::size_t audio_queue_bytes_max = 256 * 1024;
     // in a row; then the connection is given up
     int bad_messages_max = 20;
+    call::Figures* figures = nullptr;  // outlives every engine; none: nothing is counted
 };
 
 }  // namespace parley::engine

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <parley/call/journal.hpp>
+#include <parley/core/metrics.hpp>
 #include <parley/outbound/ledger.hpp>
 #include <parley/outbound/manners.hpp>
 #include <parley/telephony/rest.hpp>
@@ -54,6 +55,7 @@ class Dialler : public std::enable_shared_from_this<Dialler> {
         // nothing. `then` is called once, on home.
         std::function<void(const Attempt& attempt, std::function<void(std::string message)> then)>
             machine_answered;
+        metrics::Registry* metrics = nullptr;  // null: nothing is counted
         std::size_t waiting_max = 10'000;
         std::chrono::minutes stale_after{15};  // an attempt not placed by then is given up
         milliseconds look_again_after{2'000};  // lists of calls are late
@@ -124,6 +126,7 @@ class Dialler : public std::enable_shared_from_this<Dialler> {
     void answer(Line& line, Answer answer);
     void tell_of_machine(const std::shared_ptr<Line>& line);
     void journal_unheard(const Line& line) const;
+    void count_refusal(const Trouble& trouble) const;
     void wake();
     template <class Job>
     void spawn(Job job, const char* what);

@@ -14,6 +14,7 @@
 
 #include <parley/call/journal.hpp>
 #include <parley/core/json.hpp>
+#include <parley/core/metrics.hpp>
 #include <parley/core/result.hpp>
 #include <parley/store/migrations.hpp>
 
@@ -42,6 +43,7 @@ struct Options {
     std::int64_t pages_max = 0;
     // who is to be told of each call's end: their names in the settings
     std::vector<std::string> webhooks = {};
+    metrics::Histogram* write_seconds = nullptr;  // of transactions of entries; outlives the store
 };
 
 struct CallRow {
@@ -174,7 +176,9 @@ class Store final : public call::journal::Subscriber {
         bool is_well = true;
         std::string problem = {};  // why the last write failed, and what to do
         std::size_t entries_queued = 0;
-        std::uint64_t entries_lost = 0;  // since open()
+        std::size_t queries_queued = 0;
+        std::uint64_t entries_lost = 0;   // since open()
+        std::uint64_t writes_failed = 0;  // likewise; the entries are tried again
     };
     Health health() const;
 

@@ -17,6 +17,7 @@
 // End:    streams end with their calls.
 #pragma once
 
+#include <parley/call/figures.hpp>
 #include <parley/call/switchboard.hpp>
 #include <parley/core/json.hpp>
 #include <parley/core/text.hpp>
@@ -119,6 +120,7 @@ class TwilioService {
         // if set, in place of the sentence: settings may change
         std::function<std::string()> apology = {};
         StreamLimits limits = {};
+        call::Figures* figures = nullptr;  // outlives every stream; none: nothing is counted
     };
     // The agent for a called number, and what the call is to keep (CallInfo::basis).
     struct Route {
