@@ -32,7 +32,8 @@ async function install() {
   put("etc/parley.yaml", "etc/parley/parley.yaml");
   put("systemd/parley.sysusers", "etc/sysusers.d/parley.conf");
   put("systemd/parley.service", "etc/systemd/system/parley.service");
-  const variables = { ...variables_in(text_of("etc/parley.env.example")), PUBLIC_URL: url, PORT: port, HOST: "127.0.0.1", TWILIO_ACCOUNT_SID: "", TWILIO_AUTH_TOKEN: authToken, OPENAI_BASE_URL: model.url };
+  const variables = { ...variables_in(text_of("etc/parley.env.example")), PUBLIC_URL: url, PORT: port, HOST: "127.0.0.1",
+    TWILIO_ACCOUNT_SID: "", TWILIO_AUTH_TOKEN: authToken, OPENAI_BASE_URL: model.url };
   writeFileSync(join(root, "etc/parley/parley.env"), Object.entries(variables).map((pair) => `${pair.join("=")}\n`).join(""));
   chmodSync(join(root, "etc/parley/parley.env"), 0o600);
 }
@@ -55,7 +56,8 @@ function boot() {
   machine = spawn("unshare", [...namespaces, "sh", "-ec", prepare], { stdio: "ignore", env: { ...process.env, root } });
 }
 
-const inside = (...command) => spawnSync("nsenter", ["-t", String(children_of(machine.pid)[0]), "-a", "env", "-i", "PATH=/usr/local/bin:/usr/bin:/bin", ...command], { encoding: "utf8" });
+const entered = (command) => ["-t", String(children_of(machine.pid)[0]), "-a", "env", "-i", "PATH=/usr/local/bin:/usr/bin:/bin", ...command];
+const inside = (...command) => spawnSync("nsenter", entered(command), { encoding: "utf8" });
 const systemctl = (...words) => inside("systemctl", ...words);
 const shown = (property) => systemctl("show", "--value", "-p", property, "parley").stdout.trim();
 const is_active = () => until(() => shown("ActiveState") === "active", () => systemctl("status", "parley").stdout);
@@ -82,7 +84,7 @@ test("it starts as the unit says, and says how it is", async () => {
 
 test("a stop waits for the call to end", async (t) => {
   const call = await caller_in_mid_call(t, url);
-  const stopped = spawn("nsenter", ["-t", String(children_of(machine.pid)[0]), "-a", "systemctl", "stop", "parley"], { stdio: "ignore" });
+  const stopped = spawn("nsenter", entered(["systemctl", "stop", "parley"]), { stdio: "ignore" });
   await until(() => shown("StatusText").startsWith("draining, 1 call"), () => shown("StatusText"));
   assert.equal(shown("ActiveState"), "deactivating");
   assert.equal(await call.ended, 0, call.log);

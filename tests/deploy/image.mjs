@@ -32,7 +32,8 @@ function copy(image, roots, step) {
   for (const source of sources) {
     const from = join(stage === undefined ? tree : roots.get(stage), source);
     const to = join(image.root, resolve(image.cwd, target));
-    cpSync(from, statSync(from).isFile() && target.endsWith("/") ? join(to, basename(source)) : to, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
+    const place = statSync(from).isFile() && target.endsWith("/") ? join(to, basename(source)) : to;
+    cpSync(from, place, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
   }
 }
 
@@ -66,7 +67,8 @@ test("the image is built as its Dockerfile says, and takes a call as compose sta
   const model = await start_model(t);
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const env = { ...variables_in(text_of("etc/parley.env.example")), PORT: String(port), PUBLIC_URL: url, TWILIO_ACCOUNT_SID: "", TWILIO_AUTH_TOKEN: authToken, OPENAI_BASE_URL: model.url };
+  const env = { ...variables_in(text_of("etc/parley.env.example")), PORT: String(port), PUBLIC_URL: url,
+    TWILIO_ACCOUNT_SID: "", TWILIO_AUTH_TOKEN: authToken, OPENAI_BASE_URL: model.url };
   const inside = (command) => run_in(t, image.root, { command, cwd: image.cwd, env, user: image.user, writable: image.volume });
   assert.deepEqual(image.CMD, yaml_of("compose.yaml").services.parley.command.slice(-1), "what is started without settings");
   const child = inside([...image.ENTRYPOINT, ...yaml_of("compose.yaml").services.parley.command]);
