@@ -142,7 +142,8 @@ TEST(TheServiceManager, ThatIsNotThereHoldsNothingUp) {
     options.environment["NOTIFY_SOCKET"] = "/nonexistent/notify";
     Stage stage(fast, std::move(options));
     EXPECT_EQ(stage.service().get("/ready").status, 200);
-    EXPECT_TRUE(stage.service().has_logged("server.manager_unreachable"));
+    EXPECT_TRUE(
+        eventually([&] { return stage.service().has_logged("server.manager_unreachable"); }));
 }
 
 TEST(TheWatchdog, HearsSignsOfLifeUntilOneIoThreadHangs) {

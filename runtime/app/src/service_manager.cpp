@@ -70,8 +70,10 @@ ServiceManager::~ServiceManager() {
 
 void ServiceManager::ready() {
     if (socket_ < 0) return;
-    send("READY=1\n", 0);  // may wait: without it the start would count as failed
-    boost::asio::post(homes_.front(), [this] { begin_round(); });
+    boost::asio::post(homes_.front(), [this] {
+        send("READY=1\n", 0);  // may wait: without it the start would count as failed
+        begin_round();
+    });
 }
 
 void ServiceManager::draining() { send("STOPPING=1\n"); }

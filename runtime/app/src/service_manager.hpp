@@ -12,7 +12,7 @@
 // lasts as long as it does and fails when it fails.
 //
 // Owner:  serve(). The io threads outlive it.
-// Thread: ready() on the main thread; all else runs on the first of `homes`, draining() included.
+// Thread: ready() from any; all else runs on the first of `homes`, draining() included.
 // End:    with the io threads.
 #pragma once
 
