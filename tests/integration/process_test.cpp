@@ -38,6 +38,21 @@ turns:
     EXPECT_EQ(row.outcome, "no_booking");
 }
 
+TEST(SigtermInMidSentence, MakesItNoLongerReadyButStillHealthy) {
+    Stage stage(fast + "greeting: \"" + long_sentence + "\"");
+    EXPECT_EQ(stage.service().get("/ready").status, 200);
+    const auto call = stage.dial("steps: [{wait_for_agent: {silent_for_ms: 600}}, hang_up]");
+    ASSERT_TRUE(eventually([&] { return stage.has_happened("hears the agent"); }));
+    stage.service().signal(SIGTERM);
+    ASSERT_TRUE(eventually([&] { return stage.service().has_logged("server.draining"); }));
+
+    ASSERT_TRUE(eventually([&] { return stage.service().get("/ready").status == 503; }));
+    EXPECT_THAT(stage.service().get("/ready").body, HasSubstr(R"("status":"draining")"));
+    EXPECT_EQ(stage.service().get("/health").status, 200) << "nobody may kill it now";
+    EXPECT_EQ(call->report().failure, "");
+    EXPECT_EQ(stage.service().exit_status(), 0);
+}
+
 TEST(SigtermWithADrainLimit, WrapsCallsUpWhenItIsOver) {
     StageOptions options;
     options.overlay = "server: {drain_limit_seconds: 1}\n";

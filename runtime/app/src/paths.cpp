@@ -10,14 +10,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
+fs::path folder_of_program() {
+    std::error_code ignored;
+    return fs::read_symlink("/proc/self/exe", ignored).parent_path();
+}
+
+// Of an installed program: /usr/local/bin/parley has /usr/local/share/parley.
+fs::path installed_folder() { return folder_of_program() / ".." / "share" / "parley"; }
+
 // The first of the places where Parley's own files may be that has this one; "." when none has.
 fs::path folder_with(const fs::path& file) {
+    const fs::path built = folder_of_program() / ".." / "..";  // build/bin/parley
     std::error_code ignored;
-    const fs::path binary = fs::read_symlink("/proc/self/exe", ignored);
-    const fs::path built = binary.parent_path() / ".." / "..";  // build/bin/parley
     // build/PRESET/bin/parley is one deeper
-    for (const fs::path& candidate :
-         {fs::path("."), built, built / "..", fs::path("/usr/share/parley")}) {
+    for (const fs::path& candidate : {fs::path("."), built, built / "..", installed_folder()}) {
         if (fs::exists(candidate / file, ignored)) return candidate.lexically_normal();
     }
     return ".";
@@ -30,11 +36,10 @@ fs::path shipped_folder() { return folder_with("schemas/parley.schema.json"); }
 std::string schema_dir() { return (shipped_folder() / "schemas").lexically_normal().string(); }
 
 std::string page_dir() {
-    const fs::path in_tree = "runtime/ops/page", installed = "page";
+    const fs::path in_tree = "runtime/ops/page";
     std::error_code ignored;
     const fs::path of_tree = folder_with(in_tree / "index.html") / in_tree;
-    const fs::path dir =
-        fs::exists(of_tree, ignored) ? of_tree : folder_with(installed / "index.html") / installed;
+    const fs::path dir = fs::exists(of_tree, ignored) ? of_tree : installed_folder() / "page";
     return dir.lexically_normal().string();
 }
 

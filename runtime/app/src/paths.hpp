@@ -17,7 +17,7 @@ struct SettingsChoice {
 
 // Where settings and scripts are to be found. The shipped config/, schemas/ and scripts/ are looked
 // for in the working folder, then beside the folder of a build (build/bin/parley -> the tree it was
-// built from), then in /usr/share/parley.
+// built from), then where the program is installed (bin/parley -> share/parley).
 reload::Recipe recipe_of(const SettingsChoice& choice);
 
 // Reads the settings. Faults and warnings go to stderr; nothing when there was a fault.

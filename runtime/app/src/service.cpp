@@ -3,6 +3,7 @@
 #include "admin_token.hpp"
 #include "calling.hpp"
 #include "control.hpp"
+#include "first_process.hpp"
 #include "health.hpp"
 #include "listening.hpp"
 #include "messages.hpp"
@@ -13,6 +14,7 @@
 #include "publish.hpp"
 #include "reload_signal.hpp"
 #include "routing.hpp"
+#include "service_manager.hpp"
 #include "stop_signal.hpp"
 #include "wiring.hpp"
 
@@ -54,6 +56,8 @@ constexpr std::size_t appointments_shown = 20;
 // Debian's package libjs-chart.js.
 constexpr const char* chart_file = "/usr/share/javascript/chart.js/chart.min.js";
 
+constexpr std::chrono::seconds orphans_reaped_every{1};
+
 // The log has a thread of its own that must end before main does.
 struct LogThread {
     explicit LogThread(const std::string& level) { log::start(log::level_named(level)); }
@@ -79,6 +83,24 @@ void look_at_calls(const call::Switchboard& switchboard,
         }
         done(std::move(seen));
     });
+}
+
+// What `systemctl status` shows.
+std::string status_line(const call::Switchboard& switchboard,
+                        const reload::Generations& generations) {
+    const auto calls = switchboard.live_count();
+    const auto scripts = generations.status();
+    auto line = fmt::format("{}{} {}, generation {}", switchboard.is_draining() ? "draining, " : "",
+                            calls, calls == 1 ? "call" : "calls", scripts.serving->number);
+    if (scripts.failure && scripts.failure->is_current)
+        line += "; the files are not right, see parley status";
+    return line;
+}
+
+// Blocks the main thread until the service is to end.
+void wait_for(StopSignal& stop) {
+    if (!is_first_process()) return stop.wait();
+    while (!stop.has_come_within(orphans_reaped_every)) reap_orphans();
 }
 
 // What viewers are told beside the calls, when it is another than before.
@@ -180,6 +202,7 @@ std::vector<boost::asio::any_io_executor> executors(net::IoThreads& threads) {
 }  // namespace
 
 int serve(reload::Recipe recipe, CallsInProgress calls) {
+    if (is_first_process()) end_on_signals_as_others_do();
     auto first = first_generation(recipe);
     if (!first) return 2;
     // what the process is built on; calls go by their generation's
@@ -417,9 +440,12 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
     ops::add_table(*routes);
 
     const ReloadSignal hang_up(threads.context(0), reloader);
+    ServiceManager manager(ServiceManager::from_environment(), homes,
+                           [&] { return status_line(switchboard, generations); });
     // A service that is about to go must not begin calls.
     StopSignal stop(threads.context(0), switchboard, settings.server.drain_limit, [&] {
         if (dialler) dialler->stop();
+        manager.draining();
     });
     if (dialler) boost::asio::post(homes.front(), [&] { dialler->start(); });
     auto past = reader ? ops::read_past(*reader) : ops::Board::Past();
@@ -438,7 +464,8 @@ int serve(reload::Recipe recipe, CallsInProgress calls) {
     log::info("dashboard.ready",
               {{"url", admin->url() + "/dashboard"}, {"log_in_with", admin->where()}});
     reloader.start();
-    stop.wait();
+    manager.ready();
+    wait_for(stop);
     (*server)->close();
     reloader.stop();
     live.stop();

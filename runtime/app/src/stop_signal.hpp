@@ -14,13 +14,17 @@
 
 namespace parley::app {
 
-// Thread: the signals arrive on `home`, where `draining` is called as well; wait() blocks the main thread.
+// Thread: the signals arrive on `home`, where `draining` is called as well; wait() and has_come_within()
+//         block the main thread.
 // End:    wait() returns when the last call is over, at the time limit, or at a second signal.
 class StopSignal {
  public:
     StopSignal(boost::asio::io_context& home, call::Switchboard& switchboard,
                std::chrono::seconds drain_limit, std::function<void()> draining = {});
-    void wait() { finished_.get_future().wait(); }
+    void wait() { end_.wait(); }
+    bool has_come_within(std::chrono::seconds limit) {
+        return end_.wait_for(limit) == std::future_status::ready;
+    }
 
  private:
     void listen();
@@ -35,6 +39,7 @@ class StopSignal {
     bool is_draining_ = false;
     std::once_flag once_;
     std::promise<void> finished_;
+    std::future<void> end_{finished_.get_future()};
 };
 
 }  // namespace parley::app
