@@ -382,10 +382,14 @@ double Session::seconds_since_announced() const {
     return std::chrono::duration<double>(parts_.time->now() - created_).count();
 }
 
-// What the caller says has led to nothing: there is no model that could hear it.
+// What the caller says has led to nothing: there is no model that could hear it. On hold, or while
+// they speak with somebody else, none is meant to.
 void Session::count_unheard(const Event& event) const {
+    using State = Conversation::State;
     const auto* audio = std::get_if<CallerAudio>(&event);
     if (audio == nullptr || parts_.figures == nullptr) return;
+    const auto state = conversation_.state();
+    if (state == State::on_hold || state == State::away || state == State::finished) return;
     parts_.figures->lost_not_connected.add(Figures::seconds_of(audio->audio.size()));
 }
 

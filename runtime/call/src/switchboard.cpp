@@ -139,11 +139,14 @@ struct Switchboard::Impl : std::enable_shared_from_this<Impl> {
                 if (found == impl->lines.end() || found->second.token != token) return;
                 home = found->second.home;
             }
-            log::warn("call.never_connected", {{"call", call_sid}});
-            impl->tell(
-                call_sid, home,
-                CallerGone{CallerGone::How::lost, "the carrier never opened the media stream"});
+            impl->tell_of_no_stream(call_sid, home);
         });
+    }
+
+    void tell_of_no_stream(const std::string& call_sid, std::size_t home) {
+        log::warn("call.never_connected", {{"call", call_sid}});
+        tell(call_sid, home,
+             CallerGone{CallerGone::How::lost, "the carrier never opened the media stream"});
     }
 
     void tell(const std::string& call_sid, std::size_t home, Event event) {
@@ -375,14 +378,17 @@ std::optional<Switchboard::Announced> Switchboard::transfer_ended(std::string_vi
 void Switchboard::caller_left(std::string_view call_sid) {
     const std::string sid(call_sid);
     std::size_t home = 0;
+    bool is_new = false;
     {
         const std::lock_guard lock(impl_->mutex);
         const auto found = impl_->lines.find(sid);
-        if (found == impl_->lines.end() || !found->second.session ||
-            !found->second.session->is_away())
-            return;
-        home = found->second.home;
+        if (found == impl_->lines.end()) return;
+        const auto& line = found->second;
+        is_new = !line.is_claimed;
+        if (!is_new && (!line.session || !line.session->is_away())) return;
+        home = line.home;
     }
+    if (is_new) return impl_->tell_of_no_stream(sid, home);
     impl_->tell(sid, home, CallerGone{CallerGone::How::hung_up, "while the line was handed over"});
 }
 

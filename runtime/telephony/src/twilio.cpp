@@ -357,6 +357,7 @@ std::string TwilioService::stream_document(const Path& path, const Webhook& webh
 net::Response TwilioService::answer_ended(const Webhook& webhook) {
     const auto ending = shared_->calls->ending_of(webhook.field("CallSid"));
     if (!is_apology_due(ending)) return document(twiml::hang_up());
+    if (!ending) shared_->calls->caller_left(webhook.field("CallSid"));
     log::warn("twilio.apologised", {{"call", webhook.field("CallSid")},
                                     {"reason", ending ? ending->reason : "unknown call"}});
     return apologise();

@@ -174,6 +174,28 @@ TEST_F(SwitchboardTest, RefusesAStrangersToken) {
     EXPECT_EQ(seen.opened, 1);
 }
 
+TEST_F(SwitchboardTest, EndsACallWhoseStreamNeverOpenedWhenTheCarrierSaysSo) {
+    make();
+    ASSERT_TRUE(board->announce(call("CA1")));
+    run();
+    board->caller_left("CA1");
+    run();
+    EXPECT_EQ(board->live_count(), 0u);
+    EXPECT_EQ(board->ending_of("CA1")->reason, "channel_lost");
+    EXPECT_EQ(load[0], 0);
+}
+
+TEST_F(SwitchboardTest, KeepsACallWhoseStreamIsThere) {
+    make();
+    const auto announced = board->announce(call("CA1"));
+    run();
+    const auto session = board->claim(announced->token, "CA1", 0);
+    ASSERT_TRUE(session->attach(std::make_unique<CountingChannel>(seen)));
+    board->caller_left("CA1");
+    run();
+    EXPECT_EQ(board->live_count(), 1u);
+}
+
 TEST_F(SwitchboardTest, MovesACallWhoseStreamCameToAnotherThread) {
     make();
     const auto announced = board->announce(call("CA1"));

@@ -328,6 +328,7 @@ TEST(TwilioWebhook, AfterTheStreamItHangsUpOrApologises) {
         << "the call has said so itself";
     EXPECT_TRUE(has(desk.ended("CA4"), "technical problem"));
     EXPECT_TRUE(has(desk.ended("CA9"), "technical problem")) << "a call of another node";
+    EXPECT_EQ(desk.calls->left, std::vector<std::string>{"CA9"}) << "its stream never opened";
 }
 
 using How = call::TransferEnded::How;

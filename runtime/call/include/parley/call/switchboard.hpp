@@ -58,7 +58,8 @@ class Switchboard {
     // A transfer of this call is over. Where nobody took it the caller comes back to the agent: the
     // token is for the stream that brings them. Nothing: the call is over, or was not handed over.
     std::optional<Announced> transfer_ended(std::string_view call_sid, TransferEnded ended);
-    // The caller has hung up while the carrier had the line.
+    // The caller has gone while the carrier had the line: handed over, or its stream never opened. A
+    // call whose stream is there goes on.
     void caller_left(std::string_view call_sid);
 
     // How a call ended: its outcome and reason, while remembered (the last 1,000 calls).
