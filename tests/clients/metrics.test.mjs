@@ -84,7 +84,8 @@ before(async () => {
   await phone.isHeard(padded(greeting).length);
   await until(() => phone.echoed.length && phone.marks.size === 0, 'the greeting is heard');
   session.speechStarts();
-  session.script.push([{ tool: 'find_appointment', arguments: { confirmation: 'APT-12345' } }], [{ says: 'There is none.', audio: answer }]);
+  session.script.push([{ tool: 'find_appointment', arguments: { confirmation_number: 'APT-12345' } }, { tool: 'find_appointment', arguments: { number: 12345 } }],
+    [{ says: 'There is none.', audio: answer }]);
   session.speechStops('Do I have an appointment?');
   await phone.isHeard(padded(greeting).length + padded(answer).length);
   await until(() => phone.marks.size === 0, 'the answer is heard');
@@ -125,8 +126,8 @@ test('the figures tell of the call', () => {
     [1, 'parley_call_setup_duration_seconds_count', { stage: 'audio' }],
     [1, 'parley_turn_latency_seconds_count', { stage: 'model' }],
     [1, 'parley_turn_latency_seconds_count', { stage: 'line' }],
-    [1, 'parley_tool_duration_seconds_count', { tool: 'find_appointment' }],
-    [0, 'parley_tool_errors_total', { tool: 'find_appointment' }],
+    [2, 'parley_tool_duration_seconds_count', { tool: 'find_appointment' }],
+    [1, 'parley_tool_errors_total', { tool: 'find_appointment' }],
     [0, 'parley_calls_refused_total', { reason: 'busy' }],
     [1, 'parley_outbound_refusals_total', { reason: 'prefix' }],
     [0, 'parley_provider_losses_total'],
