@@ -210,7 +210,7 @@ TEST(WithoutASpeechProgram, TheCarriersVoiceApologises) {
     EXPECT_EQ(report.failure, "");
     EXPECT_THAT(report.said, Contains(apology));
     EXPECT_EQ(stage.ended(call->sid()).outcome, "error");
-    EXPECT_TRUE(stage.service().has_logged("phrases.unavailable"));
+    EXPECT_TRUE(eventually([&] { return stage.service().has_logged("phrases.unavailable"); }));
 }
 
 TEST(ARateLimit, DelaysTheAnswerAndNothingElse) {

@@ -1,6 +1,7 @@
 #include "vm.hpp"
 
 #include "bind.hpp"
+#include "stack_end.hpp"
 #include "test_prelude.hpp"
 
 #include <parley/core/log.hpp>
@@ -193,6 +194,8 @@ void* Vm::allocate(void* self, void* block, std::size_t old_size, std::size_t ne
             // the error that follows unwinds the stack and forgets the line
             vm.running_->where = vm.where(*vm.running_);
         }
+        if (vm.running_ != nullptr && vm.running_->current_ != nullptr)
+            mend_stack_end(vm.running_->current_->thread);
         return nullptr;
     }
     void* result = vm.own_allocate_(vm.own_data_, block, old_size, new_size);
