@@ -419,6 +419,7 @@ class AScriptThatWaits : public AScript {
 };
 
 TEST_F(AScriptThatWaits, PlaysTheMusicOfTheSettings) {
+    stage_->wait_for_phrases();
     const auto call = dial(
         "steps: [{wait_for_agent: {silent_for_ms: 400}}, {say: One moment}, {silence_ms: 3500}, "
         "hang_up]");
