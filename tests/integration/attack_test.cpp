@@ -73,14 +73,14 @@ TEST(AttacksInCalls, EndInTheirLimitsAndAreNoticedByNobodyElse) {
     for (std::size_t from = 0; from < wanted.size(); from += at_once) {
         std::vector<std::shared_ptr<sim::TwilioCall>> calls;
         for (std::size_t i = from; i < std::min(from + at_once, wanted.size()); ++i)
-            calls.push_back(
-                stage.dial("steps: [{say: Go}, {wait_for_agent: {silent_for_ms: 100}}, hang_up]",
-                           [&](auto& call) { call.to = attack::Staff::number_of(wanted[i]); }));
-        for (const auto& call : calls) {
-            const auto report = call->report();
-            EXPECT_EQ(report.failure, "");
+            calls.push_back(stage.dial(
+                "steps: [{say: Go}, {wait_for_agent: {silent_for_ms: 100, within_s: 90}}, hang_up]",
+                [&](auto& call) { call.to = attack::Staff::number_of(wanted[i]); }));
+        for (std::size_t i = 0; i < calls.size(); ++i) {
+            const auto report = calls[i]->report();
+            EXPECT_EQ(report.failure, "") << staff.attacks()[wanted[from + i]].name;
             EXPECT_THAT(report.violations, IsEmpty());
-            EXPECT_EQ(stage.ended(call->sid()).outcome, "caller_hung_up");
+            EXPECT_EQ(stage.ended(calls[i]->sid()).outcome, "caller_hung_up");
         }
         if (from == 0) warm_kb = stage.service().resident_kb();
     }

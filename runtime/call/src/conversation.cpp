@@ -206,7 +206,7 @@ void Conversation::on(const CallerSpeechStarted& event) {
     }
     // heard, and answered afterwards
     if (interruptions_ == AgentPrepared::Interruptions::ignored || transfer_ ||
-        digits_under_way_ > 0)
+        !digits_under_way_.empty())
         return;
     interrupt();
     says_.caller_cut_in();
@@ -539,7 +539,7 @@ void Conversation::respond(std::string_view instructions) {
 // ---- the record -----------------------------------------------------------------------------
 
 void Conversation::close_item(const Playout::Heard& heard, Cut cut) {
-    if (heard.is_local && heard.item_id == digits_item) --digits_under_way_;
+    if (heard.is_local && heard.item_id == digits_item) digits_under_way_.pop_front();
     if (heard.is_local) return;
     Said& utterance = said(heard.item_id, Turn::Speaker::agent);
     if (utterance.is_closed) return;

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 namespace parley::call {
 namespace {
@@ -24,7 +25,7 @@ constexpr milliseconds stale_audio{500};
 constexpr milliseconds refused_after{5'000};
 constexpr milliseconds look_every{200};
 
-constexpr std::size_t digits_max = 256;  // a minute of tones
+constexpr std::size_t digits_max = 128;  // that wait or sound: half a minute of tones
 
 constexpr milliseconds music_ahead{500};  // beyond what the line has got
 constexpr milliseconds music_slice{1'000};
@@ -232,7 +233,9 @@ void Conversation::on(const DigitsAsked& event) {
         note(journal::Problem{"digits_dropped", "the caller has been put through"});
         return;
     }
-    if (digits_.size() + event.digits.size() > digits_max) {
+    const auto sounding =
+        std::accumulate(digits_under_way_.begin(), digits_under_way_.end(), std::size_t{0});
+    if (sounding + digits_.size() + event.digits.size() > digits_max) {
         note(journal::Problem{"digits_dropped", "too many wait already"});
         return;
     }
@@ -245,8 +248,8 @@ void Conversation::settle_digits() {
     if (is_on_hold()) end_hold();
     const auto count = std::count_if(digits_.begin(), digits_.end(), audio::is_dtmf_key);
     note(journal::DigitsSent{static_cast<int>(count)});
+    digits_under_way_.push_back(digits_.size());
     playout_.add_local(digits_item, audio::dtmf_tones(std::exchange(digits_, {})));
-    ++digits_under_way_;
 }
 
 // ---- recording and messages ---------------------------------------------------------------------

@@ -318,8 +318,8 @@ class Conversation {
     bool is_return_untold_ = false;  // the model is to say that nobody took the call
     std::optional<Hold> hold_;
     std::string digits_;  // to be sent after the item that is being received
-    int digits_under_way_ =
-        0;  // pieces of them that the other end has not heard: not to be cut off
+    // how many each piece has that the other end has not heard: not to be cut off
+    std::deque<std::size_t> digits_under_way_;
     bool is_recording_ = false;
 
     // silence and the end
