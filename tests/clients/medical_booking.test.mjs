@@ -151,6 +151,7 @@ describe('the medical booking example', () => {
 
     const active = async () => (await get(parley, '/dashboard/api/calls/active')).find((each) => each.callSid === sid);
     const step = (wanted) => until(async () => (await active())?.currentStep === wanted && activeKey(sid).currentStep === wanted, `${wanted} on the dashboard and in Redis`);
+    await until(active, 'the call is on the dashboard');
     const transcript = follow(t, parley, `/dashboard/api/transcripts/${sid}/stream`);
     await step('greeting');
     await exchange(call, 'I would like to see the doctor.', [], 'What is your name?');
