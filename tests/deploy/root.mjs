@@ -77,6 +77,12 @@ export function run_in(t, root, { command, cwd = "/", env = {}, user = { uid: 0,
 }
 
 export function children_of(pid) {
-  return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
-    (readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8").match(/\d+/g) ?? []).map(Number));
+  return readdirSync(`/proc/${pid}/task`).flatMap((thread) => {
+    try {
+      return (readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8").match(/\d+/g) ?? []).map(Number);
+    } catch (error) {
+      if (error.code === "ENOENT" || error.code === "ESRCH") return [];  // the thread has ended meanwhile
+      throw error;
+    }
+  });
 }
