@@ -3,6 +3,8 @@
 #include <parley/core/log.hpp>
 #include <parley/core/text.hpp>
 
+#include <sched.h>
+
 namespace parley::script {
 namespace {
 
@@ -83,6 +85,8 @@ void Core::drive(std::uint64_t id) {
     switch (step) {
         case Vm::Step::paused:
             job.is_paused = true;
+            // To other threads of this core, too: what brings and takes the calls' audio.
+            ::sched_yield();
             post_later([id](Core& core) { core.drive(id); }, rounds_between_slices);
             return carry_out(job);  // another branch may have asked for something in the same turn
         case Vm::Step::waiting: return carry_out(job);
