@@ -17,12 +17,13 @@ export function make_root(root) {
   chmodSync(join(root, "tmp"), 0o1777);
 }
 
-// Whole Debians, for the checks that are made by hand: `base` in that folder, made once, and copies of it.
-export function debian_in([folder, mirror = "http://deb.debian.org/debian"]) {
+// Whole Debians, for the checks that are made by hand: `base` in that folder, made once, and copies of it. Without a mirror
+// they come from debootstrap's own.
+export function debian_in([folder, ...mirror]) {
   if (!folder || !is_root) throw new Error("to be run as root, with a folder for the roots and perhaps a Debian mirror");
   const root_of = (name) => resolve(folder, name);
   const copy_of_base = (name) => {
-    if (!existsSync(root_of("base"))) execFileSync("debootstrap", ["--variant=minbase", "bookworm", root_of("base"), mirror], { stdio: "inherit" });
+    if (!existsSync(root_of("base"))) execFileSync("debootstrap", ["--variant=minbase", "bookworm", root_of("base"), ...mirror], { stdio: "inherit" });
     rmSync(root_of(name), { recursive: true, force: true });
     execFileSync("cp", ["-a", "--reflink=auto", root_of("base"), root_of(name)]);
     return root_of(name);
