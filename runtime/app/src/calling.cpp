@@ -4,6 +4,7 @@
 
 #include <parley/core/crypto.hpp>
 #include <parley/core/log.hpp>
+#include <parley/core/phone_number.hpp>
 #include <parley/ops/answers.hpp>
 #include <parley/script/calendar.hpp>
 #include <parley/telephony/twiml.hpp>
@@ -184,7 +185,7 @@ std::optional<ops::Dashboard::Refused> refuse_transfer(const config::Settings& s
     using Refused = ops::Dashboard::Refused;
     if (auto missing = missing_for_calls(settings); !missing.empty())
         return Refused{503, "Callers cannot be put through", std::move(missing)};
-    if (!outbound::is_e164(to))
+    if (!is_e164(to))
         return Refused{400, "This is not a phone number",
                        "write it in E.164 form, such as +15550100001"};
     const auto& allowed = settings.calls.transfer_to;
@@ -237,7 +238,7 @@ std::variant<Dialler::Wanted, net::Response> Calling::plan(const json::object& b
     if (wanted.from.empty())
         return ops::refusal(400, "No number to call from",
                             "name fromNumber, or set TWILIO_PHONE_NUMBER");
-    if (!outbound::is_e164(wanted.from))
+    if (!is_e164(wanted.from))
         return ops::refusal(400, "fromNumber is not a phone number",
                             "write it in E.164 form, such as +15550100001");
     const auto generation = parts_.generations.current();

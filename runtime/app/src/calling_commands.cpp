@@ -2,6 +2,7 @@
 
 #include "service_client.hpp"
 
+#include <parley/core/phone_number.hpp>
 #include <parley/outbound/ledger.hpp>
 #include <parley/store/store.hpp>
 
@@ -112,7 +113,7 @@ int CallingCommands::call() {
 }
 
 int CallingCommands::change_list() {
-    if (!*list_ && !outbound::is_e164(number_))
+    if (!*list_ && !is_e164(number_))
         return fail({number_, "is not a number in E.164 form", "write for instance +15550100001"});
     auto store = store::Store::open({.path = settings_to_reach_it(choice_).store.path});
     if (!store) return fail(store.error());

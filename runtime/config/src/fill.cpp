@@ -485,6 +485,21 @@ Settings fill(const Document& document) {
     return settings;
 }
 
+std::vector<std::string> check_caps(const Document& document, const Settings& settings) {
+    const auto& money = settings.money;
+    if (money.call_usd <= 0 && money.number_day_usd <= 0 && money.day_usd <= 0) return {};
+    std::set<std::string> used;
+    for (const auto& [name, agent] : settings.agents)
+        used.insert(agent.model.empty() ? settings.openai.model : agent.model);
+    std::vector<std::string> warnings;
+    for (const auto& model : used) {
+        if (settings.openai.prices.contains(model)) continue;
+        warnings.push_back(document.where("/limits/money") + ": calls with model " + model +
+                           " are not limited: openai.prices does not say what it costs");
+    }
+    return warnings;
+}
+
 void resolve_agents(Document& document, const Settings& settings) {
     for (const auto& [name, agent] : settings.agents) {
         const auto at = pointer_to("/agents", name);

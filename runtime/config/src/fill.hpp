@@ -22,6 +22,9 @@ std::vector<std::string> settle(Document& document);
 // `document` has passed its schema. What it does not say keeps the default of the struct.
 Settings fill(const Document& document);
 
+// Caps on cost that cannot be kept, because what a model costs is not known.
+std::vector<std::string> check_caps(const Document& document, const Settings& settings);
+
 // Writes into `document` what an agent gets from elsewhere, so that `parley config` can show it.
 void resolve_agents(Document& document, const Settings& settings);
 

@@ -156,6 +156,8 @@ class Load {
     Loaded finished() {
         auto warnings = settle(document_);
         Settings settings = fill(document_);
+        for (auto& warning : check_caps(document_, settings))
+            warnings.push_back(std::move(warning));
         for (auto& warning : warnings)
             settings.warnings.push_back(secrets_.redacted(std::move(warning)));
         resolve_agents(document_, settings);

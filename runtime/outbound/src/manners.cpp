@@ -1,5 +1,6 @@
 #include <parley/outbound/manners.hpp>
 
+#include <parley/core/phone_number.hpp>
 #include <parley/outbound/zones.hpp>
 
 #include <fmt/format.h>
@@ -19,13 +20,6 @@ std::optional<int> minutes_of(std::string_view time) {
 }
 
 }  // namespace
-
-bool is_e164(std::string_view number) {
-    if (number.size() < 8 || number.size() > 16 || number[0] != '+' || number[1] == '0')
-        return false;
-    return std::all_of(number.begin() + 1, number.end(),
-                       [](char c) { return c >= '0' && c <= '9'; });
-}
 
 bool is_within(std::string_view hours, int minutes) {
     if (hours.size() != 11 || hours[5] != '-') return false;

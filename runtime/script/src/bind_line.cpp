@@ -4,6 +4,7 @@
 #include "secrets.hpp"
 
 #include <parley/audio/tones.hpp>
+#include <parley/core/phone_number.hpp>
 #include <parley/core/text.hpp>
 
 #include <algorithm>
@@ -25,13 +26,6 @@ const Problem bad_number{"bad_number",
                          "a number is written in E.164 form: a plus sign, the country code and "
                          "digits, such as +15550100001",
                          false};
-
-bool is_e164(std::string_view number) {
-    if (number.size() < 8 || number.size() > 16 || number[0] != '+' || number[1] == '0')
-        return false;
-    return std::all_of(number.begin() + 1, number.end(),
-                       [](char c) { return c >= '0' && c <= '9'; });
-}
 
 bool begins_with_one_of(std::string_view number, const std::vector<std::string>& prefixes) {
     return std::any_of(prefixes.begin(), prefixes.end(),

@@ -2,6 +2,7 @@
 
 #include <parley/core/base64.hpp>
 #include <parley/core/crypto.hpp>
+#include <parley/core/phone_number.hpp>
 #include <parley/core/text.hpp>
 
 #include <fmt/chrono.h>
@@ -47,11 +48,6 @@ std::string field_of(const Form& form, std::string_view name) {
         if (known == name) return value;
     }
     return {};
-}
-
-bool is_e164(const std::string& number) {
-    static const std::regex e164("\\+[1-9][0-9]{6,14}");
-    return std::regex_match(number, e164);
 }
 
 bool matches(std::string_view pattern, std::string_view number) {

@@ -3,9 +3,9 @@
 #include <parley/sim/twilio_call.hpp>
 
 #include <parley/core/crypto.hpp>
+#include <parley/core/phone_number.hpp>
 
 #include <algorithm>
-#include <regex>
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmismatched-new-delete"  // as in twilio_call.cpp
@@ -17,11 +17,6 @@ namespace {
 
 constexpr milliseconds step{20};
 constexpr int documents_max = 10;
-
-bool is_e164(const std::string& number) {
-    static const std::regex e164("\\+[1-9][0-9]{6,14}");
-    return std::regex_match(number, e164);
-}
 
 }  // namespace
 

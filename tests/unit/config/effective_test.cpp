@@ -86,6 +86,19 @@ TEST(Models, AgentsOwnAndTheEnvironmentsAreMappedToo) {
             "gpt-realtime-2.1-mini"));
 }
 
+TEST(Money, CapsOnAModelWithoutAPriceAreWarnedOf) {
+    const std::string caps = "limits: {money: {day_usd: 50}}\n";
+    EXPECT_THAT(settings_with_agent(caps).warnings,
+                ElementsAre("parley.yaml:1: limits.money: calls with model gpt-realtime-2.1 are not "
+                            "limited: openai.prices does not say what it costs"));
+    const std::string price = "{text_in: 1, text_cached: 1, text_out: 1, audio_in: 1, "
+                              "audio_cached: 1, audio_out: 1}";
+    EXPECT_THAT(
+        settings_with_agent(caps + "openai: {prices: {gpt-realtime-2.1: " + price + "}}").warnings,
+        IsEmpty());
+    EXPECT_THAT(settings_with_agent("").warnings, IsEmpty());
+}
+
 TEST(Explained, SecretsAreMaskedEverywhere) {
     const std::string token = "0123456789abcdef0123456789abcdef";
     const std::string key = "sk-proj-QWERTYUIOPASDFGH-" + std::string(120, 'k') + "wxyz";

@@ -42,8 +42,6 @@ struct Refusal {
 // Minutes since midnight in a zone; nothing for a zone the system does not know.
 using ClockIn = std::function<std::optional<int>(const std::string& zone, WallTime now)>;
 
-bool is_e164(std::string_view number);
-
 std::optional<Refusal> refuse_number(const Rules& rules, std::string_view number, WallTime now,
                                      const ClockIn& clock_in);
 std::optional<Refusal> refuse_by_facts(const Rules& rules, const Facts& facts);
