@@ -15,6 +15,7 @@ return tool {
   },
 
   run = function(args, call)
+    call.note("books an appointment", { step = "booking" })
     local vars = call.vars
     local at = time.spoken_time(args.time)
     local phone = args.phone or call.from

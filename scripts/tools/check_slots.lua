@@ -9,6 +9,7 @@ return tool {
   },
 
   run = function(args, call)
+    call.note("looks for free times", { step = "checking_slots" }) -- how far the call is, for the dashboard
     local vars = call.vars
     local answer = {
       date = args.date,

@@ -1,6 +1,5 @@
 #include <parley/call/facts.hpp>
 
-#include <array>
 #include <optional>
 
 namespace parley::call {
@@ -8,10 +7,6 @@ namespace {
 
 // as deep as a tool's answer may be
 constexpr std::size_t depth_max = 64;
-
-// Sarah's tools, which say so themselves in no note.
-constexpr std::array steps_of_tools = std::to_array<std::pair<std::string_view, std::string_view>>(
-    {{"check_slots", "checking_slots"}, {"book_appointment", "booking"}});
 
 void take_text(const json::object& from, std::initializer_list<const char*> names,
                std::string& into) {
@@ -32,9 +27,6 @@ std::optional<json::object> object_of(std::string_view text) {
 void Facts::take(const journal::Event& event) {
     if (const auto* started = std::get_if<journal::ToolStarted>(&event)) {
         arguments_[started->tool_call_id] = started->arguments;
-        for (const auto& [name, step] : steps_of_tools) {
-            if (started->name == name) go_to(step);
-        }
     } else if (const auto* returned = std::get_if<journal::ToolReturned>(&event)) {
         auto asked = arguments_.extract(returned->tool_call_id);
         if (returned->ok) learn_from_tool(asked ? asked.mapped() : "", returned->output);

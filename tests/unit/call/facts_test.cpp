@@ -51,8 +51,6 @@ TEST(Facts, GoFromStepToStepUntilTheEnd) {
     facts.take(Note{"prefers mornings", {{"day", "Tuesday"}}});
     facts.take(Note{"", {{"step", 7}}});
     EXPECT_EQ(facts.step(), "collecting_name");
-    facts.take(ToolStarted{"t1", "check_slots", "{}"});
-    EXPECT_EQ(facts.step(), "checking_slots");
     facts.end();
     facts.take(Note{"", {{"step", "booking"}}});
     EXPECT_EQ(facts.step(), "farewell");
