@@ -114,9 +114,12 @@ void Store::Impl::run() {
             due = retry.is_failing()                  ? retry.next_try()
                   : (batch_left > 0 || !jobs.empty()) ? now
                                                       : write_at;
+        // A query that comes during a write waits for the next: entries that came just before it
+        // are in that one.
+        const bool has_job = !jobs.empty();
         if (due <= now) {
             write_due(lock, now);
-        } else if (jobs.empty()) {
+        } else if (!has_job) {
             if (due == TimePoint::max()) {
                 wake.wait(lock);
             } else {
@@ -125,7 +128,7 @@ void Store::Impl::run() {
             continue;
         }
         // One query between two writes: neither can keep the other waiting for long.
-        if (!jobs.empty()) {
+        if (has_job) {
             Job job = std::move(jobs.front());
             jobs.pop_front();
             lock.unlock();

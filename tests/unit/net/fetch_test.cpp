@@ -223,7 +223,9 @@ TEST_F(Fetch, SaysWhyThereIsNoResponse) {
         EXPECT_FALSE(result);
         return result ? Kind::invalid : result.error().kind;
     };
-    EXPECT_EQ(kind_of(Url::parse("http://does-not-exist.invalid/").value()), Kind::dns);
+    // A machine without a network may ask its name servers for long.
+    EXPECT_EQ(kind_of(Url::parse("http://does-not-exist.invalid/").value(), {.timeout = 29s}),
+              Kind::dns);
     EXPECT_EQ(kind_of(Url::parse("http://127.0.0.1:1/").value()), Kind::refused);
     RequestLimits closed;
     closed.may_connect = [](const boost::asio::ip::address& address) {

@@ -5,6 +5,8 @@
 #include <parley/ops/archive.hpp>
 #include <parley/ops/dashboard.hpp>
 
+#include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <future>
 
@@ -22,6 +24,9 @@ class TheArchive : public testing::Test {
  protected:
     TheArchive()
         : folder(fs::temp_directory_path() / ("parley-archive-" + std::to_string(getpid()))) {
+        setenv("TZ", "UTC", 1);  // whose day it is
+        tzset();
+        fs::remove_all(folder);  // of an earlier process that had this number and was killed
         fs::create_directories(folder);
         database = std::move(store::Store::open({.path = path(), .migrations_dir = {}}).value());
     }

@@ -62,7 +62,13 @@ class Watcher {
     }
     const std::string& last_id() const { return last_id_; }
     const std::string& seen() const { return seen_; }
-    bool is_ended() { return through("\n\n").empty(); }
+    // Nothing but signs of life comes before the end.
+    bool is_ended() {
+        std::string text;
+        do text = through("\n\n");
+        while (text.starts_with("event: alive\n"));
+        return text.empty();
+    }
 
  private:
     std::string through(const std::string& mark) {

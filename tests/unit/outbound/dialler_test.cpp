@@ -129,6 +129,7 @@ class Office {
     Journal journal;
     metrics::Registry registry;
     std::string message;
+    std::string document = "<Response><Pause length='1'/></Response>";  // of answered calls
     telephony::NewCall::Detection detection = telephony::NewCall::Detection::none;
     std::set<std::string> documents;  // calls that asked for theirs; on home
 
@@ -150,7 +151,7 @@ class Office {
         response.content_type = "text/xml";
         if (outgoing) documents.insert(fields["CallSid"]);
         response.body = outgoing && outgoing->vars.contains("name")
-                            ? "<Response><Pause length='1'/></Response>"
+                            ? document
                             : "<Response><Hangup/></Response>";
         co_return response;
     }
@@ -317,6 +318,8 @@ TEST_F(DiallerTest, AMachineGetsTheMessageOrIsHungUpOn) {
     auto office = open(brisk());
     office.detection = telephony::NewCall::Detection::message_end;
     office.message = "Please call us back.";
+    // The call must not be over before anybody has found out who is there.
+    office.document = "<Response><Pause length='60'/></Response>";
     const auto placed = office.call("+15550101009");
     ASSERT_TRUE(placed);
     EXPECT_TRUE(is_over(placed->call_sid));

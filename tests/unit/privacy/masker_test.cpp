@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <ctime>
 
 namespace parley::privacy {
 namespace {
@@ -67,9 +67,9 @@ TEST(CardNumbers, AreFoundBesideOtherNumbers) {
 TEST(CardNumbers, TakeTimeInProportionToTheText) {
     std::string long_text;
     while (long_text.size() < 2'000'000) long_text += "4 1 1 1 double forty 22-";
-    const auto before = std::chrono::steady_clock::now();
+    const auto before = std::clock();  // time of our own: others may be at work, too
     masked(long_text);
-    EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(20));
+    EXPECT_LT(std::clock() - before, 20 * CLOCKS_PER_SEC);
 }
 
 TEST(Masker, AppliesPatternsOfTheSettings) {

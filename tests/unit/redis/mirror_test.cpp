@@ -31,17 +31,30 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-int free_port() {
-    const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    EXPECT_EQ(::bind(socket, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    EXPECT_EQ(::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size), 0);
-    ::close(socket);
-    return ntohs(address.sin_port);
-}
+// A port that nobody else is given, also while the server is away: it is bound here, and nobody
+// listens. The server may have it all the same, for both sockets say that they reuse addresses.
+class HeldPort {
+ public:
+    HeldPort() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        const int yes = 1;
+        EXPECT_EQ(::setsockopt(socket_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes), 0);
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t size = sizeof address;
+        EXPECT_EQ(::bind(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+        EXPECT_EQ(::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size), 0);
+        number_ = ntohs(address.sin_port);
+    }
+    ~HeldPort() { ::close(socket_); }
+    HeldPort(const HeldPort&) = delete;
+    HeldPort& operator=(const HeldPort&) = delete;
+    int number() const { return number_; }
+
+ private:
+    int socket_;
+    int number_ = 0;
+};
 
 class RedisServer {
  public:
@@ -60,7 +73,7 @@ class RedisServer {
     RedisServer& operator=(const RedisServer&) = delete;
 
     void start() {
-        const std::string port = std::to_string(port_);
+        const std::string port = std::to_string(port_.number());
         pid_ = fork();
         if (pid_ == 0) {
             const int null = ::open("/dev/null", O_RDWR);
@@ -88,7 +101,7 @@ class RedisServer {
 
     std::vector<std::string> ask(const std::string& command) const {
         std::vector<std::string> answers;
-        redisContext* context = redisConnectWithTimeout("127.0.0.1", port_, {5, 0});
+        redisContext* context = redisConnectWithTimeout("127.0.0.1", port_.number(), {5, 0});
         if (context != nullptr && context->err == 0) {
             freeReplyObject(redisCommand(context, "AUTH sesame"));
             auto* reply = static_cast<redisReply*>(redisCommand(context, command.c_str()));
@@ -108,10 +121,12 @@ class RedisServer {
         const auto all = ask(command);
         return all.size() == 1 ? all[0] : "";
     }
-    std::string url() const { return "redis://:sesame@127.0.0.1:" + std::to_string(port_); }
+    std::string url() const {
+        return "redis://:sesame@127.0.0.1:" + std::to_string(port_.number());
+    }
 
  private:
-    const int port_ = free_port();
+    const HeldPort port_;
     std::string dir_;
     pid_t pid_ = -1;
 };
@@ -158,7 +173,7 @@ TEST_F(MirrorTest, ShowsACallFromItsBeginningToItsPlaceInTheHistory) {
     begin();
     say("Hello?");
     ASSERT_TRUE(has(1));
-    EXPECT_TRUE(mirror->health().is_well);
+    EXPECT_TRUE(eventually([&] { return mirror->health().is_well; }));
     EXPECT_THAT(server.one("GET active_call:CA1"), HasSubstr("+15550100001"));
     EXPECT_GT(std::stoi(server.one("TTL active_call:CA1")), 3'500);
     EXPECT_GT(std::stoi(server.one("TTL transcript:CA1")), 86'000);

@@ -127,6 +127,18 @@ TEST(Store, LetsAScriptSeeItsOwnCall) {
               R"([{"agent":"sarah"}])");
 }
 
+TEST(Store, ShowsAQueryWhatCameBeforeItAlsoDuringAWrite) {
+    Folder folder;
+    const auto store = open_store(folder / "parley.db");
+    for (int i = 0; i < 300; ++i) {
+        const std::string sid = "CA" + std::to_string(i);
+        store->on_entry(ended(sid));  // is written at once, perhaps without what follows
+        store->on_entry(said(sid, "Goodbye."));
+        ASSERT_EQ(rows(*store, "SELECT count(*) AS n FROM transcript WHERE call_sid = ?", {sid}),
+                  R"([{"n":1}])");
+    }
+}
+
 TEST(Store, KeepsStrangeTextAsItIs) {
     const auto store = open_store(":memory:");
     store->on_entry(said("CA'); DROP TABLE calls; --", "O'Brien \xF0\x9F\x98\x80 \"x\"\n", 0));

@@ -127,16 +127,17 @@ TEST_F(TwilioStreamTest, ASecondStartEndsTheCallAsLost) {
 
 TEST_F(TwilioStreamTest, TheCallHearsAudioDigitsMarksAndTheHole) {
     call();
-    phone->media(1);
-    phone->media(1);  // repeated
-    phone->media(6);  // four are missing
-    phone->send(
-        R"({"event":"dtmf","streamSid":"MZ1","dtmf":{"track":"inbound_track","digit":"7"}})");
-    phone->send(R"({"event":"mark","streamSid":"MZ1","mark":{"name":"m5"}})");
-    ASSERT_TRUE(session().events.wait_for("mark 5"));
+    // Together and with the end: 750 ms without a message would be heard as silence.
+    phone->send_together(
+        {Phone::media_text(1), Phone::media_text(1),  // repeated
+         Phone::media_text(6),                        // four are missing
+         R"({"event":"dtmf","streamSid":"MZ1","dtmf":{"track":"inbound_track","digit":"7"}})",
+         R"({"event":"mark","streamSid":"MZ1","mark":{"name":"m5"}})",
+         R"({"event":"stop","streamSid":"MZ1","stop":{"callSid":"CA1"}})"});
+    ASSERT_TRUE(session().events.wait_for("gone"));
     EXPECT_EQ(session().events.lines(),
               (std::vector<std::string>{"attached", "audio 160", "silence 640", "audio 160",
-                                        "dtmf 7", "mark 5"}));
+                                        "dtmf 7", "mark 5", "gone hung_up"}));
     EXPECT_EQ(figures.lost_out_of_order.value(), 0.02);
     EXPECT_EQ(figures.filled_gap.value(), 0.08);
     EXPECT_EQ(figures.filled_stall.value(), 0);

@@ -201,9 +201,12 @@ class Phone {
         asio::co_spawn(threads_.context(0), run(socket_, messages, ended), asio::detached);
         return 101;
     }
-    void send(std::string text) {
-        asio::post(socket_->executor(),
-                   [socket = socket_, text = std::move(text)] { socket->send(text); });
+    void send(std::string text) { send_together({std::move(text)}); }
+    // No time passes between them, however slow the machine is.
+    void send_together(std::vector<std::string> texts) {
+        asio::post(socket_->executor(), [socket = socket_, texts = std::move(texts)] {
+            for (const auto& text : texts) socket->send(text);
+        });
     }
     void start(const std::string& call_sid, const std::string& token,
                const std::string& account = account_sid) {
@@ -212,12 +215,13 @@ class Phone {
              account + R"(","callSid":")" + call_sid + R"(","customParameters":{"token":")" +
              token + R"("}}})");
     }
-    void media(int number) {
-        send(R"({"event":"media","sequenceNumber":")" + std::to_string(number + 1) +
-             R"(","streamSid":"MZ1","media":{"track":"inbound","chunk":")" +
-             std::to_string(number) + R"(","timestamp":")" + std::to_string(number * 20) +
-             R"(","payload":")" + std::string(212, 'A') + R"(AA=="}})");
+    static std::string media_text(int number) {
+        return R"({"event":"media","sequenceNumber":")" + std::to_string(number + 1) +
+               R"(","streamSid":"MZ1","media":{"track":"inbound","chunk":")" +
+               std::to_string(number) + R"(","timestamp":")" + std::to_string(number * 20) +
+               R"(","payload":")" + std::string(212, 'A') + R"(AA=="}})";
     }
+    void media(int number) { send(media_text(number)); }
     void close(std::uint16_t code) {
         asio::post(socket_->executor(), [socket = socket_, code] { socket->close(code, ""); });
     }

@@ -97,7 +97,7 @@ class VoiceTest : public testing::Test {
                                 .base_url = provider == "espeak" ? "" : url(path),
                                 .api_key = Secret("key-123"),
                                 .model = "model-1",
-                                .timeout = 10s});
+                                .timeout = 30s});
         ASSERT_TRUE(made) << made.error().text();
         voice = std::move(*made);
     }
@@ -105,7 +105,8 @@ class VoiceTest : public testing::Test {
         wanted = std::move(what);
         auto future =
             asio::co_spawn(listeners.context(0),
-                           net::fetch(*net::Url::parse(url("/say")), net::Request{.method = "GET"}),
+                           net::fetch(*net::Url::parse(url("/say")), net::Request{.method = "GET"},
+                                      net::RequestLimits{.timeout = 60s}),
                            asio::use_future);
         if (!is_listening) listeners.start();
         is_listening = true;
