@@ -42,7 +42,7 @@ namespace parley::script {
 struct Budgets {
     std::chrono::microseconds slice{1'000};  // then the event loop gets its turn
     int instructions_per_check = 1'000;      // fewer costs more, more gains nothing
-    // inside a function that C calls (__tostring), which cannot pause
+    // computing time inside a function that C calls (__tostring), which cannot pause
     std::chrono::microseconds unyielding_max{5'000};
     // wall clock: the call's last word must not hold up a shutdown
     std::chrono::milliseconds on_end_max{5'000};
