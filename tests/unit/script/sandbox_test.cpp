@@ -246,6 +246,23 @@ TEST(Sandbox, LetsTheEventLoopRunBetweenSlices) {
     EXPECT_EQ(output.text, "8999997");
 }
 
+TEST(Sandbox, KeepsItsTurnWhereItGivesNoWay) {
+    Probe probe("local x = 0 for i = 1, 1e5 do x = x + 1 end return x");
+    probe.parts.budgets.slice = std::chrono::microseconds(0);
+    probe.parts.budgets.gives_way = false;
+    probe.parts.limits.cpu_max = std::chrono::seconds(20);
+    ASSERT_TRUE(probe.prepare());
+    Output output;
+    bool is_done = false;
+    bool was_let_in = false;
+    probe.start_tool("probe", "{}", output, is_done);
+    boost::asio::post(probe.io, [&] { was_let_in = !is_done; });
+    probe.run_until([&] { return is_done; });
+    probe.settle();
+    EXPECT_FALSE(was_let_in);
+    EXPECT_EQ(output.text, "100000");
+}
+
 constexpr const char* mixed_program = R"(
     local out = {}
     local function fib(n) if n < 2 then return n end return fib(n - 1) + fib(n - 2) end
