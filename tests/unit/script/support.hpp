@@ -35,6 +35,7 @@ class Folder {
         static int count = 0;
         dir_ = std::filesystem::temp_directory_path() /
                fmt::format("parley-script-{}-{}", ::getpid(), ++count);
+        std::filesystem::remove_all(dir_);
         for (const auto& [path, text] : files) write(path, text);
         std::filesystem::create_directories(dir_);
     }
