@@ -91,6 +91,7 @@ class Replay final : public call::EventSink,
         parts.services.keys = this;
         parts.services.http = this;
         parts.services.messages = this;
+        parts.budgets.gives_way = false;
         parts.random_seed = recording.call.seed;
         agent_ = script::make_agent(std::move(parts));
     }

@@ -124,6 +124,7 @@ void Rig::begin(MakeEngine make_engine) {
         agent.home = io_.get_executor();
         agent.time = &clock;
         agent.services = services;
+        agent.budgets.gives_way = false;
         agent.random_seed = call_.seed;
         agent.vars_kept = [this](const json::object& vars) { vars_ = vars; };
         return script::make_agent(std::move(agent));

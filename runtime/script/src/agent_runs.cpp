@@ -76,7 +76,8 @@ void Core::drive(std::uint64_t id) {
     if (found == jobs_.end()) return;
     Job& job = *found->second;
     job.is_paused = false;
-    const Vm::Step step = job.vm->resume(job.run);
+    Vm::Step step = job.vm->resume(job.run);
+    while (step == Vm::Step::paused && !parts_.budgets.gives_way) step = job.vm->resume(job.run);
     const auto events = std::exchange(job.run.events, {});
     for (const auto& event : events) {
         parts_.events->on(event);

@@ -200,6 +200,7 @@ class Vm : public std::enable_shared_from_this<Vm> {
 
     static void* allocate(void* self, void* block, std::size_t old_size, std::size_t new_size);
     static void hook(lua_State* L, lua_Debug* record);
+    bool is_callback_too_long(TimePoint now) const;
     bool is_over_budget(std::chrono::nanoseconds cpu_max);
     Step turn(Run& run, Run::Strand& strand);
     Step after_yield(Run& run, Run::Strand& strand);

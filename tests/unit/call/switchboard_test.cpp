@@ -1,3 +1,5 @@
+#include "../../eventually.hpp"
+
 #include <parley/call/switchboard.hpp>
 
 #include <gtest/gtest.h>
@@ -118,6 +120,13 @@ class SwitchboardTest : public testing::Test {
                 context.poll();
             }
         }
+    }
+    // What hangs on a timer, though it be due at once, comes when the system says so.
+    bool comes_to(const std::function<bool()>& holds) {
+        return eventually([&] {
+            run();
+            return holds();
+        });
     }
     // A call in progress that has been handed over.
     std::shared_ptr<Session> away(const std::string& sid) {
@@ -245,8 +254,7 @@ TEST_F(SwitchboardTest, SaysBusyWhenFull) {
 TEST_F(SwitchboardTest, ForgetsACallWhoseStreamNeverCame) {
     make({.claim_within = std::chrono::seconds(0)});
     ASSERT_TRUE(board->announce(call("CA1")));
-    run();
-    EXPECT_EQ(board->live_count(), 0u);
+    ASSERT_TRUE(comes_to([&] { return board->live_count() == 0; }));
     EXPECT_EQ(load[0], 0);
     EXPECT_EQ(board->ending_of("CA1")->reason, "channel_lost");
 }
@@ -421,8 +429,7 @@ TEST_F(SwitchboardTest, ACallerWhoDoesNotComeBackIsGone) {
     make({.return_within = std::chrono::seconds(0)});
     away("CA1");
     ASSERT_TRUE(board->transfer_ended("CA1", {TransferEnded::How::busy}));
-    run();
-    EXPECT_EQ(board->live_count(), 0u);
+    EXPECT_TRUE(comes_to([&] { return board->live_count() == 0; }));
 }
 
 TEST_F(SwitchboardTest, DrainsWithoutWaitingForThoseWhoAreHandedOver) {
@@ -470,10 +477,10 @@ TEST_F(SwitchboardTest, CountsHowFarCallsGotAndWhatTheModelDidNotHear) {
     EXPECT_EQ(figures.until_model.cumulative_counts().back(), 1u);
 
     EXPECT_EQ(figures.until_audio.cumulative_counts().back(), 0u);
-    for (int i = 0; i < 2; ++i) session->on(AgentAudio{"r1", "i1", 0, second});
+    for (int i = 0; i < 60; ++i) session->on(AgentAudio{"r1", "i1", 0, second});
     EXPECT_EQ(figures.until_audio.cumulative_counts().back(), 1u);
-    EXPECT_GT(session->snapshot().queued, 1s);
-    EXPECT_LT(session->snapshot().queued, 2s) << "a part of it is on the line";
+    EXPECT_GT(session->snapshot().queued, 30s);
+    EXPECT_LT(session->snapshot().queued, 60s) << "a part of it is on the line";
     session->on(CallerGone{});
     EXPECT_EQ(figures.lost_queue_full.value(), 0);
 }

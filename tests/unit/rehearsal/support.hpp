@@ -27,6 +27,7 @@ class Folder {
         static int count = 0;
         dir_ = std::filesystem::temp_directory_path() /
                fmt::format("parley-rehearsal-{}-{}", ::getpid(), ++count);
+        std::filesystem::remove_all(dir_);
         std::filesystem::create_directories(dir_);
     }
     ~Folder() {

@@ -5,8 +5,6 @@
 
 #include <parley/core/text.hpp>
 
-#include <time.h>
-
 namespace parley::script {
 namespace {
 
@@ -24,12 +22,6 @@ constexpr std::chrono::seconds cpu_beyond_max{2};
 constexpr std::size_t rss_growth_max = 24 * 1024 * 1024;
 
 using attack::Attack;
-
-std::chrono::nanoseconds cpu_now() {
-    timespec now{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
-}
 
 std::size_t resident_bytes() {
     std::ifstream in("/proc/self/statm");

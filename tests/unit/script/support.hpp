@@ -16,9 +16,18 @@
 #include <fstream>
 #include <map>
 
+#include <time.h>
+
 namespace parley::script {
 
 using Files = std::map<std::string, std::string>;
+
+// What this thread has computed; unlike the clock it stands still while others have the core.
+inline std::chrono::nanoseconds cpu_now() {
+    timespec now{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
 
 class Folder {
  public:
@@ -26,6 +35,7 @@ class Folder {
         static int count = 0;
         dir_ = std::filesystem::temp_directory_path() /
                fmt::format("parley-script-{}-{}", ::getpid(), ++count);
+        std::filesystem::remove_all(dir_);
         for (const auto& [path, text] : files) write(path, text);
         std::filesystem::create_directories(dir_);
     }

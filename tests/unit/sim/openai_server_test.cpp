@@ -115,10 +115,14 @@ TEST(OpenAiServer, BreaksTheConnectionInMidResponse) {
 
 TEST(OpenAiServer, ExpiresASessionWithTheDocumentedClose) {
     const auto server = serve("{faults: [{kind: expire, after_ms: 300}]}");
+    const auto before = std::chrono::system_clock::now();
     TestClient client(server->port());
     client.wait_for("session.created");
-    const auto expires = client.events()[0].at("session").at("expires_at").get_int64();
-    EXPECT_NEAR(static_cast<double>(expires), static_cast<double>(std::time(nullptr)), 2);
+    const auto after = std::chrono::system_clock::now();
+    const WallTime expires(
+        std::chrono::seconds(client.events()[0].at("session").at("expires_at").get_int64()));
+    EXPECT_GT(expires, before - std::chrono::seconds(1));
+    EXPECT_LT(expires, after + std::chrono::seconds(1));
     client.wait_for_end();
     EXPECT_THAT(client.types(), Contains("error"));
     EXPECT_EQ(client.end().code, 1001);

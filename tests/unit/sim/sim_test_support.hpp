@@ -2,6 +2,8 @@
 // Twilio, for tests.
 #pragma once
 
+#include "../../eventually.hpp"
+
 #include <parley/core/json.hpp>
 #include <parley/net/server.hpp>
 #include <parley/net/websocket.hpp>
@@ -16,21 +18,10 @@
 #include <functional>
 #include <mutex>
 #include <stdexcept>
-#include <thread>
 
 namespace parley::sim {
 
 constexpr std::chrono::seconds generous{30};
-
-// Asks again and again until it is so.
-inline bool eventually(const std::function<bool()>& is_so) {
-    const auto deadline = Clock::now() + generous;
-    while (Clock::now() < deadline) {
-        if (is_so()) return true;
-        std::this_thread::yield();
-    }
-    return false;
-}
 
 inline SessionRecord wait_until_closed(OpenAiServer& server) {
     SessionRecord record;

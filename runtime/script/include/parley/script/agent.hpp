@@ -41,8 +41,11 @@ namespace parley::script {
 // ms, and a usual tool run takes 10 µs.
 struct Budgets {
     std::chrono::microseconds slice{1'000};  // then the event loop gets its turn
-    int instructions_per_check = 1'000;      // fewer costs more, more gains nothing
-    // inside a function that C calls (__tostring), which cannot pause
+    // False where time is virtual: nothing waits for a turn there, and the order of things must not
+    // depend on how busy the machine is.
+    bool gives_way = true;
+    int instructions_per_check = 1'000;  // fewer costs more, more gains nothing
+    // computing time inside a function that C calls (__tostring), which cannot pause
     std::chrono::microseconds unyielding_max{5'000};
     // wall clock: the call's last word must not hold up a shutdown
     std::chrono::milliseconds on_end_max{5'000};
