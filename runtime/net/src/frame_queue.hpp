@@ -1,10 +1,12 @@
-// frame_queue.hpp: texts waiting to be written, as WebSocket frames one after the other.
+// frame_queue.hpp: what waits to be written, as WebSocket frames one after the other.
 //
 // Two buffers that change places: one is being written and stays where it is, the other collects.
 // So whatever has come together goes out in one write, and nothing is allocated once both have
 // grown. What a burst needed is given back afterwards, so that an idle connection costs little.
 // Thread: the owner's.
 #pragma once
+
+#include "frame_mask.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -27,26 +29,16 @@ class FrameQueue {
     bool is_empty() const { return bytes() == 0; }
 
     // One text message in one frame.
-    void push(std::string_view text) {
-        const std::size_t size = text.size();
-        const bool is_masked = random_ != 0;
-        char head[14] = {text_frame};
-        std::size_t at = 2;
-        const int length_bytes = size < 126 ? 0 : size <= 0xFFFF ? 2 : 8;
-        head[1] = static_cast<char>((is_masked ? 0x80 : 0) | (length_bytes == 0   ? size
-                                                              : length_bytes == 2 ? 126
-                                                                                  : 127));
-        for (int shift = length_bytes * 8 - 8; shift >= 0; shift -= 8)
-            head[at++] = static_cast<char>(static_cast<std::uint64_t>(size) >> shift);
-        if (!is_masked) {
-            waiting_.append(head, at).append(text);
-            return;
-        }
-        const std::uint32_t mask = next_mask();
-        std::memcpy(head + at, &mask, sizeof mask);
-        waiting_.append(head, at + sizeof mask).append(text);
-        apply(mask, waiting_.data() + waiting_.size() - size, size);
+    void push(std::string_view text) { push_frame(0x1, text); }
+    // At most 125 bytes each (RFC 6455, 5.5).
+    void push_ping() { push_frame(0x9, {}); }
+    void push_pong(std::string_view payload) { push_frame(0xA, payload); }
+    void push_close(std::uint16_t code, std::string_view reason) {
+        std::string payload{static_cast<char>(code >> 8), static_cast<char>(code)};
+        push_frame(0x8, payload.append(reason));
     }
+    // The answer to a close that gave no code.
+    void push_close() { push_frame(0x8, {}); }
 
     // What to write next; stays in place until wrote() has counted all of it. Empty only when the
     // queue is.
@@ -69,32 +61,35 @@ class FrameQueue {
     void drop_waiting() { std::string().swap(waiting_); }
 
  private:
-    static constexpr char text_frame = static_cast<char>(0x81);  // the last of its message
     static constexpr std::size_t buffer_bytes_kept =
         4096;  // a frame of audio and its mark, twice over
+
+    void push_frame(int opcode, std::string_view payload) {
+        const std::size_t size = payload.size();
+        const bool is_masked = random_ != 0;
+        char head[14] = {static_cast<char>(0x80 | opcode)};  // the last of its message
+        std::size_t at = 2;
+        const int length_bytes = size < 126 ? 0 : size <= 0xFFFF ? 2 : 8;
+        head[1] = static_cast<char>((is_masked ? 0x80 : 0) | (length_bytes == 0   ? size
+                                                              : length_bytes == 2 ? 126
+                                                                                  : 127));
+        for (int shift = length_bytes * 8 - 8; shift >= 0; shift -= 8)
+            head[at++] = static_cast<char>(static_cast<std::uint64_t>(size) >> shift);
+        if (!is_masked) {
+            waiting_.append(head, at).append(payload);
+            return;
+        }
+        const std::uint32_t mask = next_mask();
+        std::memcpy(head + at, &mask, sizeof mask);
+        waiting_.append(head, at + sizeof mask).append(payload);
+        apply_mask(mask, waiting_.data() + waiting_.size() - size, size);
+    }
 
     std::uint32_t next_mask() {
         random_ ^= random_ << 13;
         random_ ^= random_ >> 7;
         random_ ^= random_ << 17;
         return static_cast<std::uint32_t>(random_ >> 32);
-    }
-
-    // Eight bytes at a time; the mask is in the order of the wire, so the machine's own order does
-    // not matter.
-    static void apply(std::uint32_t mask, char* data, std::size_t size) {
-        const std::uint64_t twice = std::uint64_t{mask} << 32 | mask;
-        std::size_t at = 0;
-        for (; at + sizeof twice <= size; at += sizeof twice) {
-            std::uint64_t word;
-            std::memcpy(&word, data + at, sizeof word);
-            word ^= twice;
-            std::memcpy(data + at, &word, sizeof word);
-        }
-        char key[sizeof twice];
-        std::memcpy(key, &twice, sizeof twice);
-        for (std::size_t i = 0; at < size; ++at, ++i)
-            data[at] = static_cast<char>(data[at] ^ key[i]);
     }
 
     std::uint64_t random_ = 0;  // 0: a server, which does not mask

@@ -1,5 +1,6 @@
 #include "http_connection.hpp"
 
+#include "linger.hpp"
 #include "websocket_over.hpp"
 
 #include <parley/core/log.hpp>
@@ -58,7 +59,7 @@ std::string origin_form(std::string_view target) {
 std::string upgrade_flaw(const http::request<http::string_body>& message) {
     if (message.method() != http::verb::get || message.version() < 11)
         return "a WebSocket begins with an HTTP/1.1 GET";
-    if (!websocket::is_upgrade(message)) {
+    if (!http::token_list{message[http::field::connection]}.exists("upgrade")) {
         return "the header \"Connection: Upgrade\" is missing; a proxy on the way may have dropped it";
     }
     // Base64 of sixteen bytes.
@@ -107,8 +108,8 @@ Task<> serve_upgraded(Passenger passenger) {
         co_return;
     }
     passenger.descriptor.release();
-    auto websocket = WebSocketOver<TcpSocket>::create(std::move(socket), passenger.limits,
-                                                      std::move(passenger.prefix));
+    auto websocket =
+        WebSocketOver<TcpSocket>::at_server(std::move(socket), passenger.limits, passenger.prefix);
     error = co_await websocket->accept(std::move(passenger.message));
     if (error) {
         log::info("net.upgrade_failed", {{"peer", passenger.peer}, {"what", error.message()}});

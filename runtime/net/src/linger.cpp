@@ -1,4 +1,9 @@
-#include "wire.hpp"
+#include "linger.hpp"
+
+#include <array>
+#include <memory>
+#include <type_traits>
+#include <utility>
 
 namespace parley::net {
 namespace {

@@ -1,31 +1,36 @@
-// websocket_over.hpp: the WebSocket of websocket.hpp on Beast, over TCP or TLS.
+// websocket_over.hpp: the WebSocket of websocket.hpp, over TCP or TLS.
 //
-// Messages are read by a plain handler that re-arms itself: no coroutine, no type-erased executor
-// and no timer is touched per message. run() only waits for the end.
+// The frames are our own: they are most of what Parley's io threads do, and a library's read and
+// write, each an operation with handlers, cost more than all that a call decides
+// (docs/adr/0006-our-own-websocket-frames.md). Beast speaks the HTTP of the handshake.
 //
-// Beast reads, shakes hands and sends control frames. Frames of text are built here
-// (frame_queue.hpp) and written past it, in one system call at the end of the io thread's round
-// (send_round.hpp): that saves Beast's composed write, a handler of its own and most wake-ups of
-// the reader. Wire keeps the two writers apart.
-//
-// Beast allows a read, a ping and a close at the same time, but in 1.81 a close that finds the read
-// failing on a bad frame can wait for it, and it for the close, for ever. So a close is started
-// only when no write or ping is under way, every ending has a deadline that does not depend on
-// Beast, and run() destroys the stream, and with it whatever is still suspended inside.
+// - One read takes whatever has come; FrameReader gives its messages one after the other. A thread
+//   that is late so does more with each system call, and catches up.
+// - What there is to say waits in FrameQueue and is written at the end of the io thread's round
+//   (send_round.hpp), in one call. Control frames queue with the others, whole between whole.
+// - Plain handlers re-arm themselves: no coroutine and no timer is touched per message. run() only
+//   waits for the end, which every path has a deadline for, and destroys the stream.
 #pragma once
 
 #include "frame_queue.hpp"
-#include "http_messages.hpp"
+#include "frame_reader.hpp"
+#include "handshake.hpp"
+#include "linger.hpp"
 #include "send_round.hpp"
-#include "wire.hpp"
 
 #include <parley/core/log.hpp>
 #include <parley/core/text.hpp>
 #include <parley/net/websocket.hpp>
 
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/ssl.hpp>
-#include <boost/beast/websocket/stream.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/write.hpp>
+
+#include <fmt/format.h>
 
 #include <exception>
 #include <memory>
@@ -34,27 +39,28 @@
 
 namespace parley::net {
 
-namespace websocket = boost::beast::websocket;
-
-// A clear word for what Beast found wrong with a frame, or nothing for errors of the connection.
-std::optional<CloseReason> bad_message(const error_code& error);
-
 template <class Stream>
 class WebSocketOver final : public WebSocket,
                             public Sender,
                             public std::enable_shared_from_this<WebSocketOver<Stream>> {
  public:
     // `prefix`: bytes already read from the stream.
-    static std::shared_ptr<WebSocketOver> create(Stream stream, const WebSocketLimits& limits,
-                                                 std::string prefix = {}) {
+    static std::shared_ptr<WebSocketOver> at_server(Stream stream, const WebSocketLimits& limits,
+                                                    std::string_view prefix) {
+        auto socket = std::shared_ptr<WebSocketOver>(
+            new WebSocketOver(std::move(stream), limits, FrameReader::Masks::wanted));
+        socket->reader_.put(prefix);
+        return socket;
+    }
+    static std::shared_ptr<WebSocketOver> at_client(Stream stream, const WebSocketLimits& limits) {
         return std::shared_ptr<WebSocketOver>(
-            new WebSocketOver(std::move(stream), limits, std::move(prefix)));
+            new WebSocketOver(std::move(stream), limits, FrameReader::Masks::forbidden));
     }
 
-    Stream& stream() { return stream_->next_layer().stream(); }
+    Stream& stream() { return *stream_; }
 
     // The two handshakes. The caller bounds the first in time, handshake_timeout the second.
-    Task<error_code> ask(std::string host, std::string target, Headers headers, int& http_status);
+    Task<std::optional<ConnectError>> ask(std::string host, std::string target, Headers headers);
     Task<error_code> accept(http::request<http::string_body> request);
 
     // For the owner: dropping it without having called run() drops the connection.
@@ -73,8 +79,8 @@ class WebSocketOver final : public WebSocket,
  private:
     enum class State {
         open,
-        draining,  // a close was decided; the text being written or queued goes first
-        closing,   // our close frame is on its way
+        closing,  // our close frame is on its way behind what was queued; the peer's is awaited
+        parting,  // nothing more is read; what is queued goes out, with the last word
         ended,
     };
     using Self = std::shared_ptr<WebSocketOver>;
@@ -82,25 +88,34 @@ class WebSocketOver final : public WebSocket,
     // More than this is not kept until the end of the round: a burst should find out how much the
     // peer takes.
     static constexpr std::size_t round_bytes_max = 16 * 1024;
-    static constexpr std::size_t inbox_bytes_kept = 32 * 1024;
     // Quiet for four ticks: lost; for two: a ping.
     static constexpr int ticks_to_ping = 2;
     static constexpr int ticks_to_lost = 4;
     // Each hop lets an aborted operation hand its error one layer up; the deepest stack has six.
     static constexpr int hops_to_rest = 16;
+    // As much as fits is written at once. TLS has no such way: what it has encrypted it must get
+    // rid of.
+    static constexpr bool can_write_now = std::is_same_v<Stream, TcpSocket>;
 
-    WebSocketOver(Stream stream, const WebSocketLimits& limits, std::string prefix);
+    WebSocketOver(Stream stream, const WebSocketLimits& limits, FrameReader::Masks masks);
 
-    void read_next(Self self);
-    void on_read(const error_code& error, Self self);
+    bool is_reading() const { return state_ == State::open || state_ == State::closing; }
+    void read_some(Self self);
+    void on_read(const error_code& error, std::size_t bytes, Self self);
+    void take_messages();
+    void take(const FrameReader::Item& item);
+    void deliver(const FrameReader::Item& item);
+    void answer_close(const FrameReader::Item& item);
+
+    void push_to_round();
     void send_now() override;
-    void write_queued();  // and starts a close that waits for it
+    void write_queued();
     void on_written(const error_code& error, std::size_t bytes);
-    void ping();
+
     void watch_idle();
     void on_tick();
-    void begin_end(CloseReason reason);  // decides how run() will end, and by when
-    void send_close();
+    // Decides how run() will end, and by when.
+    void begin_end(State state, CloseReason reason);
     void on_broken(const error_code& error);
     void finish(CloseReason reason);
     void abandon() {
@@ -109,10 +124,10 @@ class WebSocketOver final : public WebSocket,
 
     const Executor executor_;
     const WebSocketLimits limits_;
-    std::optional<websocket::stream<Wire<Stream>, false>> stream_;  // until run() ends
+    std::optional<Stream> stream_;  // until run() ends
     State state_ = State::open;
 
-    beast::flat_buffer inbox_;
+    FrameReader reader_;
     std::function<void(Message)> on_message_;
     std::exception_ptr failure_;  // thrown by on_message_ against the rules; run() hands it on
 
@@ -120,50 +135,61 @@ class WebSocketOver final : public WebSocket,
     FrameQueue outbox_;
     bool is_listed_ = false;   // in this round
     bool is_writing_ = false;  // what the socket did not take at once
-    bool is_pinging_ = false;
-    int operations_ = 0;  // whose handler has not been called yet
+    int operations_ = 0;       // whose handler has not been called yet
 
-    Timer timer_;  // the idle check while open, the deadline once closing
-    std::uint64_t reads_seen_ = 0;
+    Timer timer_;  // the idle check while open, the deadline from then on
+    bool has_read_ = false;
     int quiet_ticks_ = 0;
 
     Timer ended_;  // never rings; cancelled by finish()
     bool was_run_ = false;
-    CloseReason reason_;  // how run() ends, from draining on
+    CloseReason reason_;  // how run() ends, from closing on
 };
 
 template <class Stream>
 WebSocketOver<Stream>::WebSocketOver(Stream stream, const WebSocketLimits& limits,
-                                     std::string prefix)
+                                     FrameReader::Masks masks)
     : executor_(tcp_of(stream).get_executor()),
       limits_(limits),
+      stream_(std::move(stream)),
+      reader_(masks, limits.message_bytes_max),
       round_(asio::use_service<SendRound>(executor_.context())),
       timer_(executor_),
-      ended_(executor_, TimePoint::max()) {
-    stream_.emplace(Wire<Stream>(std::move(stream), std::move(prefix)));
-    stream_->read_message_max(limits.message_bytes_max);
-    stream_->secure_prng(false);  // for the masks of control frames, see FrameQueue::mask_from
-}
+      ended_(executor_, TimePoint::max()) {}
+
+// ---- the handshakes -----------------------------------------------------------------------------
 
 template <class Stream>
-Task<error_code> WebSocketOver<Stream>::ask(std::string host, std::string target, Headers headers,
-                                            int& http_status) {
+Task<std::optional<ConnectError>> WebSocketOver<Stream>::ask(std::string host, std::string target,
+                                                             Headers headers) {
     auto self = this->shared_from_this();
+    const auto failed = [](std::string what) {
+        return ConnectError{"the WebSocket handshake failed: " + std::move(what)};
+    };
     std::random_device random;
     outbox_.mask_from(std::uint64_t{random()} << 32 | random());
-    stream_->set_option(
-        websocket::stream_base::decorator([headers](websocket::request_type& request) {
-            request.set(http::field::user_agent, "parley");
-            for (const auto& [name, value] : headers.all()) request.set(name, value);
-        }));
-    websocket::response_type response;
-    const auto [error] = co_await stream_->async_handshake(response, host, target, with_error);
-    http_status = static_cast<int>(response.result_int());
-    // the headers may hold a key, which need not stay in memory as long as the connection
-    if (stream_) {
-        stream_->set_option(websocket::stream_base::decorator([](websocket::request_type&) {}));
+    const std::string key = new_handshake_key();
+    const auto request = upgrade_request(host, target, key, headers);
+    const auto [not_sent, sent] = co_await http::async_write(*stream_, request, with_error);
+    if (not_sent) co_return failed(words_of(not_sent));
+
+    beast::flat_buffer buffer;
+    http::response_parser<http::empty_body> parser;
+    const auto [not_read, read] =
+        co_await http::async_read_header(*stream_, buffer, parser, with_error);
+    if (not_read) co_return failed(words_of(not_read));
+    const auto& answer = parser.get();
+    if (answer.result() != http::status::switching_protocols) {
+        const int status = static_cast<int>(answer.result_int());
+        const bool is_redirect = status >= 300 && status < 400;
+        co_return ConnectError{fmt::format("the server answered {}{}", status,
+                                           is_redirect ? " (redirects are not followed)" : ""),
+                               status};
     }
-    co_return error;
+    if (auto flaw = answer_flaw(answer, key); !flaw.empty()) co_return failed(std::move(flaw));
+    const auto rest = buffer.cdata();
+    reader_.put({static_cast<const char*>(rest.data()), rest.size()});
+    co_return std::nullopt;
 }
 
 template <class Stream>
@@ -173,7 +199,8 @@ Task<error_code> WebSocketOver<Stream>::accept(http::request<http::string_body> 
     timer_.async_wait([self](const error_code& error) {
         if (!error) self->abort();
     });
-    const auto [error] = co_await stream_->async_accept(request, with_error);
+    const auto response = upgrade_response(request);
+    const auto [error, bytes] = co_await http::async_write(*stream_, response, with_error);
     timer_.cancel();
     if (state_ == State::ended) co_return error_code(asio::error::timed_out);
     co_return error;
@@ -186,10 +213,9 @@ Task<CloseReason> WebSocketOver<Stream>::run(std::function<void(Message)> on_mes
     ensure(!was_run_, "WebSocket::run is called once");
     was_run_ = true;
     on_message_ = std::move(on_message);
-    if (state_ == State::open) {
-        watch_idle();
-        read_next(self);
-    }
+    if (state_ == State::open) watch_idle();
+    take_messages();  // those that came along with the handshake
+    if (is_reading()) read_some(self);
     while (state_ != State::ended) {
         co_await ended_.async_wait(with_error);
         const auto cancelled = co_await asio::this_coro::cancellation_state;
@@ -204,22 +230,115 @@ Task<CloseReason> WebSocketOver<Stream>::run(std::function<void(Message)> on_mes
     co_return reason_;
 }
 
+// ---- from the peer ------------------------------------------------------------------------------
+
+template <class Stream>
+void WebSocketOver<Stream>::read_some(Self self) {
+    struct OnRead {
+        Self self;
+        void operator()(const error_code& error, std::size_t bytes) {
+            auto& socket = *self;
+            socket.on_read(error, bytes, std::move(self));
+        }
+    };
+    const auto room = reader_.room();
+    ++operations_;
+    stream_->async_read_some(asio::buffer(room.data(), room.size()), OnRead{std::move(self)});
+}
+
+template <class Stream>
+void WebSocketOver<Stream>::on_read(const error_code& error, std::size_t bytes, Self self) {
+    --operations_;
+    if (!is_reading()) return;
+    if (error) return on_broken(error);
+    has_read_ = true;
+    reader_.filled(bytes);
+    take_messages();
+    if (is_reading()) read_some(std::move(self));
+}
+
+template <class Stream>
+void WebSocketOver<Stream>::take_messages() {
+    while (is_reading()) {
+        const auto item = reader_.next();
+        if (!item) return;
+        take(*item);
+    }
+}
+
+template <class Stream>
+void WebSocketOver<Stream>::take(const FrameReader::Item& item) {
+    using Kind = FrameReader::Item::Kind;
+    switch (item.kind) {
+        case Kind::text:
+        case Kind::binary:
+            if (state_ == State::open) deliver(item);
+            break;
+        case Kind::ping:
+            // A peer that asks and asks and does not read gets no more answers.
+            if (state_ != State::open || outbox_.bytes() >= limits_.queue_bytes_max) break;
+            outbox_.push_pong(item.data);
+            push_to_round();
+            break;
+        case Kind::pong: break;
+        case Kind::close: answer_close(item); break;
+        case Kind::broken:
+            if (state_ == State::closing) return begin_end(State::parting, std::move(reason_));
+            outbox_.drop_waiting();
+            outbox_.push_close(item.code, item.data);
+            begin_end(State::parting,
+                      {CloseReason::How::bad_message, item.code, std::string(item.data)});
+            break;
+    }
+}
+
+template <class Stream>
+void WebSocketOver<Stream>::deliver(const FrameReader::Item& item) {
+    try {
+        on_message_({item.data, item.kind == FrameReader::Item::Kind::text});
+    } catch (...) {
+        failure_ = std::current_exception();
+        close(1011, "internal error");
+    }
+}
+
+template <class Stream>
+void WebSocketOver<Stream>::answer_close(const FrameReader::Item& item) {
+    if (state_ == State::closing) return begin_end(State::parting, std::move(reason_));
+    // Nothing may follow our answer, and what is still queued would come too late for the peer.
+    outbox_.drop_waiting();
+    constexpr std::uint16_t no_status = 1005;  // must not be on the wire
+    if (item.code == no_status) {
+        outbox_.push_close();
+    } else {
+        outbox_.push_close(item.code, "");
+    }
+    begin_end(State::parting,
+              {CloseReason::How::closed_by_peer, item.code, std::string(item.data)});
+}
+
+// ---- to the peer --------------------------------------------------------------------------------
+
 template <class Stream>
 bool WebSocketOver<Stream>::send(std::string_view text) {
     if (state_ != State::open) return false;
     if (!outbox_.is_empty() && outbox_.bytes() + text.size() > limits_.queue_bytes_max) {
         outbox_.drop_waiting();
-        begin_end({CloseReason::How::slow_peer, 1008, "the peer does not read"});
+        constexpr std::string_view why = "the peer does not read";
+        outbox_.push_close(1008, why);
+        begin_end(State::closing, {CloseReason::How::slow_peer, 1008, std::string(why)});
         return false;
     }
     outbox_.push(text);
-    if (is_writing_) return true;
-    if (outbox_.bytes() >= round_bytes_max) {
-        write_queued();
-        return state_ == State::open;
-    }
+    push_to_round();
+    return state_ == State::open;
+}
+
+template <class Stream>
+void WebSocketOver<Stream>::push_to_round() {
+    if (is_writing_) return;
+    if (outbox_.bytes() >= round_bytes_max) return write_queued();
     if (!std::exchange(is_listed_, true)) round_.add(this->shared_from_this());
-    return true;
 }
 
 template <class Stream>
@@ -229,77 +348,29 @@ void WebSocketOver<Stream>::send_now() {
 }
 
 template <class Stream>
-void WebSocketOver<Stream>::close(std::uint16_t code, std::string_view reason) {
-    if (state_ != State::open) return;
-    begin_end({CloseReason::How::closed_by_us, code, std::string(reason)});
-}
-
-template <class Stream>
-void WebSocketOver<Stream>::abort() {
-    finish({CloseReason::How::closed_by_us, 1006, "aborted"});
-}
-
-template <class Stream>
-void WebSocketOver<Stream>::read_next(Self self) {
-    struct OnRead {
-        Self self;
-        void operator()(const error_code& error, std::size_t) {
-            auto& socket = *self;
-            socket.on_read(error, std::move(self));
-        }
-    };
-    ++operations_;
-    stream_->async_read(inbox_, OnRead{std::move(self)});
-}
-
-template <class Stream>
-void WebSocketOver<Stream>::on_read(const error_code& error, Self self) {
-    --operations_;
-    if (state_ == State::ended) return;
-    if (error) return on_broken(error);
-    if (state_ == State::open) {
-        const auto data = inbox_.cdata();
-        try {
-            on_message_(
-                {{static_cast<const char*>(data.data()), data.size()}, stream_->got_text()});
-        } catch (...) {
-            failure_ = std::current_exception();
-            close(1011, "internal error");
-        }
-    }
-    inbox_.consume(inbox_.size());
-    if (inbox_.capacity() > inbox_bytes_kept) inbox_.shrink_to_fit();
-    // Once our close frame is sent, the close reads what is still to come.
-    if (state_ == State::open || state_ == State::draining) read_next(std::move(self));
-}
-
-template <class Stream>
 void WebSocketOver<Stream>::write_queued() {
-    if (is_writing_ || (state_ != State::open && state_ != State::draining)) return;
-    auto& wire = stream_->next_layer();
+    if (is_writing_ || state_ == State::ended) return;
     while (!outbox_.is_empty()) {
-        // Once the peer's close has been read nothing may follow our answer to it. The read reports
-        // it, with the peer's words.
-        if (!stream_->is_open()) return;
-        if (wire.is_being_written())
-            return wire.after_this_write(
-                [self = this->shared_from_this()] { self->write_queued(); });
         const auto bytes = outbox_.front();
-        if constexpr (Wire<Stream>::can_write_now) {
+        if constexpr (can_write_now) {
             error_code error;
-            outbox_.wrote(wire.write_now(bytes, error));
+            if (!stream_->non_blocking()) stream_->non_blocking(true, error);
+            outbox_.wrote(stream_->write_some(asio::buffer(bytes), error));
             if (!error) continue;
             if (error != asio::error::would_block) return on_broken(error);
         }
         is_writing_ = true;
         ++operations_;
-        wire.async_write_all(outbox_.front(), [self = this->shared_from_this()](
-                                                  const error_code& error, std::size_t written) {
-            self->on_written(error, written);
-        });
+        asio::async_write(
+            *stream_, asio::buffer(outbox_.front()),
+            [self = this->shared_from_this()](const error_code& error, std::size_t written) {
+                self->on_written(error, written);
+            });
         return;
     }
-    if (state_ == State::draining && !is_pinging_) send_close();
+    if (state_ != State::parting) return;
+    linger(std::move(*stream_));
+    finish(std::move(reason_));
 }
 
 template <class Stream>
@@ -312,15 +383,19 @@ void WebSocketOver<Stream>::on_written(const error_code& error, std::size_t byte
     write_queued();
 }
 
+// ---- the end ------------------------------------------------------------------------------------
+
 template <class Stream>
-void WebSocketOver<Stream>::ping() {
-    is_pinging_ = true;
-    ++operations_;
-    stream_->async_ping({}, [self = this->shared_from_this()](const error_code& error) {
-        --self->operations_;
-        self->is_pinging_ = false;
-        if (!error && self->state_ == State::draining) self->write_queued();
-    });
+void WebSocketOver<Stream>::close(std::uint16_t code, std::string_view reason) {
+    if (state_ != State::open) return;
+    // 123 bytes fit; the shortening adds up to three
+    outbox_.push_close(code, shortened(reason, 120));
+    begin_end(State::closing, {CloseReason::How::closed_by_us, code, std::string(reason)});
+}
+
+template <class Stream>
+void WebSocketOver<Stream>::abort() {
+    finish({CloseReason::How::closed_by_us, 1006, "aborted"});
 }
 
 template <class Stream>
@@ -334,54 +409,37 @@ void WebSocketOver<Stream>::watch_idle() {
 
 template <class Stream>
 void WebSocketOver<Stream>::on_tick() {
-    const auto reads = stream_->next_layer().reads();
-    quiet_ticks_ = reads == reads_seen_ ? quiet_ticks_ + 1 : 0;
-    reads_seen_ = reads;
+    quiet_ticks_ = std::exchange(has_read_, false) ? 0 : quiet_ticks_ + 1;
     if (quiet_ticks_ >= ticks_to_lost) {
         finish({CloseReason::How::lost, 1006,
                 fmt::format("no sign of life for {} s", limits_.idle_timeout.count())});
         return;
     }
-    if (quiet_ticks_ == ticks_to_ping && !is_pinging_) ping();
+    if (quiet_ticks_ == ticks_to_ping) {
+        outbox_.push_ping();
+        push_to_round();
+    }
     watch_idle();
 }
 
 template <class Stream>
-void WebSocketOver<Stream>::begin_end(CloseReason reason) {
-    state_ = State::draining;
+void WebSocketOver<Stream>::begin_end(State state, CloseReason reason) {
+    const bool is_first = state_ == State::open;
+    state_ = state;
     reason_ = std::move(reason);
-    timer_.expires_after(close_wait);  // also cancels the idle check
-    timer_.async_wait([self = this->shared_from_this()](const error_code& error) {
-        if (!error) self->finish(self->reason_);
-    });
+    if (is_first) {
+        timer_.expires_after(close_wait);  // also cancels the idle check
+        timer_.async_wait([self = this->shared_from_this()](const error_code& error) {
+            if (!error) self->finish(self->reason_);
+        });
+    }
     write_queued();
-}
-
-template <class Stream>
-void WebSocketOver<Stream>::send_close() {
-    state_ = State::closing;
-    websocket::close_reason words(static_cast<websocket::close_code>(reason_.code));
-    // 123 bytes fit; the shortening adds up to three
-    words.reason = shortened(reason_.reason, 120);
-    ++operations_;
-    stream_->async_close(words, [self = this->shared_from_this()](const error_code& error) {
-        --self->operations_;
-        if (self->state_ == State::ended) return;
-        self->on_broken(error);
-    });
 }
 
 // The connection has ended, in good order or not.
 template <class Stream>
 void WebSocketOver<Stream>::on_broken(const error_code& error) {
-    if (state_ != State::open) return finish(reason_);
-    if (error == websocket::error::closed) {
-        const auto& words = stream_->reason();
-        const auto code =
-            words.code == websocket::close_code::none ? std::uint16_t{1005} : words.code;
-        return finish({CloseReason::How::closed_by_peer, code, std::string(words.reason.c_str())});
-    }
-    if (auto bad = bad_message(error)) return finish(std::move(*bad));
+    if (state_ != State::open) return finish(std::move(reason_));
     finish({CloseReason::How::lost, 1006, words_of(error)});
 }
 
@@ -390,7 +448,8 @@ void WebSocketOver<Stream>::finish(CloseReason reason) {
     if (state_ == State::ended) return;
     state_ = State::ended;
     reason_ = std::move(reason);
-    stream_->next_layer().close();
+    error_code ignored;
+    tcp_of(*stream_).close(ignored);
     outbox_.drop_waiting();
     timer_.cancel();
     ended_.cancel();

@@ -50,6 +50,7 @@ class ServerSocket : public testing::Test {
             if (message.data == "close") raw->close(4001, "asked to");
             if (message.data == "abort") raw->abort();
             if (message.data.starts_with("echo")) raw->send(message.data);
+            if (message.data == "queued?") queued_.put(raw->queued_bytes());
             seen_.put({std::string(message.data), message.is_text, std::this_thread::get_id()});
         });
         ends_.put(std::move(ended));
@@ -79,6 +80,7 @@ class ServerSocket : public testing::Test {
     Mailbox<std::weak_ptr<WebSocket>> sockets_;
     Mailbox<Seen> seen_;
     Mailbox<CloseReason> ends_;
+    Mailbox<std::size_t> queued_;
     std::unique_ptr<Server> server_;
 };
 
@@ -117,6 +119,14 @@ TEST_F(ServerSocket, LosesNothingThatCameAlongWithTheRequest) {
         along += frame_bytes(text_frame, "echo " + std::to_string(i), true);
     auto peer = open(along);
     for (int i = 0; i < 50; ++i) EXPECT_EQ(peer.read_frame().payload, "echo " + std::to_string(i));
+}
+
+TEST_F(ServerSocket, AnswersInOnePieceWhatCameInOnePiece) {
+    std::string along;
+    for (int i = 0; i < 5; ++i) along += frame_bytes(text_frame, "echo", true);
+    auto peer = open(along + frame_bytes(text_frame, "queued?", true));
+    EXPECT_EQ(queued_.take(), 5 * frame_bytes(text_frame, "echo", false).size());
+    for (int i = 0; i < 5; ++i) EXPECT_EQ(peer.read_frame().payload, "echo");
 }
 
 TEST_F(ServerSocket, IsKeptAliveByItsRun) {
