@@ -7,31 +7,40 @@ namespace {
 
 constexpr std::string_view outcome = "do_not_call";
 
-// Whom we called, or else who called us; the call's rows are written before this runs.
-constexpr std::string_view list_other_party =
-    "INSERT INTO do_not_call(number, reason, added_at_ms) "
-    "SELECT coalesce((SELECT to_number FROM outbound_attempts WHERE call_sid = ?1), from_number), "
-    "'asked in call ' || ?1, ?2 FROM calls WHERE call_sid = ?1 "
-    "ON CONFLICT(number) DO NOTHING";
+void log_not_listed(const std::string& call_sid, const std::string& what) {
+    log::error("outbound.not_listed",
+               {{"call", call_sid}, {"what", what}, {"remedy", "use parley dnc add"}});
+}
 
 }  // namespace
 
 void ListKeeper::on_entry(const call::journal::Entry& entry) {
-    const auto* ended = std::get_if<call::journal::CallEnded>(&entry.event);
-    if (ended == nullptr || ended->outcome != outcome) return;
+    if (const auto* started = std::get_if<call::journal::CallStarted>(&entry.event)) {
+        const std::lock_guard lock(mutex_);
+        other_parties_[entry.call_sid] = started->other_party();
+    } else if (const auto* ended = std::get_if<call::journal::CallEnded>(&entry.event)) {
+        const auto number = take_party(entry.call_sid);
+        if (ended->outcome == outcome) list(number, entry.call_sid);
+    }
+}
+
+std::string ListKeeper::take_party(const std::string& call_sid) {
+    const std::lock_guard lock(mutex_);
+    auto party = other_parties_.extract(call_sid);
+    return party ? std::move(party.mapped()) : std::string();
+}
+
+void ListKeeper::list(const std::string& number, const std::string& call_sid) {
+    if (number.empty()) return log_not_listed(call_sid, "the caller has withheld the number");
     std::vector<store::Statement> statements;
-    statements.push_back({std::string(list_other_party),
-                          {entry.call_sid, unix_ms(std::chrono::system_clock::now())}});
-    store_.run_all(std::move(statements),
-                   [call_sid = entry.call_sid](const store::TransactionResult& result) {
-                       if (result) {
-                           log::info("outbound.listed", {{"call", call_sid}});
-                       } else {
-                           log::error("outbound.not_listed", {{"call", call_sid},
-                                                              {"what", result.error().message},
-                                                              {"remedy", "use parley dnc add"}});
-                       }
-                   });
+    statements.push_back(
+        {"INSERT INTO do_not_call(number, reason, added_at_ms) VALUES (?1, ?2, ?3) "
+         "ON CONFLICT(number) DO NOTHING",
+         {number, "asked in call " + call_sid, unix_ms(std::chrono::system_clock::now())}});
+    store_.run_all(std::move(statements), [call_sid](const store::TransactionResult& result) {
+        if (!result) return log_not_listed(call_sid, result.error().message);
+        log::info("outbound.listed", {{"call", call_sid}});
+    });
 }
 
 }  // namespace parley::outbound

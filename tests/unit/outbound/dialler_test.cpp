@@ -12,8 +12,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_future.hpp>
 
-#include <gmock/gmock.h>
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <condition_variable>
@@ -63,6 +63,7 @@ class Office {
     Office(sim::TwilioServer& carrier, const std::string& database, Terms terms)
         : carrier_(carrier), terms_(std::move(terms)) {
         store_ = store::Store::open({.path = database}).value();
+        keeper_ = std::make_unique<ListKeeper>(*store_);
         net::Server::Handlers handlers;
         handlers.on_request = [this](net::Request request) { return answer(std::move(request)); };
         server_ = net::Server::listen(threads_, {.host = "127.0.0.1"}, std::move(handlers)).value();
@@ -117,7 +118,7 @@ class Office {
     // As a session writes its journal.
     void hear_of(const call::journal::Entry& entry) {
         store_->on_entry(entry);
-        ListKeeper(*store_).on_entry(entry);
+        keeper_->on_entry(entry);
     }
     std::size_t open_count() {
         const auto open = ask(dialler_->ledger().open_attempts());
@@ -160,6 +161,7 @@ class Office {
     Terms terms_;
     net::IoThreads threads_{1};
     std::unique_ptr<store::Store> store_;
+    std::unique_ptr<ListKeeper> keeper_;
     std::unique_ptr<net::Server> server_;
     telephony::TwilioRest::Ask rest_;
     std::shared_ptr<Dialler> dialler_;
@@ -272,8 +274,9 @@ TEST_F(DiallerTest, WhoAsksNotToBeCalledIsOnTheList) {
     ASSERT_TRUE(placed);
     EXPECT_TRUE(is_over(placed->call_sid));
     EXPECT_TRUE(eventually([&] { return office.open_count() == 0; }));
-    office.hear_of(
-        {placed->call_sid, {}, call::journal::CallStarted{us, "+15550101009", "a", "t"}});
+    office.hear_of({placed->call_sid,
+                    {},
+                    call::journal::CallStarted{us, "+15550101009", "a", "t", "outbound"}});
     office.hear_of({placed->call_sid, {}, call::journal::CallEnded{"do_not_call", "x", 1}});
     EXPECT_TRUE(eventually([&] { return office.ask(office.ledger().list()).value().size() == 1; }));
     EXPECT_EQ(office.call("+15550101009").error().reason, "do_not_call");

@@ -7,6 +7,10 @@
 #include <parley/call/journal.hpp>
 #include <parley/store/store.hpp>
 
+#include <map>
+#include <mutex>
+#include <string>
+
 namespace parley::outbound {
 
 class ListKeeper final : public call::journal::Subscriber {
@@ -15,7 +19,13 @@ class ListKeeper final : public call::journal::Subscriber {
     void on_entry(const call::journal::Entry& entry) override;
 
  private:
+    std::string take_party(const std::string& call_sid);
+    void list(const std::string& number, const std::string& call_sid);
+
     store::Store& store_;
+    std::mutex mutex_;  // for what follows
+    // Of calls in progress, by call sid. The database may be late with them.
+    std::map<std::string, std::string> other_parties_;
 };
 
 }  // namespace parley::outbound
