@@ -143,8 +143,8 @@ net::Response Service::ask(net::Request request) {
     net::RequestLimits limits;
     limits.timeout = generous;
     auto answer =
-        asio::co_spawn(threads_.context(0),
-                       net::fetch(std::move(url), std::move(request), limits), asio::use_future);
+        asio::co_spawn(threads_.context(0), net::fetch(std::move(url), std::move(request), limits),
+                       asio::use_future);
     auto response = answer.get();
     if (response) return std::move(*response);
     net::Response none;

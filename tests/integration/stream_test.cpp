@@ -149,9 +149,9 @@ TEST(BadInputOnOneStream, EndsThatStreamWhereItMustAndLeavesOtherCallsAlone) {
         EXPECT_EQ(row.reason, "channel_lost") << row.call_sid;
     }
     for (const std::string call : {"CAbad1 what=\"a second start\"", "CAbad2", "CAbad5"})
-        EXPECT_TRUE(eventually(
-            [&] { return stage.service().has_logged("twilio.bad_message call=" + call); }))
-            << call;
+        EXPECT_TRUE(eventually([&] {
+            return stage.service().has_logged("twilio.bad_message call=" + call);
+        })) << call;
 
     const auto report = steady->report();
     EXPECT_EQ(report.failure, "");

@@ -258,8 +258,7 @@ TEST_F(WithoutRights, TheCallerStaysWithTheAgent) {
     EXPECT_GT(share_heard(report.heard, "Nobody is there."), 0.8);
     EXPECT_GT(share_heard(report.heard, "I will. Goodbye."), 0.8);
     EXPECT_THAT(how_it_went(call->sid()), HasSubstr("failed "));
-    EXPECT_TRUE(
-        eventually([&] { return stage_->service().has_logged("twilio.transfer_failed"); }));
+    EXPECT_TRUE(eventually([&] { return stage_->service().has_logged("twilio.transfer_failed"); }));
 }
 
 // ---- by a script ------------------------------------------------------------------------------
