@@ -9,16 +9,16 @@ bin=${PARLEY_BIN:-build/bin}
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 die() { printf '\ndemo: %s\n' "$*" >&2; exit 1; }
 
-# A port nobody listens on.
+# A port nobody listens on, and none that the system gives to connections.
 free_port() {
   local port
   while true; do
-    port=$((20000 + RANDOM % 20000))
+    port=$((20000 + RANDOM % 12000))
     (exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null || { echo "$port"; return; }
   done
 }
 wait_for_port() {
-  for _ in $(seq 200); do
+  for _ in $(seq 800); do
     if (exec 3<> "/dev/tcp/127.0.0.1/$1") 2> /dev/null; then return; fi
     sleep 0.05
   done
@@ -30,7 +30,8 @@ mkdir -p "$folder" build/demo/speech
 trap 'kill $(jobs -p) 2> /dev/null || true; wait 2> /dev/null || true' EXIT
 
 model_port=$(free_port)
-parley_port=$(free_port)
+parley_port=$model_port
+while [ "$parley_port" = "$model_port" ]; do parley_port=$(free_port); done
 database=$folder/parley.db
 
 say "Starting a simulated model, Parley, and a caller"
@@ -52,7 +53,8 @@ caller=0
 "$bin"/parley-sim --speech-cache build/demo/speech call --webhook "http://127.0.0.1:$parley_port/voice" \
   --auth-token demo-token-demo-token-demo-token- --from +15550100001 --to +15550100002 \
   --script examples/demo/caller.yaml --record "$folder/call.wav" --strict-frames > "$folder/caller.log" 2>&1 || caller=$?
-for _ in $(seq 40); do kill -0 "$watcher" 2> /dev/null || break; sleep 0.05; done
+# Until the end of the call is in the database.
+for _ in $(seq 400); do kill -0 "$watcher" 2> /dev/null || break; sleep 0.05; done
 
 query() { sqlite3 -readonly "$database" "$1"; }
 call_sid=$(query "select call_sid from calls limit 1")

@@ -2,8 +2,8 @@
 // one exists, and what it answers, before, during and after a call, is of the described shape.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import test, { describe, before, after } from 'node:test';
 import Ajv2020 from 'ajv/dist/2020.js';
 import { parse } from 'yaml';
@@ -61,6 +61,9 @@ describe('the API of a running service', () => {
 
   async function checkRecording(call) {
     assert.equal(call.recording, `/dashboard/api/calls/${call.callSid}/recording`);
+    // Its last piece is written when the agent has had its last word.
+    const events = join(dirname(parley.database), 'recordings', `${call.callSid}.events`);
+    await until(() => existsSync(events) && readFileSync(events, 'utf8').includes('\n> finish '), 'the recording is whole');
     const whole = Buffer.from(await (await ask(call.recording)).arrayBuffer());
     assert.equal(whole.toString('latin1', 0, 4) + whole.toString('latin1', 8, 16), 'RIFFWAVEfmt ');
     assert.deepEqual([whole.readUInt16LE(22), whole.readUInt32LE(24), whole.readUInt32LE(40)], [2, 8000, whole.length - 44]);
@@ -187,7 +190,8 @@ describe('the API of a running service', () => {
     for (const state of ['listening', 'speaking']) assert.ok(states.has(state), [...states].join());
     assert.ok(of('tool').some(({ tool }) => tool.name === 'book_appointment' && tool.ok), 'the booking is told');
 
-    const [past] = (await checked('/dashboard/api/calls/history?q=apt-', '/dashboard/api/calls/history')).value;
+    // The dashboard's events are quicker than the database.
+    const past = await until(async () => (await checked('/dashboard/api/calls/history?q=apt-', '/dashboard/api/calls/history')).value[0], 'it is in the history');
     assert.equal(past.callSid, callSid);
     assert.equal(past.outcome, 'appointment_booked');
     assert.match(past.confirmationNumber, /^APT-\d{5}$/);

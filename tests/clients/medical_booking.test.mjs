@@ -124,10 +124,14 @@ describe('the medical booking example', () => {
   const history = () => redis.cli('ZRANGE', 'call_history', '0', '-1').map((line) => JSON.parse(line));
 
   test('is healthy, and its dashboard is for those with a token', async () => {
-    const { status, text } = await curl(parley, '/health');
-    assert.equal(status, 200);
-    const health = JSON.parse(text);
-    assert.equal(health.status, 'ok', text);
+    let text;
+    const health = await until(async () => {
+      const answer = await curl(parley, '/health');
+      text = answer.text;
+      assert.equal(answer.status, 200);
+      const told = JSON.parse(text);
+      return told.status === 'ok' && told;
+    }, () => `all is well, Redis is connected: ${text}`);
     assert.match(health.timestamp, isTime);
     assert.equal(typeof health.uptime, 'number');
     for (const path of ['/dashboard/stream', '/dashboard/api/calls/active', '/dashboard/api/calls/history', '/dashboard/api/calls/appointments', '/dashboard/api/calls/stats',
@@ -141,6 +145,7 @@ describe('the medical booking example', () => {
   test('a call that books is shown step by step, live, in Redis and afterwards', async (t) => {
     const day = workingDay();
     const stream = follow(t, parley, '/dashboard/stream');
+    await until(() => stream.events.length, 'the events are followed');
     const call = await caller(t, parley, model);
     const { phone, session } = call;
     const { sid } = phone;
@@ -327,7 +332,8 @@ describe('the medical booking example', () => {
     const folder = newFolder(t);
     const file = join(folder, 'appointments.db');
     const [first, second] = [workingDay(), workingDay(1)];
-    const sql = (text) => execFileSync('sqlite3', ['-json', file, text], { encoding: 'utf8' });
+    const patient = ['-cmd', '.timeout 10000'];  // Parley writes, too
+    const sql = (text) => execFileSync('sqlite3', ['-json', ...patient, file, text], { encoding: 'utf8' });
     sql(`PRAGMA journal_mode = WAL;
       CREATE TABLE appointments (id INTEGER PRIMARY KEY AUTOINCREMENT, customer_name TEXT NOT NULL, phone_number TEXT NOT NULL, appointment_date TEXT NOT NULL,
         appointment_time TEXT NOT NULL, confirmation_number TEXT UNIQUE NOT NULL, created_at DATETIME DEFAULT CURRENT_TIMESTAMP, call_sid TEXT, status TEXT DEFAULT 'confirmed');
@@ -343,7 +349,7 @@ describe('the medical booking example', () => {
     const one = await startParley(t, env, undefined, config);
     const marked = { Ben: 'double_booked', Cem: 'double_booked' };
     assert.deepEqual(rows(), before.map((row) => ({ ...row, status: marked[row.customer_name] ?? row.status })));
-    assert.throws(() => execFileSync('sqlite3', [file, `INSERT INTO appointments (customer_name, phone_number, appointment_date, appointment_time, confirmation_number) VALUES ('X', '+9', '${second}', '2:00 PM', 'APT-9')`], { stdio: 'pipe' }), /UNIQUE/);
+    assert.throws(() => execFileSync('sqlite3', [...patient, file, `INSERT INTO appointments (customer_name, phone_number, appointment_date, appointment_time, confirmation_number) VALUES ('X', '+9', '${second}', '2:00 PM', 'APT-9')`], { stdio: 'pipe' }), /UNIQUE/);
     assert.equal((await get(one, '/dashboard/api/calls/appointments')).length, 6);
 
     const call = await caller(t, one, model);
@@ -473,7 +479,7 @@ test('a call that books, on the dashboard', async (t) => {
   await tab.locator('#history-detail .facts dd', { hasText: number }).waitFor();
   await tab.locator('#history-detail .said[data-who="caller"]', { hasText: 'see the doctor' }).waitFor();
   await picture(tab, 'medical-3-history');
-  const [kept] = await until(() => redis.cli('ZRANGE', 'call_history', '0', '-1'), 'the history in Redis');
+  const kept = await until(() => redis.cli('ZRANGE', 'call_history', '0', '-1')[0], 'the history in Redis');
   assert.equal(JSON.parse(kept).confirmationNumber, number);
 });
 

@@ -100,7 +100,7 @@ before(async () => {
   await until(async () => {
     text = await (await get('/metrics')).text();
     families = familiesOf(text);
-    return value('parley_webhooks_delivered_total') === 1 && value('parley_store_entries_waiting') === 0 && value('parley_redis_entries_waiting') === 0;
+    return value('parley_webhooks_delivered_total') === 1 && value('parley_calls_active') === 0 && value('parley_store_entries_waiting') === 0 && value('parley_redis_entries_waiting') === 0;
   }, () => `all of the call has been written\n${text}`);
 });
 after(async () => { for (const stop of suite.stops.reverse()) await stop(); });

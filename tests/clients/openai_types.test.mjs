@@ -168,7 +168,7 @@ test('what Parley sends, and what it understands', async (t) => {
 test('what parley-sim sends', async (t) => {
   const sim = await startSimulatedModel(t, `
 greeting: "Hi."
-speed: 8
+speed: 1
 think_ms: 10
 transcription_delay_ms: 10
 turns:

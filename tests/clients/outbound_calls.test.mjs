@@ -59,6 +59,7 @@ async function curl(method, path, body, headers = []) {
   const text = stdout.slice(0, at);
   return { status: Number(stdout.slice(at + 1)), text, json: text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : undefined };
 }
+const isCallBack = ({ isReady, settings }) => isReady && settings.instructions.includes('They are calling back.');
 const outcomeOf = (callSid) => until(() => parley.query(`SELECT outcome FROM calls WHERE call_sid = '${callSid}' AND ended_at_ms IS NOT NULL`)[0]?.outcome, `${callSid} is over`);
 
 test('GET / says that it is there, to anybody', async () => {
@@ -189,6 +190,8 @@ test('/twiml answers GET and POST, and announces /call', async () => {
   const get = await fetch(parley.url + path, { headers: { 'x-twilio-signature': sign(publicUrl + path) } });
   assert.equal(get.status, 200);
   assert.match(await get.text(), /<Stream url="wss:\/\/voice\.example\.com\/call/);
+  // Their models are connected behind the answers; the calls of other tests must not take them for their own.
+  await until(() => model.sessions.filter(isCallBack).length === 2, 'both are prepared');
 });
 
 test('/twiml and /twilio/status take only what Twilio has signed', async () => {
@@ -209,7 +212,7 @@ test('who calls back is heard on /call, may cut in, and does not disturb the nex
     const earlier = model.sessions.length;
     await phone.dial();
     assert.match(phone.twiml.url, /^wss:\/\/voice\.example\.com\/call/);
-    const session = await until(() => model.sessions.slice(earlier).find(({ isReady, settings }) => isReady && settings.instructions.includes('They are calling back.')), 'a session');
+    const session = await until(() => model.sessions.slice(earlier).find(isCallBack), 'a session');
     callers.push({ phone, session });
   }
   // Each is told something of its own, and the first cuts in on it.

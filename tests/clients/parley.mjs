@@ -26,7 +26,7 @@ export async function freePort() {
 }
 
 // What `condition` returns once that is not falsy. The limit is generous: it only ends a test that has failed.
-export async function until(condition, what, limitMs = 20_000) {
+export async function until(condition, what, limitMs = 40_000) {
   const end = Date.now() + limitMs;
   while (true) {
     const found = await condition();
@@ -56,7 +56,8 @@ function start(t, program, args, env, folder) {
   child.log = '';
   child.stdout.on('data', (text) => (child.log += text));
   child.stderr.on('data', (text) => (child.log += text));
-  child.ended = new Promise((done) => child.once('exit', done).once('error', (error) => { child.log += error; done(); }));
+  // When it has ended and all that it has said is in `log`.
+  child.ended = new Promise((done) => child.once('close', done).once('error', (error) => { child.log += error; done(); }));
   t.after(async () => {
     child.kill('SIGKILL');
     await child.ended;
@@ -66,18 +67,19 @@ function start(t, program, args, env, folder) {
   return child;
 }
 
-async function answers(child, url) {
-  await until(() => {
+// The port that the program has chosen, when it listens there: one that is found free beforehand may be taken by then.
+export async function portOf(child, line) {
+  return Number(await until(() => {
     if (child.exitCode !== null || child.pid === undefined) throw new Error(`${child.spawnfile} ended:\n${child.log}`);
-    return fetch(url).then(() => true, () => false);
-  }, `${child.spawnfile} listens`);
+    return child.log.match(line)?.[1];
+  }, () => `${child.spawnfile} listens; it says\n${child.log}`));
 }
+export const parleyListens = /server\.listening .*\bport=(\d+) /;
 
 // `overlay`: settings beside the shipped ones, as YAML. `config`: another file in place of the shipped one.
 export async function startParley(t, env, overlay, config) {
   const folder = mkdtempSync(join(tmpdir(), 'parley-test-'));
   const database = env?.DATABASE_PATH ?? join(folder, 'parley.db');
-  const port = await freePort();
   const args = config ? ['serve', '-c', config] : ['serve'];
   if (overlay) {
     const file = join(folder, 'overlay.yaml');
@@ -85,17 +87,17 @@ export async function startParley(t, env, overlay, config) {
     args.unshift('--overlay', file);
   }
   const child = start(t, 'parley', args, {
-    PORT: String(port), HOST: '127.0.0.1', PUBLIC_URL: publicUrl, TWILIO_AUTH_TOKEN: authToken, OPENAI_API_KEY: 'sk-test',
+    PORT: '0', HOST: '127.0.0.1', PUBLIC_URL: publicUrl, TWILIO_AUTH_TOKEN: authToken, OPENAI_API_KEY: 'sk-test',
     DATABASE_PATH: database, ...env,
   }, folder);
+  const port = await portOf(child, parleyListens);
   const url = `http://127.0.0.1:${port}`;
-  await answers(child, `${url}/health`);
   return {
     port, child, database, url,
     health: async () => (await fetch(`${url}/health`)).json(),
     // What the command line tells of the calls: independent of the process that serves them.
     ask: (...command) => JSON.parse(execFileSync(join(bin, 'parley'), [...command, '--json', '--database', database], { cwd: tree, encoding: 'utf8' })),
-    query: (sql) => JSON.parse(execFileSync('sqlite3', ['-readonly', '-json', database, sql], { encoding: 'utf8' }) || '[]'),
+    query: (sql) => JSON.parse(execFileSync('sqlite3', ['-readonly', '-json', '-cmd', '.timeout 10000', database, sql], { encoding: 'utf8' }) || '[]'),
   };
 }
 
@@ -103,19 +105,17 @@ export async function startSimulatedModel(t, script, args = []) {
   const folder = mkdtempSync(join(tmpdir(), 'parley-sim-test-'));
   const file = join(folder, 'model.yaml');
   writeFileSync(file, script);
-  const port = await freePort();
-  const child = start(t, 'parley-sim', ['openai', '--port', String(port), '--script', file, ...args], {}, folder);
-  await answers(child, `http://127.0.0.1:${port}/`);
+  const child = start(t, 'parley-sim', ['openai', '--port', '0', '--script', file, ...args], {}, folder);
+  const port = await portOf(child, /OPENAI_BASE_URL=http:\/\/[\w.]+:(\d+)\//);
   return { port, child, url: `http://127.0.0.1:${port}/v1` };
 }
 
 // `callees`: the account's numbers and who answers, as YAML.
-export async function startSimulatedTwilio(t, callees, args = [], port) {
+export async function startSimulatedTwilio(t, callees, args = [], wantedPort = 0) {
   const folder = mkdtempSync(join(tmpdir(), 'parley-sim-test-'));
   const file = join(folder, 'callees.yaml');
   writeFileSync(file, callees);
-  port ??= await freePort();
-  const child = start(t, 'parley-sim', ['twilio', '--port', String(port), '--auth-token', authToken, '--callees', file, ...args], {}, folder);
-  await answers(child, `http://127.0.0.1:${port}/`);
+  const child = start(t, 'parley-sim', ['twilio', '--port', String(wantedPort), '--auth-token', authToken, '--callees', file, ...args], {}, folder);
+  const port = await portOf(child, /TWILIO_BASE_URL=http:\/\/[\w.]+:(\d+)\n/);
   return { port, child, url: `http://127.0.0.1:${port}` };
 }

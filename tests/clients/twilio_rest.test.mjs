@@ -93,12 +93,12 @@ test('a message that Twilio would refuse is refused', async () => {
 });
 
 test('too many calls at once are refused, and may be tried again', async (t) => {
-  const slow = await startSimulatedTwilio(t, callees, ['--calls-per-second', '1']);
+  const slow = await startSimulatedTwilio(t, callees, ['--calls-per-second', '0.2']);
   const impatient = clientOf(slow);
   const all = await Promise.allSettled([1, 2, 3].map((i) => impatient.calls.create({ to: `+1555010110${i}`, from, twiml: pause })));
   const refused = all.filter((one) => one.status === 'rejected').map((one) => one.reason);
   assert.equal(refused.length, 2);
   for (const error of refused) assert.deepEqual([error.status, error.code], [429, 20429]);
-  const patient = clientOf(slow, accountSid, authToken, { autoRetry: true, maxRetries: 8 });
+  const patient = clientOf(slow, accountSid, authToken, { autoRetry: true, maxRetries: 30 });
   assert.ok((await patient.calls.create({ to: '+15550101104', from, twiml: pause })).sid);
 });

@@ -8,7 +8,7 @@ import test from 'node:test';
 import twilio from 'twilio';
 import WebSocket from 'ws';
 import { noise, startModel } from './model.mjs';
-import { authToken, bin, freePort, publicUrl, tree, until } from './parley.mjs';
+import { authToken, bin, parleyListens, portOf, publicUrl, tree, until } from './parley.mjs';
 import { Phone, padded, post, sign } from './phone.mjs';
 
 const token = 'a-token-of-the-test';
@@ -16,25 +16,20 @@ const token = 'a-token-of-the-test';
 // As in the README, but for a folder and a port of the test's own.
 async function startBot(t, env, settings = []) {
   const folder = mkdtempSync(join(tmpdir(), 'parley-voice-bot-'));
-  const port = await freePort();
   const child = spawn(join(bin, 'parley'), ['serve', '-c', 'examples/voice-bot/parley.yaml', '--set', `transcripts.dir=${join(folder, 'logs')}`, ...settings.flatMap((each) => ['--set', each])], {
     cwd: tree,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: String(port), HOST: '127.0.0.1', DATABASE_PATH: join(folder, 'bot.db'), PUBLIC_BASE_URL: publicUrl, TWILIO_AUTH_TOKEN: authToken, PARLEY_ADMIN_TOKEN: token, OPENAI_API_KEY: 'sk-test', ...env },
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: '0', HOST: '127.0.0.1', DATABASE_PATH: join(folder, 'bot.db'), PUBLIC_BASE_URL: publicUrl, TWILIO_AUTH_TOKEN: authToken, PARLEY_ADMIN_TOKEN: token, OPENAI_API_KEY: 'sk-test', ...env },
   });
   child.log = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (child.log += text));
-  child.ended = new Promise((done) => child.once('exit', done));
+  child.ended = new Promise((done) => child.once('close', done));
   t.after(async () => {
     child.kill('SIGKILL');
     await child.ended;
     rmSync(folder, { recursive: true, force: true });
   });
-  const url = `http://127.0.0.1:${port}`;
-  await until(() => {
-    if (child.exitCode !== null) throw new Error(child.log);
-    return fetch(`${url}/health`).then(() => true, () => false);
-  }, 'the bot listens');
-  return { port, url, child, folder };
+  const port = await portOf(child, parleyListens);
+  return { port, url: `http://127.0.0.1:${port}`, child, folder };
 }
 
 // A caller whom Twilio has greeted.

@@ -66,7 +66,8 @@ export function run_in(t, root, { command, cwd = "/", env = {}, user = { uid: 0,
   const child = spawn("unshare", words, { stdio, env: { ...process.env, root, writable: writable ?? "" } });
   child.log = "";
   for (const stream of [child.stdout, child.stderr]) stream?.on("data", (text) => (child.log += text));
-  child.ended = new Promise((done) => child.once("exit", (code, signal) => done(code ?? signal)));
+  // When it has ended and all that it has said is in `log`.
+  child.ended = new Promise((done) => child.once("close", (code, signal) => done(code ?? signal)));
   child.first = () => until(() => children_of(child.pid)[0], "it has started");
   t.after(async () => {
     // A change of user has taken away its tie to the parent.

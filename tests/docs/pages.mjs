@@ -6,7 +6,8 @@
 //                             and must not fail
 //   console                   lines after "$ " are commands; what follows is what they print
 //   console fails             the same, for commands that must end with an error
-//   console soon              the same, repeated until that is printed: a save takes a moment
+//   console soon              the same, repeated until that is printed: a save takes a moment, and so
+//                             does a line of the log
 //   console serves            a command that goes on to the page's end; it must print this
 //   console meanwhile         a command that ends by itself before the page does, and well
 //   lua PATH as-shipped       the text of that file as it ships, and in the folder from here on

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { blocks_of, commands_of, is_as_expected, pages, tree, Workshop } from "./pages.mjs";
 
 const ways = ["fails", "soon", "serves", "meanwhile"];
-const again_max = 100;
+const again_max = 400;
 
 async function try_console(workshop, block, place) {
   const way = block.words[0] ?? "";

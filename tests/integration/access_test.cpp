@@ -135,7 +135,7 @@ TEST_F(Doors, RememberWhoChangedWhat) {
     EXPECT_EQ(number(rows[0].as_object(), "status"), 200);
     EXPECT_EQ(text(rows[1].as_object(), "who"), "admin");
     EXPECT_EQ(text(rows[1].as_object(), "action"), "POST /api/tokens");
-    EXPECT_TRUE(stage_.service().has_logged("audit who=maria"));
+    EXPECT_TRUE(eventually([&] { return stage_.service().has_logged("audit who=maria"); }));
     EXPECT_EQ(ask("GET", "/dashboard/api/audit", token).status, 403);
 }
 

@@ -102,14 +102,21 @@ TEST(AttacksInCalls, EndInTheirLimitsAndAreNoticedByNobodyElse) {
         EXPECT_THAT(outputs, ElementsAre(outputs[0], failed, R"("alive")")) << outputs[0];
     }
     EXPECT_EQ(attacked.size(), wanted.size());
-    const auto log = stage.service().log();
-    for (const auto i : wanted) {
-        auto expected = staff.attacks()[i];
-        if (expected.expected == "cpu")
-            expected.expected =
-                fmt::format("error: used more than {} ms of computing time", cpu_max_ms);
-        EXPECT_EQ(attack::missing_in(log, expected), "");
-    }
+    std::vector<std::string> missing;
+    eventually([&] {
+        missing.clear();
+        const auto log = stage.service().log();
+        for (const auto i : wanted) {
+            auto expected = staff.attacks()[i];
+            if (expected.expected == "cpu")
+                expected.expected =
+                    fmt::format("error: used more than {} ms of computing time", cpu_max_ms);
+            auto what = attack::missing_in(log, expected);
+            if (!what.empty()) missing.push_back(std::move(what));
+        }
+        return missing.empty();
+    });
+    EXPECT_THAT(missing, IsEmpty());
 #ifndef PARLEY_SANITIZED  // a sanitizer keeps what is freed
     EXPECT_LT(stage.service().resident_kb() - warm_kb, 24'000);
 #endif

@@ -7,6 +7,7 @@
 
 #include "stage.hpp"
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -69,11 +70,22 @@ class Desk {
     void save_script(const std::string& name, const std::string& text) const {
         save(path(name), text);
     }
+    // A service that watches sees all that `work` saves in one look, however long this machine takes
+    // for it: it stands still meanwhile.
+    template <class Work>
+    void at_once(const Work& work) const {
+        const bool is_watched = watch_ != "off";
+        if (is_watched) stage_->service().signal(SIGSTOP);
+        work();
+        if (is_watched) stage_->service().signal(SIGCONT);
+    }
     void save_all(const std::string& mark) const {
-        save_script("agents/front.lua", agent_file(mark));
-        save_script("tools/tell.lua", tool_file(mark));
-        save_script("lib/words.lua", library_file(mark));
-        save(stage_->overlay(), settings(mark));
+        at_once([&] {
+            save_script("agents/front.lua", agent_file(mark));
+            save_script("tools/tell.lua", tool_file(mark));
+            save_script("lib/words.lua", library_file(mark));
+            save(stage_->overlay(), settings(mark));
+        });
     }
 
     net::Response api(const std::string& method, const std::string& path,

@@ -245,7 +245,7 @@ TEST(Confirm, CancelsNothingBeforeTheCallerHasAgreed) {
 TEST(SayIfSlow, FillsThePauseOfATool) {
     Practice practice("  - {heard: Go, calls: [look_up], then: [{says: \"I have found it.\"}]}\n");
     const auto report =
-        practice.serve("{say: Go}, {wait_for_agent: {silent_for_ms: 2000}}, hang_up");
+        practice.serve("{say: Go}, {wait_for_agent: {silent_for_ms: 5000}}, hang_up");
     EXPECT_GT(share_heard(report.heard, "I am looking it up."), 0.8);
     EXPECT_GT(share_heard(report.heard, "I have found it."), 0.8);
     EXPECT_THAT(practice.outputs(), testing::ElementsAre(R"({"found":true})"));

@@ -140,8 +140,11 @@ Service::Ran Service::command(const std::vector<std::string>& arguments) const {
 
 net::Response Service::ask(net::Request request) {
     auto url = net::Url::parse(address()).value();
-    auto answer = asio::co_spawn(threads_.context(0),
-                                 net::fetch(std::move(url), std::move(request)), asio::use_future);
+    net::RequestLimits limits;
+    limits.timeout = generous;
+    auto answer =
+        asio::co_spawn(threads_.context(0), net::fetch(std::move(url), std::move(request), limits),
+                       asio::use_future);
     auto response = answer.get();
     if (response) return std::move(*response);
     net::Response none;

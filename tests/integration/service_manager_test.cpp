@@ -1,5 +1,5 @@
 // What systemd is told: a fake of its socket hears it.
-#include "stage.hpp"
+#include "desk.hpp"
 
 #include <csignal>
 #include <cstddef>
@@ -130,7 +130,7 @@ TEST(TheServiceManager, IsToldOfFilesThatAreNotRight) {
     options.overlay = "calls: {duration_max_minutes: 4}\n";
     Stage stage(fast, std::move(options));
     ASSERT_TRUE(eventually([&] { return socket.has("READY=1"); }));
-    std::ofstream(stage.overlay()) << "calls: {duration_max_minutes: soon}\n";
+    Desk::save(stage.overlay(), "calls: {duration_max_minutes: soon}\n");
     EXPECT_TRUE(eventually([&] {
         return socket.has(
             "STATUS=0 calls, generation 1; the files are not right, see parley status");

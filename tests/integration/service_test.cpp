@@ -158,7 +158,7 @@ steps:
     EXPECT_EQ(report.failure, "");
     EXPECT_GT(share_heard(report.heard, "Goodbye."), 0.8);
     EXPECT_EQ(stage.value("SELECT count(*) FROM journal WHERE type = 'call_ended'"), "0");
-    EXPECT_TRUE(stage.service().has_logged("store.write_failed"));
+    EXPECT_TRUE(eventually([&] { return stage.service().has_logged("store.write_failed"); }));
     lock.release();
 
     EXPECT_EQ(stage.ended(call->sid()).reason, "agent_hung_up");

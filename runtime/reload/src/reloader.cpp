@@ -282,6 +282,9 @@ void Reloader::Impl::log_published(const Outcome& outcome, Cause cause) const {
 Outcome Reloader::Impl::refuse(Built built, Cause cause, TimePoint began) {
     Outcome outcome{.kind = Outcome::Kind::refused, .serving = generations.current()};
     outcome.took = std::chrono::duration_cast<milliseconds>(Clock::now() - began);
+    // Before the lines: who reads one and asks finds it here.
+    generations.refuse(
+        {std::chrono::system_clock::now(), cause, built.version, built.findings, true});
     std::size_t told = 0;
     for (const auto& each : built.findings) {
         if (each.severity != Severity::error) continue;
@@ -295,8 +298,6 @@ Outcome Reloader::Impl::refuse(Built built, Cause cause, TimePoint began) {
                    {{"fault", fmt::format("and more; {} in all", built.findings.size())},
                     {"remedy", "`parley status` shows them"}});
     }
-    generations.refuse(
-        {std::chrono::system_clock::now(), cause, built.version, built.findings, true});
     outcome.findings = std::move(built.findings);
     return outcome;
 }

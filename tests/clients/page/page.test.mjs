@@ -226,8 +226,12 @@ test('a lost stream is said plainly, and when it is back all is fetched anew', a
   await isAccessible(tab, 'while the stream is lost');
   await picture(tab, 'light-lost');
   server.data.details.get(liveCall().callSid).transcript.push({ id: 'missed', timestamp: new Date().toISOString(), role: 'user', content: 'Said while nobody watched.' });
+  // From here on the page's own attempts are not answered: it is the button that brings the stream back.
+  let letGo;
+  server.data.held = new Map([['/dashboard/stream', new Promise((done) => { letGo = done; })]]);
   server.data.isStreamDown = false;
   await tab.getByRole('button', { name: 'Try now' }).click();
+  letGo();
   await tab.getByText('Connected again. What you see is up to date.').waitFor();
   await tab.getByText('Said while nobody watched.').waitFor();
   await tab.locator('#banner').waitFor({ state: 'hidden' });
