@@ -58,21 +58,14 @@ int measure_attacks(const AttackPlan& wanted) {
     std::vector<Result> rounds;
     bool is_alive = false;
     {
-        const Process process(
-            {fs::read_symlink("/proc/self/exe").replace_filename("parley").string(), "-c",
-             (wanted.tree / "config/parley.yaml").string(), "--overlay",
-             (folder / "bench.yaml").string(), "serve"},
-            {"OPENAI_API_KEY=sk-bench",
-             fmt::format("OPENAI_BASE_URL=http://127.0.0.1:{}/v1", plan.model_port),
-             fmt::format("PORT={}", plan.target_port), "HOST=127.0.0.1",
-             fmt::format("PUBLIC_URL=http://127.0.0.1:{}", plan.target_port),
-             "ENABLE_WEBHOOK_VALIDATION=false", "DATABASE_PATH=" + (folder / "bench.db").string(),
-             "LOG_LEVEL=warn"},
-            measured_core, log.string());
-        wait_for_port(plan.target_port);
+        const auto process = start({.tree = wanted.tree,
+                                    .folder = folder,
+                                    .port = plan.target_port,
+                                    .model_port = plan.model_port},
+                                   measured_core);
         double memory_mb = 0;
         const auto measure = [&] {
-            return Load(plan).run([] {}, [&] { memory_mb = process.resident_mb(); });
+            return Load(plan).run([] {}, [&] { memory_mb = process->resident_mb(); });
         };
         fmt::print("{} attacks beside {} calls in progress, {} at a time, all on one core\n",
                    staff.attacks().size(), wanted.calls, wanted.at_once);
@@ -86,7 +79,7 @@ int measure_attacks(const AttackPlan& wanted) {
             rounds.push_back(measure());
             print(fmt::format("attacks {}", round), rounds.back(), memory_mb);
         }
-        is_alive = process.is_running();
+        is_alive = process->is_running();
     }
     int failures = is_alive && quiet.fault.empty() && quiet.calls_up == wanted.calls ? 0 : 1;
     int over = 0, told = 0, lost = 0;

@@ -141,18 +141,12 @@ int measure_dashboard(const DashboardPlan& wanted) {
     plan.model_port = free_port();
     std::ofstream(folder / "bench.yaml")
         << "server: {io_threads: 1}\ncalls: {duration_max_minutes: 30}\n";
-    const Process process(
-        {fs::read_symlink("/proc/self/exe").replace_filename("parley").string(), "-c",
-         (wanted.tree / "config/parley.yaml").string(), "--overlay",
-         (folder / "bench.yaml").string(), "serve"},
-        {"OPENAI_API_KEY=sk-bench",
-         fmt::format("OPENAI_BASE_URL=http://127.0.0.1:{}/v1", plan.model_port),
-         fmt::format("PORT={}", plan.target_port), "HOST=127.0.0.1",
-         fmt::format("PUBLIC_URL=http://127.0.0.1:{}", plan.target_port),
-         fmt::format("PARLEY_ADMIN_TOKEN={}", token), "ENABLE_WEBHOOK_VALIDATION=false",
-         "DATABASE_PATH=" + (folder / "bench.db").string(), "LOG_LEVEL=warn"},
-        measured_core, (folder / "parley.log").string());
-    wait_for_port(plan.target_port);
+    const auto process = start({.tree = wanted.tree,
+                                .folder = folder,
+                                .port = plan.target_port,
+                                .model_port = plan.model_port,
+                                .environment = {fmt::format("PARLEY_ADMIN_TOKEN={}", token)}},
+                               measured_core);
 
     fmt::print("{} calls in progress, each with a turn every {} s, all threads on one core\n",
                wanted.calls, turn_every_s);
@@ -167,13 +161,13 @@ int measure_dashboard(const DashboardPlan& wanted) {
             auto load = Load(plan);
             auto result = load.run(
                 [&] {
-                    io = process.cpu_ns("parley-io");
-                    live = process.cpu_ns("parley-live");
+                    io = process->cpu_ns("parley-io");
+                    live = process->cpu_ns("parley-live");
                     bytes = viewers.bytes();
                 },
                 [&] {
-                    io = process.cpu_ns("parley-io") - io;
-                    live = process.cpu_ns("parley-live") - live;
+                    io = process->cpu_ns("parley-io") - io;
+                    live = process->cpu_ns("parley-live") - live;
                     bytes = viewers.bytes() - bytes;
                 });
             const auto share = [&](std::uint64_t ns) {

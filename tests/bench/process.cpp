@@ -1,5 +1,7 @@
 #include "process.hpp"
 
+#include <fmt/format.h>
+
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -97,6 +99,27 @@ void Process::stop() {
     kill(pid_, SIGTERM);
     waitpid(pid_, nullptr, 0);
     pid_ = -1;
+}
+
+std::unique_ptr<Process> start(const Service& service, int core) {
+    const auto& folder = service.folder;
+    auto environment = service.environment;
+    environment.insert(
+        environment.end(),
+        {"OPENAI_API_KEY=sk-bench",
+         fmt::format("OPENAI_BASE_URL=http://127.0.0.1:{}/v1", service.model_port),
+         fmt::format("PORT={}", service.port), "HOST=127.0.0.1",
+         fmt::format("PUBLIC_URL=http://127.0.0.1:{}", service.port),
+         "ENABLE_WEBHOOK_VALIDATION=false", "DATABASE_PATH=" + (folder / "bench.db").string(),
+         "LOG_LEVEL=" + service.log_level});
+    const auto program = std::filesystem::read_symlink("/proc/self/exe").replace_filename("parley");
+    auto process = std::make_unique<Process>(
+        std::vector<std::string>{program.string(), "-c",
+                                 (service.tree / "config/parley.yaml").string(), "--overlay",
+                                 (folder / "bench.yaml").string(), "serve"},
+        std::move(environment), core, (folder / "parley.log").string());
+    wait_for_port(service.port);
+    return process;
 }
 
 void pin_this_process(int core) { pin(0, core); }

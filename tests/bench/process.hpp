@@ -4,6 +4,8 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -27,6 +29,16 @@ class Process {
  private:
     pid_t pid_ = -1;
 };
+
+// Parley with the shipped settings below those of `folder`/bench.yaml; its database and its log,
+// parley.log, are in `folder`, too. It checks no signatures, for the load makes none.
+struct Service {
+    std::filesystem::path tree, folder;
+    std::uint16_t port = 0, model_port = 0;
+    std::string log_level = "warn";
+    std::vector<std::string> environment = {};  // besides what is always set
+};
+std::unique_ptr<Process> start(const Service& service, int core);  // when it takes calls
 
 void pin_this_process(int core);
 // Until something listens there; the milliseconds it took, or -1 after ten seconds.

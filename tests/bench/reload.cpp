@@ -96,18 +96,12 @@ int measure_reloads(const ReloadPlan& wanted) {
     Result busy;
     std::vector<Wall::time_point> saves;
     {
-        const Process process(
-            {fs::read_symlink("/proc/self/exe").replace_filename("parley").string(), "-c",
-             (wanted.tree / "config/parley.yaml").string(), "--overlay",
-             (folder / "bench.yaml").string(), "serve"},
-            {"OPENAI_API_KEY=sk-bench",
-             fmt::format("OPENAI_BASE_URL=http://127.0.0.1:{}/v1", plan.model_port),
-             fmt::format("PORT={}", plan.target_port), "HOST=127.0.0.1",
-             fmt::format("PUBLIC_URL=http://127.0.0.1:{}", plan.target_port),
-             "ENABLE_WEBHOOK_VALIDATION=false", "DATABASE_PATH=" + (folder / "bench.db").string(),
-             "LOG_LEVEL=info"},
-            measured_core, log.string());
-        wait_for_port(plan.target_port);
+        const auto process = start({.tree = wanted.tree,
+                                    .folder = folder,
+                                    .port = plan.target_port,
+                                    .model_port = plan.model_port,
+                                    .log_level = "info"},
+                                   measured_core);
         rest = Load(plan).run([] {}, [] {});
         std::atomic<bool> is_over = false;
         std::thread editor;
