@@ -4,9 +4,7 @@ import assert from 'node:assert/strict';
 import test, { describe, before, after } from 'node:test';
 import { noise, startModel } from './model.mjs';
 import { publicUrl, startParley, until } from './parley.mjs';
-import { Phone, padded, post, sign } from './phone.mjs';
-
-const ms = (milliseconds) => milliseconds * 8;  // bytes of mu-law
+import { Phone, ms, padded, post, sign } from './phone.mjs';
 
 // How far two honest clocks may differ, on a machine that let us wait for so long.
 const slackMs = (phone) => 150 + 4 * phone.longestPauseMs;

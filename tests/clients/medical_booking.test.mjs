@@ -10,14 +10,13 @@ import { promisify } from 'node:util';
 import { noise, startModel } from './model.mjs';
 import { isAccessible, openTab, picture, startBrowser } from './page/browser.mjs';
 import { authToken, bin, eventsOf, publicUrl, startParley, startSimulatedModel, tree, until } from './parley.mjs';
-import { Phone, padded, post, readTwiml, sign } from './phone.mjs';
+import { Phone, greeted, ms, padded, post, readTwiml, sign } from './phone.mjs';
 import { startRedis } from './redis.mjs';
 
 const run = promisify(execFile);
 const config = 'examples/medical-booking/parley.yaml';
 const token = 'a-token-of-the-test';
 const bearer = `Authorization: Bearer ${token}`;
-const ms = (milliseconds) => milliseconds * 8;
 const allDay = ['9:00 AM', '9:30 AM', '10:00 AM', '10:30 AM', '11:00 AM', '11:30 AM', '1:00 PM', '1:30 PM', '2:00 PM', '2:30 PM', '3:00 PM', '3:30 PM', '4:00 PM', '4:30 PM'];
 
 // The n-th working day from the day after tomorrow on, wherever the practice lies.
@@ -56,22 +55,6 @@ function follow(t, parley, path) {
   stream.over = (async () => { for await (const event of eventsOf(child.stdout)) stream.events.push(event); })();
   t.after(() => child.kill('SIGKILL'));
   return stream;
-}
-
-// A caller, whom Sarah has greeted.
-async function caller(t, parley, model) {
-  const phone = new Phone(parley);
-  t.after(() => phone.end());
-  await phone.dial();
-  const session = await model.sessionOf(phone.from);
-  const greeting = noise(61, ms(200));
-  session.script.push([{ says: 'Thank you for calling. This is Sarah.', audio: greeting }]);
-  await phone.open();
-  phone.start();
-  phone.speak();
-  await phone.isHeard(padded(greeting).length);
-  await until(() => phone.echoed.length && phone.marks.size === 0, 'the greeting is heard');
-  return { phone, session };
 }
 
 // The caller says something; the model calls tools, if any, and its answer is heard. What the tools gave.
@@ -146,7 +129,7 @@ describe('the medical booking example', () => {
     const day = workingDay();
     const stream = follow(t, parley, '/dashboard/stream');
     await until(() => stream.events.length, 'the events are followed');
-    const call = await caller(t, parley, model);
+    const call = await greeted(t, parley, model);
     const { phone, session } = call;
     const { sid } = phone;
     assert.equal(session.settings.audio.output.voice, 'alloy');
@@ -277,7 +260,7 @@ describe('the medical booking example', () => {
 
   test('of two callers who want the same slot in the same moment, one gets it', async (t) => {
     const day = workingDay(1);
-    const both = await Promise.all([caller(t, parley, model), caller(t, parley, model)]);
+    const both = await Promise.all([greeted(t, parley, model), greeted(t, parley, model)]);
     const answers = (await Promise.all(both.map((call, i) => exchange(call, 'Two o’clock.', [book(`Caller ${i}`, day, '2:00 PM')])))).flat();
     assert.deepEqual(answers.map(({ success }) => success).sort(), [false, true]);
     assert.deepEqual(answers.find(({ success }) => !success), { success: false, error: 'That time slot was just booked by someone else. Please choose another time.' });
@@ -288,7 +271,7 @@ describe('the medical booking example', () => {
   });
 
   test('what is not offered is not booked, and the outcome says how a call went', async (t) => {
-    const [farewell, loses] = await Promise.all([caller(t, parley, model), caller(t, parley, model)]);
+    const [farewell, loses] = await Promise.all([greeted(t, parley, model), greeted(t, parley, model)]);
     const yesterday = new Date(Date.now() - 2 * 86_400_000).toISOString().slice(0, 10);
     const far = new Date(Date.now() + 100 * 86_400_000).toISOString().slice(0, 10);
     assert.deepEqual(await exchange(farewell, 'Some other day?', [list(saturday()), list(yesterday), list(far)]), Array(3).fill({ available_slots: [] }));
@@ -352,7 +335,7 @@ describe('the medical booking example', () => {
     assert.throws(() => execFileSync('sqlite3', [...patient, file, `INSERT INTO appointments (customer_name, phone_number, appointment_date, appointment_time, confirmation_number) VALUES ('X', '+9', '${second}', '2:00 PM', 'APT-9')`], { stdio: 'pipe' }), /UNIQUE/);
     assert.equal((await get(one, '/dashboard/api/calls/appointments')).length, 6);
 
-    const call = await caller(t, one, model);
+    const call = await greeted(t, one, model);
     assert.deepEqual(await exchange(call, 'When?', [list(first)]), [{ available_slots: allDay.filter((slot) => !['2:00 PM', '2:30 PM'].includes(slot)) }]);
     // The slot is not free while two others were promised it, though the first has cancelled.
     sql("UPDATE appointments SET status = 'cancelled' WHERE customer_name = 'Ann'");

@@ -10,11 +10,10 @@ import test, { after, before } from 'node:test';
 import { parse } from 'yaml';
 import { noise, startModel } from './model.mjs';
 import { freePort, startParley, tree, until } from './parley.mjs';
-import { Phone, padded } from './phone.mjs';
+import { Phone, ms, padded } from './phone.mjs';
 import { startRedis } from './redis.mjs';
 
 const token = 'a-token-of-the-test';
-const ms = (milliseconds) => milliseconds * 8;
 const example = (path) => join(tree, 'examples/deploy', path);
 const alerts = parse(readFileSync(example('prometheus/alerts.yaml'), 'utf8')).groups.flatMap(({ rules }) => rules);
 const dashboard = JSON.parse(readFileSync(example('grafana/parley.json'), 'utf8'));

@@ -9,10 +9,9 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { noise, startModel } from './model.mjs';
 import { bin, startParley, startSimulatedModel, tree, until } from './parley.mjs';
-import { Phone, padded } from './phone.mjs';
+import { Phone, greeted, ms, padded } from './phone.mjs';
 import { startRedis } from './redis.mjs';
 
-const ms = (milliseconds) => milliseconds * 8;
 const token = 'a-token-of-the-test';
 
 function newFolder(t) {
@@ -51,20 +50,6 @@ async function startEar(t) {
   return ear;
 }
 
-async function answered(t, parley, model, phone = new Phone(parley)) {
-  t.after(() => phone.end());
-  await phone.dial();
-  const session = await model.sessionOf(phone.from);
-  const greeting = noise(11, ms(200));
-  session.script.push([{ says: 'Hello, this is Sarah.', audio: greeting }]);
-  await phone.open();
-  phone.start();
-  phone.speak();
-  await phone.isHeard(padded(greeting).length);
-  await until(() => phone.echoed.length && phone.marks.size === 0, 'the greeting is heard');
-  return { phone, session };
-}
-
 // The caller says something, and the model answers, which is heard.
 async function exchange(phone, session, said, outputs) {
   const before = phone.heardBytes();
@@ -88,7 +73,7 @@ transcripts: {dir: ${join(folder, 'logs')}}
 privacy: {mask: {password: {pattern: '(?i)(password is) \\S+', replace: '\\1 [hidden]'}}}
 webhooks: {crm: {url: "${ear.url}", secret: s3cret}}
 `);
-  const { phone, session } = await answered(t, parley, model);
+  const { phone, session } = await greeted(t, parley, model);
   await exchange(phone, session, 'My card is 4111 1111 1111 1111 and my password is swordfish', [{ says: 'I heard 4111-1111-1111-1111, thank you.', audio: noise(21, ms(400)) }]);
   await exchange(phone, session, 'Again: four one one one one one one one one one one one one one one one.', [
     { tool: 'find_appointment', arguments: { confirmation: '4111111111111111' } }]);
@@ -119,7 +104,7 @@ test('transcripts are written as the call goes, and told by the API', async (t) 
   const folder = newFolder(t);
   const model = await startModel(t);
   const parley = await startParley(t, { OPENAI_BASE_URL: model.url, PARLEY_ADMIN_TOKEN: token }, `transcripts: {dir: ${folder}}`);
-  const { phone, session } = await answered(t, parley, model);
+  const { phone, session } = await greeted(t, parley, model);
   await exchange(phone, session, 'When are you open?', [{ says: 'From nine to five.', audio: noise(22, ms(300)) }]);
   const text = () => Object.entries(filesIn(folder)).find(([name]) => name.endsWith(`-${phone.sid}.txt`))?.[1].toString() ?? '';
   await until(() => text().includes('customer: When are you open?'), 'what was said is in the file');
@@ -151,11 +136,11 @@ test('a process that is killed in mid-call loses neither transcript nor webhook'
   const env = { OPENAI_BASE_URL: model.url, DATABASE_PATH: join(folder, 'parley.db') };
   const overlay = `transcripts: {dir: ${join(folder, 'logs')}}\nwebhooks: {crm: {url: "${ear.url}", secret: s3cret}}\n`;
   const first = await startParley(t, env, overlay);
-  const one = await answered(t, first, model);
+  const one = await greeted(t, first, model);
   one.phone.hangUp();
   await until(() => ear.requests.length, 'the webhook is tried');
   await until(() => first.query('select problem from webhook_deliveries')[0]?.problem, 'and how that went is kept');
-  const two = await answered(t, first, model);
+  const two = await greeted(t, first, model);
   const logs = () => Object.entries(filesIn(join(folder, 'logs'))).filter(([name]) => name.includes(two.phone.sid));
   await until(() => logs().some(([, bytes]) => bytes.includes('assistant: Hello')), 'what was said is written');
   await until(() => first.query(`select count(*) as n from journal where type = 'agent_said'`)[0].n === 2, 'and stored');
@@ -221,7 +206,7 @@ test('Redis is stopped and started in mid-call: nothing is lost or doubled, and 
   const redis = await startRedis(t);
   const model = await startModel(t);
   const parley = await startParley(t, { OPENAI_BASE_URL: model.url, REDIS_URL: redis.url, REDIS_PASSWORD: redis.password, PARLEY_ADMIN_TOKEN: token });
-  const { phone, session } = await answered(t, parley, model);
+  const { phone, session } = await greeted(t, parley, model);
   const transcript = () => redis.cli('LRANGE', `transcript:${phone.sid}`, '0', '-1').map((line) => JSON.parse(line)).map(({ role, content }) => [role, content]);
   await until(() => transcript().length === 1, 'the greeting is in Redis');
   assert.equal(JSON.parse(redis.cli('GET', `active_call:${phone.sid}`)[0]).phoneNumber, phone.from);

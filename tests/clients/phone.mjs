@@ -7,6 +7,7 @@ import { noise } from './model.mjs';
 import { authToken, publicUrl, until } from './parley.mjs';
 
 export const sign = (url, params = {}, key = authToken) => twilio.getExpectedTwilioSignature(key, url, params);
+export const ms = (milliseconds) => milliseconds * 8;  // bytes of mu-law
 let calls = 0;
 
 export async function post(parley, params, signature, path = '/voice') {
@@ -223,4 +224,19 @@ export class Phone {
 // Whole 20 ms frames, as they must reach the carrier.
 export function padded(audio) {
   return Buffer.concat([audio, Buffer.alloc((160 - (audio.length % 160)) % 160, 0xff)]);
+}
+
+// A caller whose call is answered and who has heard the greeting, and the model's side of it.
+export async function greeted(t, parley, model, phone = new Phone(parley)) {
+  t.after(() => phone.end());
+  await phone.dial();
+  const session = await model.sessionOf(phone.from);
+  const greeting = noise(11, ms(200));
+  session.script.push([{ says: 'Hello, this is Sarah.', audio: greeting }]);
+  await phone.open();
+  phone.start();
+  phone.speak();
+  await phone.isHeard(padded(greeting).length);
+  await until(() => phone.echoed.length && phone.marks.size === 0, 'the greeting is heard');
+  return { phone, session };
 }

@@ -88,11 +88,13 @@ TEST(Models, AgentsOwnAndTheEnvironmentsAreMappedToo) {
 
 TEST(Money, CapsOnAModelWithoutAPriceAreWarnedOf) {
     const std::string caps = "limits: {money: {day_usd: 50}}\n";
-    EXPECT_THAT(settings_with_agent(caps).warnings,
-                ElementsAre("parley.yaml:1: limits.money: calls with model gpt-realtime-2.1 are not "
-                            "limited: openai.prices does not say what it costs"));
-    const std::string price = "{text_in: 1, text_cached: 1, text_out: 1, audio_in: 1, "
-                              "audio_cached: 1, audio_out: 1}";
+    EXPECT_THAT(
+        settings_with_agent(caps).warnings,
+        ElementsAre("parley.yaml:1: limits.money: calls with model gpt-realtime-2.1 are not "
+                    "limited: openai.prices does not say what it costs"));
+    const std::string price =
+        "{text_in: 1, text_cached: 1, text_out: 1, audio_in: 1, "
+        "audio_cached: 1, audio_out: 1}";
     EXPECT_THAT(
         settings_with_agent(caps + "openai: {prices: {gpt-realtime-2.1: " + price + "}}").warnings,
         IsEmpty());
@@ -178,24 +180,24 @@ TEST(Explained, ListsEverySettingInAStableOrder) {
             "openai.turn_detection.silence_duration_ms", "openai.turn_detection.eagerness",
             "calls.duration_max_minutes", "calls.filler_after_ms", "calls.silence_before_prompt_ms",
             "calls.silence_prompts_max", "calls.transfer_to", "calls.hold_music", "calls.record",
-            "calls.phrases.one_moment",
-            "calls.phrases.apology", "calls.phrases.goodbye", "calls.phrases.over_budget",
-            "outbound.allowed_prefixes", "outbound.agent", "outbound.calls_per_second",
-            "outbound.calls_max", "outbound.per_number_per_day", "outbound.per_day",
-            "outbound.quiet_hours", "outbound.default_time_zone", "outbound.ring_seconds",
-            "scripts.dir", "scripts.memory_bytes_max", "scripts.cpu_max_ms",
-            "scripts.tool_timeout_ms", "scripts.output_bytes_max", "scripts.watch",
-            "scripts.open_requests_max", "scripts.http.allow", "scripts.http.allow_private",
-            "scripts.http.response_bytes_max", "scripts.http.timeout_ms", "scripts.kv.ttl_seconds",
-            "scripts.kv.ttl_max_seconds", "scripts.kv.value_bytes_max", "store.path",
-            "transcripts.dir", "retention.transcripts_days", "retention.recordings_days",
-            "retention.journal_days", "redis.url", "redis.password", "speech.provider",
-            "speech.voice", "speech.openai.base_url", "speech.openai.api_key",
-            "speech.openai.model", "speech.elevenlabs.base_url", "speech.elevenlabs.api_key",
-            "speech.elevenlabs.model", "privacy.card_numbers", "limits.money.call_usd",
-            "limits.money.number_day_usd", "limits.money.day_usd", "log.level",
-            "agents.sarah.script", "agents.sarah.voice", "agents.sarah.model",
-            "agents.sarah.language", "agents.sarah.greeting", "numbers.default"));
+            "calls.phrases.one_moment", "calls.phrases.apology", "calls.phrases.goodbye",
+            "calls.phrases.over_budget", "outbound.allowed_prefixes", "outbound.agent",
+            "outbound.calls_per_second", "outbound.calls_max", "outbound.per_number_per_day",
+            "outbound.per_day", "outbound.quiet_hours", "outbound.default_time_zone",
+            "outbound.ring_seconds", "scripts.dir", "scripts.memory_bytes_max",
+            "scripts.cpu_max_ms", "scripts.tool_timeout_ms", "scripts.output_bytes_max",
+            "scripts.watch", "scripts.open_requests_max", "scripts.http.allow",
+            "scripts.http.allow_private", "scripts.http.response_bytes_max",
+            "scripts.http.timeout_ms", "scripts.kv.ttl_seconds", "scripts.kv.ttl_max_seconds",
+            "scripts.kv.value_bytes_max", "store.path", "transcripts.dir",
+            "retention.transcripts_days", "retention.recordings_days", "retention.journal_days",
+            "redis.url", "redis.password", "speech.provider", "speech.voice",
+            "speech.openai.base_url", "speech.openai.api_key", "speech.openai.model",
+            "speech.elevenlabs.base_url", "speech.elevenlabs.api_key", "speech.elevenlabs.model",
+            "privacy.card_numbers", "limits.money.call_usd", "limits.money.number_day_usd",
+            "limits.money.day_usd", "log.level", "agents.sarah.script", "agents.sarah.voice",
+            "agents.sarah.model", "agents.sarah.language", "agents.sarah.greeting",
+            "numbers.default"));
 }
 
 TEST(Explained, AgentShowsWhereItsVoiceAndModelComeFrom) {
@@ -495,7 +497,7 @@ TEST(ShippedSchema, HasTheLastWord) {
         .as_object()["const"] = "x.db";
     folder.write("parley.schema.json", json::serialize(schema));
     auto options = bare_options();
-    options.schema_dir = folder.path("");
+    options.schema_dir = folder.path();
     const auto faults = faults_with_agent("store:\n  path: y.db", options);
     ASSERT_FALSE(faults.empty());
     EXPECT_THAT(faults, ::testing::Contains(HasSubstr("parley.yaml:2: store.path: ")));

@@ -253,7 +253,7 @@ class EnvFile : public ::testing::Test {
         options.env_file = folder_.write("env", text);
         return options;
     }
-    std::string path() const { return folder_.path("env"); }
+    std::string path() const { return folder_ / "env"; }
     Folder folder_;
 };
 
@@ -284,15 +284,15 @@ TEST_F(EnvFile, BadValueHasFileAndLine) {
 
 TEST_F(EnvFile, FolderInItsPlaceIsAFault) {
     auto options = bare_options();
-    options.env_file = folder_.path("");
-    EXPECT_THAT(faults_of(an_agent, options),
-                ElementsAre(folder_.path("") +
-                            ": is a folder, not a file; make it readable, or remove it"));
+    options.env_file = folder_.path();
+    EXPECT_THAT(
+        faults_of(an_agent, options),
+        ElementsAre(folder_.path() + ": is a folder, not a file; make it readable, or remove it"));
 }
 
 TEST_F(EnvFile, AbsentFileIsFine) {
     auto options = bare_options();
-    options.env_file = folder_.path("none");
+    options.env_file = folder_ / "none";
     EXPECT_THAT(faults_of(an_agent, options), IsEmpty());
 }
 
@@ -333,32 +333,32 @@ class Overlays : public ::testing::Test {
 
 TEST_F(Overlays, MissingFilesAreFaults) {
     auto options = bare_options();
-    options.file = folder_.path("none.yaml");
-    options.overlays = {folder_.path("nor_this.yaml")};
+    options.file = folder_ / "none.yaml";
+    options.overlays = {folder_ / "nor_this.yaml"};
     auto loaded = load(options);
     ASSERT_FALSE(loaded);
     EXPECT_THAT(
         texts(loaded.error()),
         ElementsAre(
-            folder_.path("none.yaml") +
+            folder_ / "none.yaml" +
                 ": cannot be read: No such file or directory; create it, or name another file",
-            folder_.path("nor_this.yaml") +
+            folder_ / "nor_this.yaml" +
                 ": cannot be read: No such file or directory; create it, or name another file"));
 }
 
 TEST_F(Overlays, MissingSchemaIsAFault) {
     auto options = bare_options();
-    options.schema_dir = folder_.path("schemas");
+    options.schema_dir = folder_ / "schemas";
     EXPECT_THAT(
         faults_of(an_agent, options),
         ElementsAre(
-            folder_.path("schemas/parley.schema.json") +
+            folder_ / "schemas/parley.schema.json" +
             ": cannot be read: No such file or directory; restore the file that came with this version"));
-    std::filesystem::create_directory(folder_.path("schemas"));
+    std::filesystem::create_directory(folder_ / "schemas");
     folder_.write("schemas/parley.schema.json", "[]");
     EXPECT_THAT(
         faults_of(an_agent, options),
-        ElementsAre(folder_.path("schemas/parley.schema.json") +
+        ElementsAre(folder_ / "schemas/parley.schema.json" +
                     ": is not a JSON object; restore the file that came with this version"));
 }
 

@@ -1,13 +1,13 @@
 // loading.hpp: loads settings from literal text, and lists what came of it.
 #pragma once
 
+#include "../../folder.hpp"
+
 #include <parley/config/settings.hpp>
 
 #include <gmock/gmock.h>
 
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 
 namespace parley::config::test {
 
@@ -69,28 +69,5 @@ inline std::string explained(const Settings& settings, std::string_view path) {
     }
     return "absent";
 }
-
-// A folder that goes away with the test.
-class Folder {
- public:
-    Folder() {
-        std::string name =
-            (std::filesystem::temp_directory_path() / "parley-config-XXXXXX").string();
-        path_ = ::mkdtemp(name.data());
-    }
-    ~Folder() { std::filesystem::remove_all(path_); }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-
-    std::string write(const std::string& name, std::string_view text) const {
-        const std::string file = path(name);
-        std::ofstream(file, std::ios::binary) << text;
-        return file;
-    }
-    std::string path(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-    std::string path_;
-};
 
 }  // namespace parley::config::test

@@ -1,6 +1,8 @@
 // What the rehearsal tests share: scripts in a folder of their own, a stage, a scenario from text.
 #pragma once
 
+#include "../../folder.hpp"
+
 #include <parley/rehearsal/performance.hpp>
 #include <parley/rehearsal/scenario.hpp>
 #include <parley/rehearsal/suite.hpp>
@@ -10,46 +12,13 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
 #include <map>
-
-#include <unistd.h>
 
 namespace parley::rehearsal {
 
 using Files = std::map<std::string, std::string>;
 
 inline const std::string source_dir = PARLEY_SOURCE_DIR;
-
-class Folder {
- public:
-    Folder() {
-        static int count = 0;
-        dir_ = std::filesystem::temp_directory_path() /
-               fmt::format("parley-rehearsal-{}-{}", ::getpid(), ++count);
-        std::filesystem::remove_all(dir_);
-        std::filesystem::create_directories(dir_);
-    }
-    ~Folder() {
-        std::error_code ignored;
-        std::filesystem::remove_all(dir_, ignored);
-    }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-
-    void write(const std::string& path, const std::string& text) const {
-        std::filesystem::create_directories((dir_ / path).parent_path());
-        std::ofstream(dir_ / path, std::ios::binary) << text;
-    }
-    std::string read(const std::string& path) const {
-        std::ifstream in(dir_ / path, std::ios::binary);
-        return std::string(std::istreambuf_iterator<char>(in), {});
-    }
-    std::string path() const { return dir_.string(); }
-
- private:
-    std::filesystem::path dir_;
-};
 
 inline config::Settings settings_for(const std::string& scripts_dir) {
     config::LoadOptions options;

@@ -2,6 +2,8 @@
 // obeys.
 #pragma once
 
+#include "../../folder.hpp"
+
 #include <parley/core/json.hpp>
 #include <parley/script/agent.hpp>
 #include <parley/script/calendar.hpp>
@@ -12,8 +14,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
 #include <map>
 
 #include <time.h>
@@ -28,33 +28,6 @@ inline std::chrono::nanoseconds cpu_now() {
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
     return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
 }
-
-class Folder {
- public:
-    explicit Folder(const Files& files) {
-        static int count = 0;
-        dir_ = std::filesystem::temp_directory_path() /
-               fmt::format("parley-script-{}-{}", ::getpid(), ++count);
-        std::filesystem::remove_all(dir_);
-        for (const auto& [path, text] : files) write(path, text);
-        std::filesystem::create_directories(dir_);
-    }
-    ~Folder() {
-        std::error_code ignored;
-        std::filesystem::remove_all(dir_, ignored);
-    }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-
-    void write(const std::string& path, const std::string& text) const {
-        std::filesystem::create_directories((dir_ / path).parent_path());
-        std::ofstream(dir_ / path, std::ios::binary) << text;
-    }
-    std::string path() const { return dir_.string(); }
-
- private:
-    std::filesystem::path dir_;
-};
 
 inline std::string shipped_scripts() { return std::string(PARLEY_SOURCE_DIR) + "/scripts"; }
 

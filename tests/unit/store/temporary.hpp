@@ -3,6 +3,7 @@
 #pragma once
 
 #include "../../eventually.hpp"
+#include "../../folder.hpp"
 
 #include <parley/store/store.hpp>
 
@@ -11,8 +12,6 @@
 #include <unistd.h>
 
 #include <condition_variable>
-#include <filesystem>
-#include <fstream>
 #include <future>
 #include <mutex>
 #include <thread>
@@ -21,27 +20,6 @@ namespace parley::store::test {
 
 using namespace std::chrono_literals;
 namespace journal = call::journal;
-
-class Folder {
- public:
-    Folder() {
-        std::string name =
-            (std::filesystem::temp_directory_path() / "parley-store-XXXXXX").string();
-        path_ = mkdtemp(name.data());
-    }
-    ~Folder() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    std::string operator/(std::string_view name) const { return path_ + "/" + std::string(name); }
-    const std::string& path() const { return path_; }
-    void write(std::string_view name, std::string_view text) const {
-        std::ofstream(*this / name, std::ios::binary) << text;
-    }
-
- private:
-    std::string path_;
-};
 
 // 2026-11-20T18:52:00Z and so many milliseconds.
 inline WallTime at(std::int64_t ms) { return WallTime(milliseconds(1'795'200'720'000 + ms)); }
