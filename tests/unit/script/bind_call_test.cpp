@@ -9,12 +9,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using How = call::SayDone::How;
 
-std::string error_of(const std::string& body) {
-    testing::internal::CaptureStderr();
-    EXPECT_EQ(result_of(body).text, failed_text) << body;
-    return testing::internal::GetCapturedStderr();
-}
-
 TEST(Call, KnowsWhoCallsWhomAndSince) {
     Probe probe(
         "return { call.from, call.to, call.sid, call.agent, call.direction, call.started_at }");

@@ -10,12 +10,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using How = call::SayDone::How;
 
-std::string error_of(const std::string& body) {
-    testing::internal::CaptureStderr();
-    EXPECT_EQ(result_of(body).text, failed_text) << body;
-    return testing::internal::GetCapturedStderr();
-}
-
 // A probe whose settings allow transfers to +15550100...
 class Line : public Probe {
  public:

@@ -334,12 +334,18 @@ class Probe : public TestCall {
     }
 };
 
+constexpr const char* failed_text =
+    R"({"error":"tool_failed","message":"I'm having trouble with our system right now."})";
+
 inline Output result_of(const std::string& body) {
     Probe probe(body);
     return probe.run();
 }
-
-constexpr const char* failed_text =
-    R"({"error":"tool_failed","message":"I'm having trouble with our system right now."})";
+// What the log says of a body that fails.
+inline std::string error_of(const std::string& body) {
+    testing::internal::CaptureStderr();
+    EXPECT_EQ(result_of(body).text, failed_text) << body;
+    return testing::internal::GetCapturedStderr();
+}
 
 }  // namespace parley::script
