@@ -29,16 +29,18 @@ class Folder {
     Folder& operator=(const Folder&) = delete;
 
     const std::string& path() const { return path_; }
-    std::string operator/(std::string_view name) const { return path_ + "/" + std::string(name); }
+    std::string operator/(const std::filesystem::path& name) const {
+        return (std::filesystem::path(path_) / name).string();
+    }
 
     // Makes the folders above it, and returns the whole path.
-    std::string write(std::string_view name, std::string_view text) const {
+    std::string write(const std::filesystem::path& name, std::string_view text) const {
         const std::filesystem::path file = *this / name;
         std::filesystem::create_directories(file.parent_path());
         std::ofstream(file, std::ios::binary) << text;
         return file.string();
     }
-    std::string read(std::string_view name) const {
+    std::string read(const std::filesystem::path& name) const {
         std::ifstream in(*this / name, std::ios::binary);
         return std::string(std::istreambuf_iterator<char>(in), {});
     }
