@@ -6,9 +6,11 @@
 namespace parley::script {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::MatchesRegex;
+using testing::Not;
 
 class Booking : public testing::Test {
  protected:
@@ -129,7 +131,7 @@ TEST_F(Booking, BooksAndStoresWhatWasGiven) {
     EXPECT_THAT(output.at("confirmation_number"), MatchesRegex("APT-[1-9][0-9]{4}"));
     EXPECT_EQ(output.at("spoken_date"), "Tuesday, November 24th");
     EXPECT_EQ(output.at("time"), "2:00 PM");
-    EXPECT_THAT(call->events.lines, ElementsAre("outcome appointment_booked"));
+    EXPECT_THAT(call->events.lines, Contains("outcome appointment_booked"));
     const auto rows = sql(
         "SELECT customer_name, phone_number, appointment_date, appointment_time, confirmation_number, call_sid, "
         "status, calendar FROM appointments");
@@ -206,7 +208,7 @@ TEST_F(Booking, RefusesWhatCannotBeBooked) {
     EXPECT_EQ(sql("SELECT 1 FROM appointments").size(), 0u);
     EXPECT_EQ(call->run_tool("book_appointment", book("2026-11-24", "2:00 PM", "  ")).at("error"),
               "bad_arguments");
-    EXPECT_TRUE(call->events.lines.empty());
+    EXPECT_THAT(call->events.lines, Not(Contains("outcome appointment_booked")));
 }
 
 TEST_F(Booking, DrawsAnotherNumberWhenOneIsInUse) {
