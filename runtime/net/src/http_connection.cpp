@@ -153,6 +153,8 @@ HttpConnection::HttpConnection(std::shared_ptr<HttpService> service, TcpSocket s
 }
 
 HttpConnection::~HttpConnection() {
+    // In the middle of an answer: the io thread has stopped. Who writes may outlive it.
+    if (stream_) stream_->attach({});
     clockwork_->socket = nullptr;
     clockwork_->timer.cancel();
     service_->connections.erase(this);
@@ -497,6 +499,7 @@ Task<HttpConnection::Next> HttpConnection::write_stream(http::response<http::emp
     error_code ignored;
     socket_.cancel(ignored);  // of the watching
     waiting->socket = nullptr;
+    stream_->attach({});
     if (stream_->take().state == BodyStream::State::overrun)
         log::warn("net.slow_client",
                   {{"peer", peer_}, {"what", "does not read what it asked for"}});

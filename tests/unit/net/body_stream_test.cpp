@@ -53,6 +53,7 @@ class StreamedAnswer : public testing::Test {
 
     BodyStreamLimits limits_;
     Mailbox<Stream> streams_;
+    std::shared_ptr<BodyStream> outlives_the_threads_;
     IoThreads threads_;
     std::unique_ptr<Server> server_;
 };
@@ -179,6 +180,13 @@ TEST_F(StreamedAnswer, BreaksOffWithoutTheLastChunk) {
     EXPECT_THAT(peer.read_through("one\r\n"), EndsWith("one\r\n"));
     stream->abort();
     EXPECT_EQ(peer.read_to_end(), "");
+}
+
+TEST_F(StreamedAnswer, MayEndWithItsThreadsBeforeItsWriterDoes) {
+    auto peer = ask();
+    outlives_the_threads_ = streams_.take();
+    outlives_the_threads_->send("one");
+    EXPECT_THAT(peer.read_through("one\r\n"), EndsWith("one\r\n"));
 }
 
 TEST_F(StreamedAnswer, EndsInGoodOrderWhenTheServerCloses) {

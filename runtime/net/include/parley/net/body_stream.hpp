@@ -58,7 +58,8 @@ class BodyStream {
     friend class HttpConnection;
     enum class State { open, finished, over, overrun };
 
-    // For the connection. `wake` is called from any thread when there is something to take.
+    // For the connection. `wake` is called from any thread when there is something to take; empty
+    // from the connection's end on.
     void attach(std::function<void()> wake);
     struct Taken {
         std::vector<Piece> pieces;
