@@ -12,7 +12,8 @@ namespace {
 
 using Item = FrameReader::Item;
 
-constexpr int continuation = 0, text = 1, binary = 2, close_frame = 8, ping = 9, pong = 10;
+constexpr int continuation = 0, binary = 2,  // text is 1
+    close_frame = 8, ping = 9, pong = 10;
 constexpr std::uint64_t control_bytes_max = 125;
 constexpr std::size_t capacity_min = 4 * 1024;
 constexpr std::size_t capacity_kept = 32 * 1024;
