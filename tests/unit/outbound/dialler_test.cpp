@@ -68,7 +68,6 @@ class Office {
         handlers.on_request = [this](net::Request request) { return answer(std::move(request)); };
         server_ = net::Server::listen(threads_, {.host = "127.0.0.1"}, std::move(handlers)).value();
         carrier_.connect_to("http://127.0.0.1:" + std::to_string(server_->port()));
-        threads_.start();
         rest_ =
             telephony::TwilioRest::make(
                 {.base_url = carrier_.base_url(), .account_sid = sid, .auth_token = Secret(token)})
@@ -88,6 +87,7 @@ class Office {
         parts.look_again_after = 50ms;
         parts.sweep_every = 1s;
         dialler_ = Dialler::create(std::move(parts));
+        threads_.start();  // who was called before a death may have something to tell at once
         on_home([&] { dialler_->start(); });
     }
     // As a kill -9 would: nothing is told to anybody. (The store's own crash tests are elsewhere.)
