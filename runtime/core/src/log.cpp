@@ -5,7 +5,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <atomic>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -37,15 +36,34 @@ std::shared_ptr<spdlog::logger>& logger() {
 
 constexpr std::string_view stars = "***";
 
+// A value that is replaced as a whole. Not std::atomic<std::shared_ptr>, which lets its reader go without
+// a release in GCC 12: the next writer races with it.
+template <class T>
+class Replaceable {
+ public:
+    std::shared_ptr<const T> load() const {
+        const std::lock_guard lock(mutex_);
+        return value_;
+    }
+    void store(std::shared_ptr<const T> value) {
+        const std::lock_guard lock(mutex_);
+        value_.swap(value);
+    }
+
+ private:
+    mutable std::mutex mutex_;
+    std::shared_ptr<const T> value_;
+};
+
 // Read for every line, written at start and at a reload.
-std::atomic<std::shared_ptr<const std::vector<std::string>>>& hidden() {
-    static std::atomic<std::shared_ptr<const std::vector<std::string>>> secrets;
+Replaceable<std::vector<std::string>>& hidden() {
+    static Replaceable<std::vector<std::string>> secrets;
     return secrets;
 }
 // As above.
 using Mask = std::function<std::string(std::string)>;
-std::atomic<std::shared_ptr<const Mask>>& value_mask() {
-    static std::atomic<std::shared_ptr<const Mask>> set;
+Replaceable<Mask>& value_mask() {
+    static Replaceable<Mask> set;
     return set;
 }
 std::mutex& hidden_mutex() {
