@@ -10,7 +10,7 @@ import test, { after, before } from 'node:test';
 import { parse } from 'yaml';
 import { noise, startModel } from './model.mjs';
 import { freePort, startParley, tree, until } from './parley.mjs';
-import { Phone, ms, padded } from './phone.mjs';
+import { greeted, ms, padded } from './phone.mjs';
 import { startRedis } from './redis.mjs';
 
 const token = 'a-token-of-the-test';
@@ -71,22 +71,14 @@ before(async () => {
   }, `transcripts: {dir: ${folder}}\nwebhooks: {crm: {url: "http://127.0.0.1:${ear.address().port}/hook", secret: s3cret}}\n`);
   const get = (path, headers = { authorization: `Bearer ${token}` }) => fetch(parley.url + path, { headers });
 
-  const phone = new Phone(parley);
-  suite.after(() => phone.end());
-  await phone.dial();
-  const session = await model.sessionOf(phone.from);
-  const [greeting, answer] = [noise(11, ms(200)), noise(12, ms(200))];
-  session.script.push([{ says: 'Hello, this is Sarah.', audio: greeting }]);
-  await phone.open();
-  phone.start();
-  phone.speak();
-  await phone.isHeard(padded(greeting).length);
-  await until(() => phone.echoed.length && phone.marks.size === 0, 'the greeting is heard');
+  const { phone, session } = await greeted(suite, parley, model);
+  const heard = phone.heardBytes();
+  const answer = noise(12, ms(200));
   session.speechStarts();
   session.script.push([{ tool: 'find_appointment', arguments: { confirmation_number: 'APT-12345' } }, { tool: 'find_appointment', arguments: { number: 12345 } }],
     [{ says: 'There is none.', audio: answer }]);
   session.speechStops('Do I have an appointment?');
-  await phone.isHeard(padded(greeting).length + padded(answer).length);
+  await phone.isHeard(heard + padded(answer).length);
   await until(() => phone.marks.size === 0, 'the answer is heard');
   phone.hangUp();
   await until(() => told.length, 'the webhook is told');

@@ -36,8 +36,8 @@ std::shared_ptr<spdlog::logger>& logger() {
 
 constexpr std::string_view stars = "***";
 
-// A value that is replaced as a whole. Not std::atomic<std::shared_ptr>, which lets its reader go without
-// a release in GCC 12: the next writer races with it.
+// A value that is replaced as a whole. Not std::atomic<std::shared_ptr>: in GCC 12 its reader leaves
+// without a release, and the next writer races with it.
 template <class T>
 class Replaceable {
  public:

@@ -18,7 +18,6 @@
 #include "linger.hpp"
 #include "send_round.hpp"
 
-#include <parley/core/log.hpp>
 #include <parley/core/text.hpp>
 #include <parley/net/websocket.hpp>
 
@@ -91,7 +90,7 @@ class WebSocketOver final : public WebSocket,
     // Quiet for four ticks: lost; for two: a ping.
     static constexpr int ticks_to_ping = 2;
     static constexpr int ticks_to_lost = 4;
-    // Each hop lets an aborted operation hand its error one layer up; the deepest stack has six.
+    // Each hop lets an aborted operation hand its error one layer up; TLS has the deepest stack.
     static constexpr int hops_to_rest = 16;
     // As much as fits is written at once. TLS has no such way: what it has encrypted it must get
     // rid of.
